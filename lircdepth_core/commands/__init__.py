@@ -1,0 +1,1 @@
+"""Commands of `lircdepth` that need no ROS type."""

@@ -1,0 +1,1 @@
+"""ROS 2 side of lircdepth: nodes, message conversion and bags. The work itself is done in lircdepth_core."""

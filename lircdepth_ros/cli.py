@@ -1,0 +1,54 @@
+"""The `lircdepth` command: everything that is not a node. Needs no ROS.
+
+A command is a module with ``add_arguments(parser)`` and ``run(arguments)``; it is imported only when it is called,
+so that `lircdepth --help` does not wait for PyTorch.
+"""
+
+import argparse
+import importlib
+import sys
+
+from lircdepth_core.errors import LircDepthError
+
+COMMANDS = {
+    "info": ("lircdepth_core.commands.info", "print a network's parameters and multiply-accumulates by part"),
+    "import-checkpoint": ("lircdepth_core.commands.import_checkpoint", "turn a published .pth into .safetensors"),
+    "synth": ("lircdepth_core.commands.synth", "generate a synthetic scene as a nuScenes data root"),
+    "nuscenes-to-bag": ("lircdepth_ros.nuscenes_to_bag", "convert a nuScenes scene to a rosbag2 bag"),
+    "demo": ("lircdepth_ros.demo", "replay a scene through the depth node and look at the result"),
+}
+
+
+def main(argv=None):
+    """Run one command; return its exit status: 0, or 2 after a one-line error, or 130 when interrupted."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(prog="lircdepth", description="Depth from one camera and a radar.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    for name, (module, help_text) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        if name == chosen:
+            command = importlib.import_module(module)
+            command.add_arguments(subparser)
+    arguments = parser.parse_args(argv)
+    try:
+        return command.run(arguments) or 0
+    except LircDepthError as error:
+        print(f"lircdepth {arguments.command}: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # disk full, permission denied: the operating system's words and the file's name
+        name = f": {error.filename}" if error.filename else ""
+        print(f"lircdepth {arguments.command}: error: {error.strerror or error}{name}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"lircdepth {arguments.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+def nuscenes_to_bag():
+    """Entry point of `ros2 run lircdepth_ros nuscenes_to_bag`."""
+    return main(["nuscenes-to-bag", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+from glob import glob
+
+from setuptools import find_packages, setup
+
+package_name = "lircdepth_ros"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages(include=["lircdepth_core*", "lircdepth_ros*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+        (f"share/{package_name}/launch", glob("launch/*.launch.py")),
+        (f"share/{package_name}/config", glob("config/*")),
+    ],
+    python_requires=">=3.10",
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="lircdepth maintainers",
+    maintainer_email="maintainers@lircdepth.example",
+    description="Dense metric depth from one camera and an automotive radar, for ROS 2.",
+    license="Apache-2.0",
+    tests_require=["pytest"],
+    entry_points={
+        "console_scripts": [
+            "lircdepth = lircdepth_ros.cli:main",
+            "nuscenes_to_bag = lircdepth_ros.cli:nuscenes_to_bag",
+            "replay_node = lircdepth_ros.replay_node:main",
+            "depth_node = lircdepth_ros.depth_node:main",
+        ],
+    },
+)
