@@ -105,3 +105,17 @@ def visible(pixels, depth, width, height, min_depth=1.0):
     """
     u, v = pixels[:, 0], pixels[:, 1]
     return (depth > min_depth) & (u > 1) & (u < width - 1) & (v > 1) & (v < height - 1)
+
+
+def sensor_to_sensor(base_from_target, base_from_source, global_from_base_target=None, global_from_base_source=None):
+    """Return ``target_from_source`` between two sensors of one vehicle, with its motion between their stamps.
+
+    The ego poses are those at the target's and at the source's time stamp; without them the vehicle is taken to
+    have stood still.
+    """
+    target_from_base = invert(base_from_target)
+    if global_from_base_target is None or global_from_base_source is None:
+        return target_from_base @ base_from_source
+    # The two poses first: in float64 the product is exact to nanometres even kilometres from the origin.
+    base_motion = invert(global_from_base_target) @ global_from_base_source
+    return target_from_base @ base_motion @ base_from_source

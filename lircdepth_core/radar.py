@@ -27,6 +27,7 @@ _PCD_HEADER = (
     "COUNT " + " ".join("1" for _ in PCD_DTYPE.names) + "\n"
     "WIDTH {points}\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS {points}\nDATA binary\n"
 )
+_SAME_HEADING = np.radians(5.0)  # mounting tolerance
 _MAX_POINTS = 1_000_000  # an ARS 408 returns at most 250; a header that claims more than this is corrupt
 
 
@@ -44,9 +45,7 @@ def decode_pcd(data, source="radar PCD"):
     expected = dict(re.findall(r"^(\w+) (.*)$", _PCD_HEADER, re.MULTILINE))
     for key in ("FIELDS", "SIZE", "TYPE", "COUNT"):
         if entries.get(key) != expected[key]:
-            raise LircDepthError(
-                f"{source}: {key} is '{entries.get(key, '')}', expected nuScenes' '{expected[key]}'"
-            )
+            raise LircDepthError(f"{source}: {key} is '{entries.get(key, '')}', expected nuScenes' '{expected[key]}'")
     points = entries.get("POINTS", "")
     if not points.isdecimal() or int(points) > _MAX_POINTS:
         raise LircDepthError(f"{source}: POINTS is '{points}', expected a number up to {_MAX_POINTS}")
@@ -104,16 +103,17 @@ class RadarScan:
 
 
 def velocity_in_camera_heading(velocity, camera_from_radar):
-    """Rotate radar velocities [N, 2] into the frame that looks along the camera (x forward, y left).
+    """Return radar velocities [N, 2] m/s in the frame that looks along the camera (x forward, y left).
 
-    The network was trained with a forward radar under a forward camera; for any other mounting the same meaning
-    of vx, vy is kept by rotating about the vertical axis.
+    A radar that looks where the camera looks keeps its own, as in training. For any other mounting vx, vy are
+    rotated about the vertical axis.
     """
-    forward, left = camera_from_radar[:3, 0], camera_from_radar[:3, 1]  # the radar's axes in the optical frame
-    # Optical z is forward and -x is left; vertical components are dropped, as they are in the radar's plane.
-    rotation = np.array([[forward[2], left[2]], [-forward[0], -left[0]]])
-    rotation /= np.sqrt(abs(np.linalg.det(rotation))) or 1.0
-    return velocity @ rotation.T.astype(velocity.dtype)
+    forward = camera_from_radar[:3, 0]  # the radar's x axis in the optical frame: z forward, x right
+    heading = np.arctan2(-forward[0], forward[2])
+    if abs(heading) < _SAME_HEADING:
+        return velocity
+    cosine, sine = np.cos(heading), np.sin(heading)
+    return (velocity @ np.array([[cosine, sine], [-sine, cosine]])).astype(np.float32)
 
 
 def rasterize(pixels, depth, rcs, velocity, width, height):
@@ -133,8 +133,12 @@ def rasterize(pixels, depth, rcs, velocity, width, height):
 def project_scan(scan, camera_from_radar, intrinsics, width, height):
     """Project a scan into an image of width x height.
 
-    Returns pixels [M, 2], depth [M], rcs [M], velocity [M, 2] of the M returns that the image sees, in scan order.
+    Returns pixels [M, 2], depth [M], rcs [M] and velocity [M, 2] (along the camera's heading) of the M returns that
+    the image sees, in scan order.
     """
     pixels, depth = geometry.project(geometry.transform_points(camera_from_radar, scan.points), intrinsics)
     seen = geometry.visible(pixels, depth, width, height)
-    return pixels[seen], depth[seen], scan.rcs[seen], scan.velocity[seen]
+    return pixels[seen], depth[seen], scan.rcs[seen], velocity_in_camera_heading(scan.velocity[seen], camera_from_radar)
+
+
+NOTHING_SEEN = (np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.float32), np.zeros((0, 2), np.float32))

@@ -1,0 +1,62 @@
+"""`lircdepth info`: size and cost of a network, by part."""
+
+import argparse
+
+from lircdepth_core import models
+from lircdepth_core.errors import LircDepthError
+
+
+def _size(text):
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise argparse.ArgumentTypeError(f"'{text}' is not HEIGHTxWIDTH, such as 896x1600")
+    return int(height), int(width)
+
+
+def add_arguments(parser):
+    parser.add_argument("--model", choices=models.NAMES, default="lircdepth")
+    parser.add_argument("--weights", metavar="FILE.safetensors", help="print this file's header too")
+    parser.add_argument("--size", type=_size, default=(896, 1600), metavar="HEIGHTxWIDTH", help="default 896x1600")
+
+
+def count_macs(network, height, width):
+    """Return multiply-accumulates of one forward pass of a network on the meta device, {module path: MACs}.
+
+    Only convolutions and matrix products are counted; "" is the whole network.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty(1, 3, height, width, device="meta"), torch.empty(1, 4, height, width, device="meta"))
+    root = type(network).__name__
+    return {
+        path.removeprefix(root).removeprefix("."): sum(flops.values()) // 2
+        for path, flops in counter.get_flop_counts().items()
+        if path != "Global"
+    }
+
+
+def run(arguments):
+    import torch
+
+    from lircdepth_core.models import checkpoints
+
+    model, config = arguments.model, {}
+    if arguments.weights:
+        header = checkpoints.read_header(arguments.weights)
+        model, config = header.model, header.config
+        for name, value in vars(header).items():
+            print(f"{name:14} {value}")
+    with torch.device("meta"):
+        network = models.build(model, **config).eval()
+    try:
+        macs = count_macs(network, *arguments.size)
+    except ValueError as error:
+        raise LircDepthError(str(error)) from error
+    height, width = arguments.size
+    print(f"{model} at {height}x{width}\n{'part':24}{'parameters':>14}{'GMAC':>10}")
+    for path, module in network.named_modules():
+        if path.count(".") <= 1 and path in macs:
+            parameters = sum(parameter.numel() for parameter in module.parameters())
+            print(f"{'  ' * path.count('.') + (path or 'all'):24}{parameters:>14,}{macs[path] / 1e9:>10.2f}")

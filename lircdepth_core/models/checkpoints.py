@@ -1,0 +1,159 @@
+"""Weights on disk: safetensors with a JSON header, and the published pickles, read without executing code."""
+
+import contextlib
+import json
+import os
+import pickle
+import struct
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lircdepth_core import models
+from lircdepth_core.errors import LircDepthError
+
+_METADATA_KEY = "lircdepth"
+_PUBLISHED_PREFIX = "module."
+
+
+@dataclass(frozen=True)
+class Header:
+    """What weights say about themselves.
+
+    focal_length [px] and input_size (height, width) are those of training: a depth network is tied to them.
+    """
+
+    model: str
+    config: dict = field(default_factory=dict)
+    focal_length: float = 1266.0
+    input_size: tuple[int, int] = (896, 1600)
+    trained_on: str = "nothing (random weights)"
+    metrics: dict = field(default_factory=dict)
+
+    @property
+    def random(self):
+        """Whether the weights were never trained, so that the depth means nothing."""
+        return self.trained_on.startswith("nothing")
+
+
+def random_weights(name="lircdepth", seed=0):
+    """Return (network in eval mode, Header) with weights drawn from ``seed``; the global generator is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return models.build(name).eval(), Header(model=name)
+
+
+def save(path, network, header):
+    """Write the network's state and its header as safetensors; the file appears when it is complete."""
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    temporary = path.with_name(path.name + ".partial")
+    tensors = {key: value.detach().contiguous().cpu() for key, value in network.state_dict().items()}
+    try:
+        save_file(tensors, temporary, metadata={_METADATA_KEY: json.dumps(asdict(header))})
+        os.replace(temporary, path)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise
+        raise LircDepthError(f"{path}: cannot be written: {error}") from error  # safetensors' own I/O error
+
+
+def load(path):
+    """Return (network in eval mode on the CPU, Header) from a file that ``save`` wrote.
+
+    Raises LircDepthError when the file is missing, truncated, has no lircdepth header, or holds other parameters
+    than the network that the header names (the keys that differ are listed).
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    header = read_header(path)
+    try:
+        state = load_file(path)
+    except (SafetensorError, struct.error) as error:
+        raise LircDepthError(f"{path}: not a complete safetensors file: {error}") from error
+    network = models.build(header.model, **header.config)
+    load_state(network, state, path)
+    return network.eval(), header
+
+
+def read_header(path):
+    """Return the Header of a weights file, without reading its tensors. Raises LircDepthError as ``load`` does."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise LircDepthError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        hint = "; a published .pth is converted by `lircdepth import-checkpoint`" if path.suffix == ".pth" else ""
+        raise LircDepthError(f"{path}: not a complete safetensors file ({error}){hint}") from error
+    try:
+        values = json.loads(metadata[_METADATA_KEY])
+        values["input_size"] = tuple(values["input_size"])
+        header = Header(**values)
+    except (KeyError, ValueError, TypeError) as error:
+        raise LircDepthError(
+            f"{path}: no '{_METADATA_KEY}' header that says which network it holds, expected a file written by "
+            f"lircdepth ({type(error).__name__}: {error})"
+        ) from error
+    if header.model not in models.NAMES:
+        raise LircDepthError(f"{path}: holds weights of '{header.model}', expected one of {', '.join(models.NAMES)}")
+    return header
+
+
+def load_state(network, state, source):
+    """Load a state dict into a network. Raises LircDepthError naming the keys and shapes that differ."""
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in state.items()}
+    missing, unexpected = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    reshaped = sorted(key for key in expected.keys() & found.keys() if expected[key] != found[key])
+    problems = [
+        f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
+        for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
+        if keys
+    ]
+    if problems:
+        raise LircDepthError(
+            f"{source}: weights of another network than {type(network).__name__}: keys {'; '.join(problems)}"
+        )
+    network.load_state_dict(state)
+
+
+def load_published(path):
+    """Return (LiRCDepth in eval mode, Header) from a published .pth checkpoint.
+
+    The file is a pickle: it is read with ``weights_only=True``, and of what is not a tensor only NumPy's array
+    reconstruction is allowed, since "best" files hold the evaluation steps as an array.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise LircDepthError(f"{path}: no such checkpoint")
+    try:
+        with torch.serialization.safe_globals(_numpy_reconstruction()):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise LircDepthError(f"{path}: not a checkpoint that can be read without executing code: {reason}") from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model"), dict):
+        raise LircDepthError(f"{path}: no 'model' state dict inside, expected a published LiRCDepth checkpoint")
+    state = {key.removeprefix(_PUBLISHED_PREFIX): value for key, value in checkpoint["model"].items()}
+    network = models.build("lircdepth")
+    load_state(network, state, path)
+    return network.eval(), Header(model="lircdepth", trained_on=f"nuScenes (published checkpoint {path.name})")
+
+
+def _numpy_reconstruction():
+    """The globals by which NumPy 1 and 2 pickle an array, under each of the names that they wrote."""
+    reconstruct = np.zeros(1).__reduce__()[0]
+    kinds = [type(np.dtype(kind)) for kind in ("int32", "int64", "float32", "float64")]
+    names = [(reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
+    return [*names, np.ndarray, np.dtype, *kinds]

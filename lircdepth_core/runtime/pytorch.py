@@ -1,0 +1,49 @@
+"""The network in eager PyTorch."""
+
+import torch
+
+from lircdepth_core.errors import LircDepthError
+
+
+def choose_device(name="auto"):
+    """Return the torch.device for "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+
+    Raises LircDepthError when a device is demanded that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise LircDepthError(f"device '{name}': expected auto, cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise LircDepthError(f"device '{name}': expected auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise LircDepthError(f"device '{name}' was asked for, but PyTorch sees {torch.cuda.device_count()} GPUs")
+    return device
+
+
+class PyTorchBackend:
+    """Runs a network in eval mode on one device, in float32.
+
+    Activations are laid out channels-last, which is what convolutions are fastest in, on CPU and GPU.
+    """
+
+    def __init__(self, network, device="auto"):
+        self.device = choose_device(device)
+        self._network = network.eval().to(self.device, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def infer(self, image, radar):
+        """Return depth [N, 1, H, W] in metres, on the device; image and radar as LiRCDepth.forward takes them."""
+        image = image.to(self.device, memory_format=torch.channels_last)
+        radar = radar.to(self.device, memory_format=torch.channels_last)
+        return self._network(image, radar).depth
+
+    def warm_up(self, height, width):
+        """Run once at a size, so that the first real frame does not pay for lazy initialisation."""
+        self.infer(torch.zeros(1, 3, height, width), torch.zeros(1, 4, height, width))
+
+    def describe(self):
+        """Return one line for logs and diagnostics."""
+        return f"PyTorch {torch.__version__} eager float32 on {self.device}"
