@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from lircdepth_core import radar as radar_module
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
+from lircdepth_core.runtime.pytorch import PyTorchBackend
 
 _IMAGE_MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB
 _IMAGE_STD = (0.229, 0.224, 0.225)
@@ -69,20 +71,40 @@ class DepthFrame:
 class DepthPipeline:
     """Image, intrinsics and radar scans to a depth image.
 
-    backend: see lircdepth_core.runtime. focal_length [px]: that of the weights' training; the input is resized so
-    that the camera's becomes equal to it. inference_scale multiplies that size, uncorrected: faster, less exact.
-    max_range [m]: depth beyond it becomes +Inf.
+    backend: see lircdepth_core.runtime. header: checkpoints.Header of the weights; the input is resized so that the
+    camera's focal length becomes that of their training. inference_scale multiplies that size, uncorrected: faster,
+    less exact. max_range [m]: depth beyond it becomes +Inf.
     """
 
-    def __init__(self, backend, focal_length, inference_scale=1.0, max_range=float("inf")):
+    def __init__(self, backend, header, inference_scale=1.0, max_range=float("inf")):
         if not inference_scale > 0:
             raise LircDepthError(f"inference_scale is {inference_scale}, expected a positive number")
         self.backend = backend
-        self.focal_length = focal_length
+        self.header = header
         self.inference_scale = inference_scale
         self.max_range = max_range
         self._mean = torch.tensor(_IMAGE_MEAN, device=backend.device).view(1, 3, 1, 1) * 255
         self._std = torch.tensor(_IMAGE_STD, device=backend.device).view(1, 3, 1, 1) * 255
+
+    @classmethod
+    def from_weights(cls, weights, *, model="lircdepth", device="auto", threads=0, **options):
+        """Return a pipeline on a weights file, or on untrained weights of ``model`` when ``weights`` is "random".
+
+        threads: CPU threads of the network, 0 leaves PyTorch's choice. options: as for the constructor.
+        Raises LircDepthError for weights that do not load or a device that is not there.
+        """
+        if threads:
+            torch.set_num_threads(threads)
+        if weights == "random":
+            network, header = checkpoints.random_weights(model)
+        else:
+            network, header = checkpoints.load(weights)
+        return cls(PyTorchBackend(network, device), header, **options)
+
+    def warm_up(self):
+        """Run the network once at the size that a camera like that of the weights' training gives."""
+        plan = InputPlan.make(*self.header.input_size, self.inference_scale)
+        self.backend.warm_up(plan.crop_height, plan.crop_width)
 
     def plan(self, height, width, intrinsics):
         """Return the InputPlan for a camera. Raises LircDepthError when its intrinsics are not a pinhole camera's."""
@@ -92,7 +114,7 @@ class DepthPipeline:
                 f"intrinsics {intrinsics.tolist()} are not those of a calibrated pinhole camera: expected 3x3 with "
                 "positive focal lengths"
             )
-        return InputPlan.make(height, width, self.inference_scale * self.focal_length / intrinsics[0, 0])
+        return InputPlan.make(height, width, self.inference_scale * self.header.focal_length / intrinsics[0, 0])
 
     @torch.inference_mode()
     def __call__(self, image, intrinsics, radars=()):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _SCANS_KEPT = 64  # a radar: 5 s at 13 Hz
-_IMAGES_KEPT = 16  # waiting images: more than a wait of 0.06 s can hold at any camera rate
 
 
 @dataclass
@@ -53,7 +52,6 @@ class FrameAssembler:
         self._waiting = deque()
         self._last_image = None
         self.time_jumps = 0
-        self.overflowed = 0
 
     @property
     def pending(self):
@@ -70,9 +68,6 @@ class FrameAssembler:
                 scans.clear()
                 scans.extend(kept)
         self._last_image = stamp
-        if len(self._waiting) == _IMAGES_KEPT:
-            self._waiting.popleft()
-            self.overflowed += 1
         self._waiting.append(_Waiting(stamp, image, now + self._max_wait))
 
     def add_scan(self, radar, stamp, data):

@@ -1,8 +1,13 @@
 """The network in eager PyTorch."""
 
+import ctypes
+
 import torch
 
 from lircdepth_core.errors import LircDepthError
+
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 
 def choose_device(name="auto"):
@@ -23,6 +28,19 @@ def choose_device(name="auto"):
     return device
 
 
+def _keep_freed_memory():
+    """Have glibc keep what a forward pass frees for the next one.
+
+    By default it gives every large block back to the kernel, and a frame spends more time on page faults than on
+    arithmetic. Elsewhere than on glibc nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_TOP_PAD, 256 * 2**20)
+
+
 class PyTorchBackend:
     """Runs a network in eval mode on one device, in float32.
 
@@ -31,6 +49,8 @@ class PyTorchBackend:
 
     def __init__(self, network, device="auto"):
         self.device = choose_device(device)
+        if self.device.type == "cpu":
+            _keep_freed_memory()
         self._network = network.eval().to(self.device, memory_format=torch.channels_last)
 
     @torch.inference_mode()

@@ -1,0 +1,58 @@
+"""Replay a bag into the depth node.
+
+    ros2 launch lircdepth_ros replay.launch.py bag:=/path/to/bag
+
+Every argument of depth.launch.py works here too. When the bag has ended, everything shuts down.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+SHARE = Path(get_package_share_directory("lircdepth_ros"))
+
+
+def default_calibration(context):
+    """The converter writes calibration.yaml into the bag: use it unless another one was given."""
+    calibration = Path(LaunchConfiguration("bag").perform(context)) / "calibration.yaml"
+    if not context.launch_configurations.get("calibration_file") and calibration.is_file():
+        context.launch_configurations["calibration_file"] = str(calibration)
+
+
+def typed(name, kind):
+    return ParameterValue(LaunchConfiguration(name), value_type=kind)
+
+
+def generate_launch_description():
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("bag", description="Bag directory, as nuscenes_to_bag writes it."),
+            DeclareLaunchArgument("rate", default_value="1.0", description="Speed of the replay; 1 is as recorded."),
+            DeclareLaunchArgument("loop", default_value="false", description="Start again at the end: true or false."),
+            DeclareLaunchArgument("start_offset", default_value="0.0", description="Seconds to skip at the start."),
+            DeclareLaunchArgument("use_sim_time", default_value="true", description="Take the time from /clock."),
+            OpaqueFunction(function=default_calibration),
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "depth.launch.py"))),
+            Node(
+                package="lircdepth_ros",
+                executable="replay_node",
+                name="replay_node",
+                parameters=[
+                    {
+                        "bag": typed("bag", str),
+                        "rate": typed("rate", float),
+                        "loop": typed("loop", bool),
+                        "start_offset": typed("start_offset", float),
+                    }
+                ],
+                output="screen",
+                on_exit=Shutdown(reason="the replay has ended"),
+            ),
+        ]
+    )

@@ -1,0 +1,129 @@
+"""Where the radars are, seen from the camera: from tf2, or from a calibration file and odometry."""
+
+import numpy as np
+from nav_msgs.msg import Odometry
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from lircdepth_core import geometry
+from lircdepth_core.calibration import Calibration
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.trajectory import Trajectory
+from lircdepth_ros.conversions import stamp_to_ns
+
+try:
+    import tf2_ros
+except ImportError:  # wheels alone have no tf2
+    tf2_ros = None
+
+
+def make_transforms(node, source, calibration_file, odometry_topic, fixed_frame):
+    """Return the source of transforms that the parameters ask for. Raises LircDepthError when it is not to be had."""
+    if source == "auto":
+        source = "tf" if tf2_ros is not None else "calibration"
+    if source == "tf":
+        if tf2_ros is None:
+            raise LircDepthError("transform_source is 'tf', but tf2_ros is not installed; use 'calibration'")
+        return TfTransforms(node, fixed_frame)
+    if not calibration_file:
+        raise LircDepthError(
+            "calibration_file is empty, and tf2_ros is not installed or not wanted: set calibration_file to the "
+            "calibration.yaml that says where the sensors are (the converter writes one into each bag)"
+        )
+    return CalibrationTransforms(node, calibration_file, odometry_topic)
+
+
+class CalibrationTransforms:
+    """Mounting from calibration.yaml; ego motion from nav_msgs/Odometry."""
+
+    def __init__(self, node, calibration_file, odometry_topic):
+        self._calibration = Calibration.load(calibration_file)
+        self._trajectory = Trajectory()
+        self._node = node
+        self._topic = odometry_topic
+        quality = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._subscription = node.create_subscription(Odometry, odometry_topic, self._add, quality)
+
+    def _add(self, message):
+        position, rotation = message.pose.pose.position, message.pose.pose.orientation
+        try:
+            pose = geometry.rigid_transform(
+                (position.x, position.y, position.z), (rotation.w, rotation.x, rotation.y, rotation.z)
+            )
+        except ValueError as error:
+            self._node.say_once("odometry", f"{self._topic}: pose left out: {error}")
+            return
+        self._trajectory.add(stamp_to_ns(message.header.stamp), pose)
+        self._node.match_frames()
+
+    def ready(self, _camera_frame, camera_stamp, _radar_frame, radar_stamp):
+        """Whether waiting longer would not give a better answer."""
+        if not len(self._trajectory):
+            return self._node.count_publishers(self._topic) == 0
+        return self._trajectory.covers(camera_stamp) and self._trajectory.covers(radar_stamp)
+
+    def camera_from_radar(self, camera_frame, camera_stamp, radar_frame, radar_stamp):
+        """Return (4x4 transform, whether ego motion between the stamps [ns] is in it). Raises LircDepthError."""
+        camera_pose = self._trajectory.pose_at(camera_stamp)
+        radar_pose = self._trajectory.pose_at(radar_stamp)
+        transform = geometry.sensor_to_sensor(
+            self._calibration.transform("base_link", camera_frame),
+            self._calibration.transform("base_link", radar_frame),
+            camera_pose,
+            radar_pose,
+        )
+        return transform, camera_pose is not None and radar_pose is not None
+
+    def describe(self):
+        return f"calibration file, ego motion from {self._topic}"
+
+    def destroy(self):
+        self._node.destroy_subscription(self._subscription)
+
+
+class TfTransforms:
+    """Mounting and ego motion from tf2, through the fixed frame."""
+
+    def __init__(self, node, fixed_frame):
+        self._fixed_frame = fixed_frame
+        self._buffer = tf2_ros.Buffer()
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def ready(self, camera_frame, camera_stamp, radar_frame, radar_stamp):
+        """Whether waiting longer would not give a better answer."""
+        return self._buffer.can_transform_full(
+            camera_frame, _time(camera_stamp), radar_frame, _time(radar_stamp), self._fixed_frame
+        )
+
+    def camera_from_radar(self, camera_frame, camera_stamp, radar_frame, radar_stamp):
+        """Return (4x4 transform, whether ego motion between the stamps [ns] is in it). Raises LircDepthError."""
+        try:
+            return _matrix(
+                self._buffer.lookup_transform_full(
+                    camera_frame, _time(camera_stamp), radar_frame, _time(radar_stamp), self._fixed_frame
+                )
+            ), True
+        except tf2_ros.TransformException:
+            pass  # the vehicle's motion is not known: is at least the mounting?
+        try:
+            return _matrix(self._buffer.lookup_transform(camera_frame, radar_frame, _time(0))), False
+        except tf2_ros.TransformException as error:
+            raise LircDepthError(f"tf: {error}") from error
+
+    def describe(self):
+        return f"tf, ego motion through {self._fixed_frame}"
+
+    def destroy(self):
+        self._listener.unregister()
+
+
+def _time(nanoseconds):
+    from rclpy.time import Time
+
+    return Time(nanoseconds=nanoseconds)
+
+
+def _matrix(stamped):
+    translation, rotation = stamped.transform.translation, stamped.transform.rotation
+    return geometry.rigid_transform(
+        np.array((translation.x, translation.y, translation.z)), (rotation.w, rotation.x, rotation.y, rotation.z)
+    )

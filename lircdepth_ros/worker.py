@@ -1,0 +1,63 @@
+"""The one thread in which the network lives: loaded, warmed up and run in it, since CUDA graphs demand that."""
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+
+
+class Worker(threading.Thread):
+    """Runs calls in order and, between them, the newest submitted job; an older job that still waits is replaced."""
+
+    def __init__(self, run_job):
+        super().__init__(name="inference", daemon=True)
+        self._run_job = run_job
+        self._condition = threading.Condition()
+        self._calls = deque()
+        self._job = None
+        self._stopped = False
+
+    def call(self, function, *arguments):
+        """Run a function in the thread; return its Future."""
+        future = Future()
+        with self._condition:
+            self._calls.append((future, function, arguments))
+            self._condition.notify()
+        return future
+
+    def submit(self, job):
+        """Hand over a job; return the job that it replaces because it was still waiting, or None."""
+        with self._condition:
+            replaced, self._job = self._job, job
+            self._condition.notify()
+        return replaced
+
+    def discard(self):
+        """Forget the job that waits; return it or None."""
+        with self._condition:
+            waiting, self._job = self._job, None
+        return waiting
+
+    def stop(self):
+        """Forget what waits and end the thread; returns when a job that already runs has finished."""
+        with self._condition:
+            self._stopped = True
+            self._condition.notify()
+        self.join()
+
+    def run(self):
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._stopped or self._calls or self._job is not None)
+                if self._stopped:
+                    return
+                call = self._calls.popleft() if self._calls else None
+                if call is None:
+                    job, self._job = self._job, None
+            if call is None:
+                self._run_job(job)
+                continue
+            future, function, arguments = call
+            try:
+                future.set_result(function(*arguments))
+            except Exception as error:
+                future.set_exception(error)
