@@ -1,0 +1,85 @@
+"""Where the sensors sit on the vehicle, in a small YAML file for machines without tf2.
+
+parent: base_link
+frames:
+  CAM_FRONT:
+    translation: {x: 1.7, y: 0.0, z: 1.5}           # metres
+    rotation: {x: -0.5, y: 0.5, z: -0.5, w: 0.5}    # unit quaternion
+"""
+
+import os
+from pathlib import Path
+
+from lircdepth_core import geometry
+from lircdepth_core.errors import LircDepthError
+
+BASE_FRAME = "base_link"  # REP 105
+
+
+class Calibration:
+    """Rigid transforms base_link <- sensor, by frame: {frame: 4x4 float64, metres}."""
+
+    def __init__(self, base_from_sensor):
+        self.base_from_sensor = dict(base_from_sensor)
+
+    def transform(self, target_frame, source_frame):
+        """Return the 4x4 float64 transform target <- source, e.g. transform("CAM_FRONT", "RADAR_FRONT").
+
+        Either may be base_link. Raises LircDepthError, listing the known frames, when one is unknown.
+        """
+        return geometry.invert(self._base_from(target_frame)) @ self._base_from(source_frame)
+
+    def _base_from(self, frame):
+        if frame == BASE_FRAME:
+            return geometry.rigid_transform((0, 0, 0), (1, 0, 0, 0))
+        if frame not in self.base_from_sensor:
+            known = ", ".join([BASE_FRAME, *sorted(self.base_from_sensor)])
+            raise LircDepthError(f"the calibration has no frame {frame!r}; known: {known}")
+        return self.base_from_sensor[frame]
+
+    @classmethod
+    def load(cls, path):
+        """Read a calibration file; LircDepthError says which file and what in it is wrong."""
+        import yaml
+
+        try:
+            content = yaml.safe_load(Path(path).read_bytes())
+        except OSError as error:
+            raise LircDepthError(f"calibration {path}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise LircDepthError(f"calibration {path} is not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(content, dict) or not isinstance(content.get("frames"), dict):
+            raise LircDepthError(f"calibration {path} has no mapping 'frames'")
+        if content.get("parent") != BASE_FRAME:
+            raise LircDepthError(f"calibration {path}: parent is {content.get('parent')!r}, expected '{BASE_FRAME}'")
+        return cls({frame: _parse(path, frame, entry) for frame, entry in content["frames"].items()})
+
+    def save(self, path):
+        """Write the calibration; under its final name only when complete."""
+        import yaml
+
+        frames = {}
+        for frame, transform in sorted(self.base_from_sensor.items()):
+            w, x, y, z = geometry.quaternion_from_transform(transform).tolist()
+            frames[frame] = {
+                "translation": dict(zip("xyz", transform[:3, 3].tolist(), strict=True)),
+                "rotation": {"x": x, "y": y, "z": z, "w": w},
+            }
+        path = Path(path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            partial.write_text(yaml.safe_dump({"parent": BASE_FRAME, "frames": frames}, sort_keys=False))
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _parse(path, frame, entry):
+    try:
+        translation = [float(entry["translation"][axis]) for axis in "xyz"]
+        rotation = [float(entry["rotation"][axis]) for axis in "wxyz"]
+        return geometry.rigid_transform(translation, rotation)
+    except KeyError as error:
+        raise LircDepthError(f"calibration {path}: frame {frame} lacks {error}") from error
+    except (TypeError, ValueError) as error:
+        raise LircDepthError(f"calibration {path}: frame {frame}: {error}") from error

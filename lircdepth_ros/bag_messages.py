@@ -1,0 +1,182 @@
+"""ROS 2 messages and bags without a ROS installation: built and serialised with `rosbags`.
+
+Stamps are integer nanoseconds, lengths metres, frames as in REP 103 and REP 105. Definitions are Humble's, the oldest
+supported distribution; the later ones have the same for every type used here.
+"""
+
+import fcntl
+import functools
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from lircdepth_core import geometry
+from lircdepth_core.errors import LircDepthError
+
+# sensor_msgs/PointField's constants for the types that a point may have.
+_POINT_FIELD_TYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
+
+
+@functools.cache
+def typestore():
+    """Return the message definitions. Raises LircDepthError when `rosbags` is not installed (it has no rosdep key)."""
+    try:
+        from rosbags.typesys import Stores, get_typestore
+    except ImportError as error:
+        raise LircDepthError(f"bags need the package rosbags (pip install rosbags): {error}") from error
+    return get_typestore(Stores.ROS2_HUMBLE)
+
+
+def offered_qos(depth, transient_local=False):
+    """Return a reliable QoS profile to record with a topic, so that whoever replays it offers the same."""
+    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
+
+    forever = QosTime(9223372036, 854775807)  # how a recorder writes an infinite duration
+    durability = QosDurability.TRANSIENT_LOCAL if transient_local else QosDurability.VOLATILE
+    return Qos(
+        QosHistory.KEEP_LAST,
+        depth,
+        QosReliability.RELIABLE,
+        durability,
+        forever,
+        forever,
+        QosLiveliness.AUTOMATIC,
+        forever,
+        False,
+    )
+
+
+def _new(msgtype, *fields):
+    return typestore().types[msgtype](*fields)
+
+
+def _header(stamp, frame_id):
+    time = _new("builtin_interfaces/msg/Time", *divmod(int(stamp), 1_000_000_000))
+    return _new("std_msgs/msg/Header", time, frame_id)
+
+
+def _quaternion(transform):
+    w, x, y, z = geometry.quaternion_from_transform(transform).tolist()
+    return _new("geometry_msgs/msg/Quaternion", x, y, z, w)
+
+
+def _vector3(values):
+    return _new("geometry_msgs/msg/Vector3", *np.asarray(values).tolist())
+
+
+def serialize(message):
+    """Return a message's CDR bytes."""
+    return typestore().serialize_cdr(message, message.__msgtype__)
+
+
+def compressed_image(stamp, frame_id, data, image_format):
+    """Return a sensor_msgs/CompressedImage that holds the bytes ``data`` of a "jpeg" or "png" file unchanged."""
+    header = _header(stamp, frame_id)
+    return _new("sensor_msgs/msg/CompressedImage", header, image_format, np.frombuffer(data, np.uint8))
+
+
+def camera_info(stamp, frame_id, intrinsics, width, height):
+    """Return the sensor_msgs/CameraInfo of a rectified image: K = intrinsics [3, 3], P = [K | 0], no distortion."""
+    k = np.asarray(intrinsics, dtype=np.float64)
+    p = np.column_stack([k, np.zeros(3)])
+    roi = _new("sensor_msgs/msg/RegionOfInterest", 0, 0, 0, 0, False)
+    return _new(
+        "sensor_msgs/msg/CameraInfo",
+        _header(stamp, frame_id),
+        height,
+        width,
+        "plumb_bob",
+        np.zeros(5),
+        k.ravel(),
+        np.eye(3).ravel(),
+        p.ravel(),
+        0,
+        0,
+        roi,
+    )
+
+
+def point_cloud(stamp, frame_id, points):
+    """Return a sensor_msgs/PointCloud2 with the fields of a structured array [N], little-endian, one row."""
+    points = np.ascontiguousarray(points)
+    fields = [
+        _new("sensor_msgs/msg/PointField", name, offset, _POINT_FIELD_TYPES[dtype.str[1:]], 1)
+        for name, (dtype, offset) in points.dtype.fields.items()
+    ]
+    step = points.dtype.itemsize
+    data = points.view(np.uint8)
+    finite = all(np.isfinite(points[axis]).all() for axis in "xyz")
+    header = _header(stamp, frame_id)
+    return _new(
+        "sensor_msgs/msg/PointCloud2", header, 1, len(points), fields, False, step, step * len(points), data, finite
+    )
+
+
+def transform_stamped(stamp, parent, child, transform):
+    """Return a geometry_msgs/TransformStamped of the rigid 4x4 transform parent <- child."""
+    body = _new("geometry_msgs/msg/Transform", _vector3(transform[:3, 3]), _quaternion(transform))
+    return _new("geometry_msgs/msg/TransformStamped", _header(stamp, parent), child, body)
+
+
+def tf_message(transforms):
+    """Return a tf2_msgs/TFMessage of transform_stamped messages."""
+    return _new("tf2_msgs/msg/TFMessage", list(transforms))
+
+
+def odometry(stamp, parent, child, transform, linear, angular):
+    """Return a nav_msgs/Odometry: pose parent <- child, twist (m/s, rad/s) in the child's frame.
+
+    The covariances are zero, which in this message means that they are not known.
+    """
+    position = _new("geometry_msgs/msg/Point", *transform[:3, 3].tolist())
+    pose = _new("geometry_msgs/msg/Pose", position, _quaternion(transform))
+    twist = _new("geometry_msgs/msg/Twist", _vector3(linear), _vector3(angular))
+    return _new(
+        "nav_msgs/msg/Odometry",
+        _header(stamp, parent),
+        child,
+        _new("geometry_msgs/msg/PoseWithCovariance", pose, np.zeros(36)),
+        _new("geometry_msgs/msg/TwistWithCovariance", twist, np.zeros(36)),
+    )
+
+
+@contextmanager
+def new_bag(path):
+    """Write a rosbag2 directory with MCAP storage: a context manager that gives rosbags' Writer.
+
+    The directory appears under its name only when it is complete; after an error, an interrupt or a full disk nothing
+    is left, and what a killed run left is cleared. Raises LircDepthError when ``path`` exists, when another process is
+    writing it, and when the disk is full.
+    """
+    from rosbags.rosbag2 import StoragePlugin, Writer
+
+    path = Path(path)
+    if path.exists() or path.is_symlink():
+        raise LircDepthError(f"{path} exists already and is not overwritten")
+    partial = path.parent / f".{path.name}.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    lock = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise LircDepthError(f"another process is writing {path}") from None
+    try:
+        # rosbags names its file after the folder, so the folder has its final name, one level down.
+        folder = partial / path.name
+        if folder.exists():
+            shutil.rmtree(folder)
+        # Version 9 of the metadata is unreadable to Humble (it writes QoS profiles as a list); 8 is read by all.
+        with Writer(folder, version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+            yield writer
+        folder.rename(path)
+    except OSError as error:
+        if error.filename:
+            raise
+        raise LircDepthError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        os.close(lock)

@@ -1,0 +1,334 @@
+"""`replay_node`: publish a rosbag2 bag as it was recorded. Needs rclpy and `rosbags`, not rosbag2.
+
+The recorded bytes are published unchanged, at the recorded intervals divided by ``rate``, with the recorded QoS, on an
+absolute schedule: a late message does not delay the next. /clock carries bag time. Ends with status 0 after the last
+message or a signal, 2 after a one-line error.
+"""
+
+import importlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections import Counter, deque
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rclpy.duration import Duration
+from rclpy.exceptions import NoTypeSupportImportedException, ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from rosgraph_msgs.msg import Clock
+
+from lircdepth_core.errors import LircDepthError
+
+# name: (default, what it means, range of a number)
+_PARAMETERS = {
+    "bag": ("", "rosbag2 directory, or a single .mcap or .db3 file", None),
+    "rate": (1.0, "speed relative to the recording", (0.01, 100.0)),
+    "loop": (False, "start again after the last message; stamps and /clock jump back", None),
+    "start_offset": (0.0, "where to start, seconds after the bag's start", (0.0, 1e9)),
+    "publish_clock": (True, "publish bag time on /clock, between messages and before each", None),
+    "clock_rate": (100.0, "how often /clock ticks between messages, Hz of wall time", (1.0, 1000.0)),
+    "topics": (Parameter.Type.STRING_ARRAY, "replay only these topics, by recorded name (default: all)", None),
+    "wait_for_subscribers": (
+        0.0,
+        "before the first message, wait for subscriptions to wait_for_topics, this many seconds at most",
+        (0.0, 1e6),
+    ),
+    "wait_for_topics": (
+        Parameter.Type.STRING_ARRAY,
+        "topics that wait_for_subscribers waits for, each (default: any one replayed topic)",
+        None,
+    ),
+    "linger": (1.0, "how long /clock goes on after the last message, seconds of bag time", (0.0, 1e6)),
+}
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_READ_AHEAD = 32  # messages
+_READ_SLACK = 0.005  # seconds before a message is due from which on nothing is read
+_SETTLE = 0.25  # seconds: a subscription is known here a little before it knows this publisher
+_ACKNOWLEDGE_TIMEOUT = 5.0  # seconds that reliable subscribers have for what is still under way at the end
+
+
+class _StopSignalError(Exception):
+    """SIGINT or SIGTERM arrived."""
+
+
+class _InterruptibleSleep:
+    """Sleeps until a stop signal arrives, in whichever thread, and from then on raises _StopSignalError.
+
+    The signal ends a sleep at once and never lands in the middle of a publish. To be made in the main thread.
+    """
+
+    def __init__(self):
+        self._read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end)
+        for number in _STOP_SIGNALS:
+            signal.signal(number, lambda *_: None)  # instead of KeyboardInterrupt; the byte in the pipe is enough
+
+    def __call__(self, seconds):
+        if select.select([self._read_end], [], [], max(seconds, 0.0))[0]:
+            raise _StopSignalError
+
+
+class ReplayNode(Node):
+    """Opens the bag and makes its publishers; ``play`` replays it. Raises LircDepthError on any wrong input."""
+
+    def __init__(self, sleep):
+        """``sleep(seconds)`` is called for every wait, and may raise to end the replay."""
+        super().__init__("replay_node")
+        self._sleep = sleep
+        settings = {name: self._declare(name, *entry) for name, entry in _PARAMETERS.items()}
+        self._path, self._rate, self._loop = settings["bag"], settings["rate"], settings["loop"]
+        self._tick = 1.0 / settings["clock_rate"]
+        self._linger = settings["linger"]
+        self._wait_timeout, self._wait_topics = settings["wait_for_subscribers"], settings["wait_for_topics"]
+        if not self._path:
+            raise LircDepthError("parameter 'bag' is not set: --ros-args -p bag:=PATH")
+        self._reader = _open_bag(self._path)
+        self._start = self._reader.start_time + round(settings["start_offset"] * 1e9)
+        if not self._reader.message_count:
+            raise LircDepthError(f"{self._path} holds no messages")
+        if self._start >= self._reader.end_time:
+            raise LircDepthError(
+                f"start_offset {settings['start_offset']} s is beyond the bag's {self._reader.duration / 1e9:.3f} s"
+            )
+        self._clock = self.create_publisher(Clock, "/clock", 10) if settings["publish_clock"] else None
+        self._make_publishers(settings["topics"])
+        self._counts, self._late = Counter(), deque(maxlen=100_000)  # seconds, of the latest
+
+    def _declare(self, name, default, description, limits):
+        span = [FloatingPointRange(from_value=limits[0], to_value=limits[1])] if limits else []
+        descriptor = ParameterDescriptor(description=description, read_only=True, floating_point_range=span)
+        try:
+            self.declare_parameter(name, default, descriptor)
+        except ParameterException as error:
+            raise LircDepthError(f"parameter '{name}' ({description}): {error}") from error
+        value = self.get_parameter_or(name, Parameter(name)).value
+        return [] if value is None else value  # only a list can be without a value
+
+    def _make_publishers(self, only):
+        connections = {}
+        for connection in self._reader.connections:
+            connections.setdefault(connection.topic, []).append(connection)
+        for topic in only:
+            if topic not in connections:
+                raise LircDepthError(f"topic {topic!r} is not in the bag, which has {', '.join(sorted(connections))}")
+        self._publishers_by_topic, self._connections, unsupported = {}, [], {}
+        for topic, recorded in connections.items():
+            if (only and topic not in only) or (topic == "/clock" and self._clock):  # bag time has one source
+                continue
+            msgtype = recorded[0].msgtype
+            try:
+                package, _, name = msgtype.split("/")
+                message_class = getattr(importlib.import_module(f"{package}.msg"), name)
+                self._publishers_by_topic[topic] = self.create_publisher(message_class, topic, _recorded_qos(recorded))
+                self._connections += recorded
+            except (ImportError, AttributeError, NoTypeSupportImportedException):
+                unsupported.setdefault(msgtype, []).append(topic)
+        for msgtype, topics in unsupported.items():
+            self.get_logger().warning(f"not replayed: {', '.join(topics)}: {msgtype} has no Python support here")
+        if not self._connections:
+            raise LircDepthError(f"{self._path} has no topic that can be replayed")
+        for topic in self._wait_topics:
+            if topic not in self._publishers_by_topic:
+                raise LircDepthError(f"wait_for_topics: {topic!r} is not a replayed topic")
+
+    def play(self):
+        """Replay to the end, or until ``sleep`` raises. Logs a summary either way."""
+        try:
+            self._wait_for_subscriptions()
+            self._publish_latched()
+            self._publish_all()
+            self._finish()
+        finally:
+            late = np.percentile(self._late or [0.0], [50, 99]) * 1e3
+            counts = ", ".join(f"{topic} {count}" for topic, count in sorted(self._counts.items()))
+            lateness = f"late by p50 {late[0]:.2f} ms, p99 {late[1]:.2f} ms"
+            self.get_logger().info(f"published {self._counts.total()} messages ({lateness}): {counts}")
+
+    def _wait_for_subscriptions(self):
+        deadline = time.monotonic() + self._wait_timeout
+        if self._wait_timeout > 0:
+            self.get_logger().info("waiting for subscriptions")
+        while time.monotonic() < deadline:
+            counts = {
+                topic: publisher.get_subscription_count() for topic, publisher in self._publishers_by_topic.items()
+            }
+            missing = [topic for topic in self._wait_topics if not counts[topic]]
+            if not missing and any(counts.values()):
+                self._sleep(_SETTLE)
+                return
+            self._publish_clock(self._start)  # nodes on bag time have a time while they start
+            self._sleep(0.05)
+        if self._wait_timeout > 0:
+            awaited = ", ".join(missing) or "any topic"
+            self.get_logger().warning(
+                f"no subscription to {awaited} after {self._wait_timeout} s; starting all the same"
+            )
+
+    def _publish_latched(self):
+        """With a start offset, publish what was latched before it: /tf_static above all."""
+        latched = [c for c in self._connections if _is_latched([c])]
+        if latched and self._start > self._reader.start_time:
+            for connection, _, data in self._reader.messages(latched, stop=self._start):
+                self._publishers_by_topic[connection.topic].publish(data)
+
+    def _messages(self):
+        """Yield (lap, topic, stamp in nanoseconds, bytes), again and again with ``loop``."""
+        lap, count = 0, 0
+        while True:
+            before = count
+            try:
+                for connection, stamp, data in self._reader.messages(self._connections, start=self._start):
+                    count += 1
+                    yield lap, connection.topic, stamp, data
+            except Exception as error:  # rosbags lets a decoder's or struct's own errors through
+                raise LircDepthError(f"{self._path} is damaged after {count} messages: {error}") from error
+            if not self._loop or count == before:
+                return
+            lap += 1
+
+    def _publish_all(self):
+        self._source, self._ahead = self._messages(), deque()
+        self._read_ahead(time.monotonic() + 1.0)
+        # Bag time `self._start` is wall time `self._origin`; on a loop the origin moves, and only then.
+        self._origin = self._next_tick = time.monotonic()
+        lap, last = 0, self._start
+        while self._ahead or self._read_ahead(np.inf):
+            message_lap, topic, stamp, data = self._ahead.popleft()
+            if message_lap != lap:
+                self._origin += (last - self._start) / 1e9 / self._rate
+                lap = message_lap
+            due = self._run_until(stamp)
+            self._publish_clock(stamp)
+            self._publishers_by_topic[topic].publish(data)
+            self._late.append(time.monotonic() - due)
+            self._counts[topic] += 1
+            last = stamp
+        self._last = last
+
+    def _read_ahead(self, due):
+        """Read messages while there is time before ``due`` (monotonic seconds); return whether there are any."""
+        while len(self._ahead) < _READ_AHEAD and (not self._ahead or time.monotonic() < due - _READ_SLACK):
+            message = next(self._source, None)
+            if message is None:
+                break
+            self._ahead.append(message)
+        return bool(self._ahead)
+
+    def _run_until(self, stamp):
+        """Wait until bag time ``stamp`` is due while /clock ticks; return when it was due (monotonic seconds)."""
+        due = self._origin + (stamp - self._start) / 1e9 / self._rate
+        while (now := time.monotonic()) < due:
+            if now >= self._next_tick:
+                self._publish_clock(self._start + int((now - self._origin) * self._rate * 1e9))
+                self._next_tick = max(self._next_tick + self._tick, now)
+            self._read_ahead(due)
+            self._sleep(min(due, self._next_tick) - time.monotonic())
+        self._sleep(0.0)  # a stop signal is seen even when every message is late
+        return due
+
+    def _publish_clock(self, stamp):
+        if self._clock:
+            clock = Clock()
+            clock.clock.sec, clock.clock.nanosec = divmod(stamp, 1_000_000_000)
+            self._clock.publish(clock)
+
+    def _finish(self):
+        """Let nodes on bag time finish, and reliable subscribers fetch what is still under way."""
+        self._run_until(self._last + int(self._linger * 1e9))
+        deadline = time.monotonic() + _ACKNOWLEDGE_TIMEOUT
+        waiting = dict(self._publishers_by_topic)
+        while waiting and time.monotonic() < deadline:
+            for topic in list(waiting):
+                if waiting[topic].wait_for_all_acked(Duration(seconds=0.02)):
+                    del waiting[topic]
+                self._sleep(0.0)
+        if waiting:
+            self.get_logger().warning(f"not acknowledged by every reliable subscription: {', '.join(waiting)}")
+
+
+def _open_bag(path):
+    try:
+        from rosbags.rosbag2 import Reader
+    except ImportError as error:
+        raise LircDepthError(f"bags need the package rosbags (pip install rosbags): {error}") from error
+    path = Path(path)
+    if not path.exists():
+        raise LircDepthError(f"bag {path} does not exist")
+    if path.is_dir() and not (path / "metadata.yaml").is_file():
+        raise LircDepthError(f"{path} is not a rosbag2 directory: it has no metadata.yaml")
+    try:
+        reader = Reader(path)
+        reader.open()
+    except Exception as error:  # a damaged file makes rosbags raise whatever its parts raise
+        raise LircDepthError(f"{path} cannot be read as a rosbag2 bag: {' '.join(str(error).split())}") from error
+    return reader
+
+
+def _is_latched(recorded):
+    profiles = [profile for connection in recorded for profile in connection.ext.offered_qos_profiles]
+    return bool(profiles) and all(profile.durability.name == "TRANSIENT_LOCAL" for profile in profiles)
+
+
+def _recorded_qos(recorded):
+    """Return the QoS to offer for one topic's recorded connections.
+
+    Reliability and durability are the recorded ones where all publishers agreed, else reliable and volatile. A recorder
+    that could not see the depth wrote 0: then it is 10. A latched topic keeps all its messages for late joiners.
+    """
+    profiles = [profile for connection in recorded for profile in connection.ext.offered_qos_profiles]
+    best_effort = bool(profiles) and all(profile.reliability.name == "BEST_EFFORT" for profile in profiles)
+    latched = _is_latched(recorded)
+    depth = max([profile.depth for profile in profiles if profile.history.name == "KEEP_LAST"], default=0) or 10
+    if latched:
+        depth = max(depth, min(sum(connection.msgcount for connection in recorded), 1000))
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def main(args=None):
+    """Run the node; return its exit status: 0 after the last message or a stop signal, 2 after a one-line error."""
+    sleep = _InterruptibleSleep()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
+    spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
+    node = None
+    try:
+        node = ReplayNode(sleep)
+        executor.add_node(node)
+        spinner.start()  # answers parameter services
+        node.play()
+    except _StopSignalError:
+        node.get_logger().info("stopped by a signal")
+    except LircDepthError as error:
+        print(f"replay_node: error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        rclpy.try_shutdown()
+        if spinner.is_alive():
+            spinner.join(timeout=2.0)
+    return 0
+
+
+def _spin(executor):
+    with suppress(ExternalShutdownException):
+        executor.spin()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
