@@ -6,7 +6,6 @@
 An argument that is left empty leaves the value of the parameters file.
 """
 
-import os
 from pathlib import Path
 
 import yaml
@@ -16,8 +15,9 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from lircdepth_ros.dds import profile_environment
+
 SHARE = Path(get_package_share_directory("lircdepth_ros"))
-DDS_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # Kilted on, until Jazzy
 
 PARAMETERS = {
     "weights": "Weights file (.safetensors), or 'random'.",
@@ -52,7 +52,6 @@ def depth_node(context):
 
 
 def generate_launch_description():
-    profile = str(SHARE / "config" / "fastdds_profile.xml")
     return LaunchDescription(
         [
             DeclareLaunchArgument(
@@ -64,8 +63,7 @@ def generate_launch_description():
                 DeclareLaunchArgument(name, default_value="", description=f"{text} Empty: as in params_file.")
                 for name, text in PARAMETERS.items()
             ),
-            # Full-size images need more shared memory than Fast DDS's default; a profile of the user's own stays.
-            *(SetEnvironmentVariable(name, os.environ.get(name) or profile) for name in DDS_PROFILE_VARIABLES),
+            *(SetEnvironmentVariable(name, value) for name, value in profile_environment().items()),
             OpaqueFunction(function=depth_node),
         ]
     )

@@ -36,6 +36,11 @@ def generate_launch_description():
             DeclareLaunchArgument("rate", default_value="1.0", description="Speed of the replay; 1 is as recorded."),
             DeclareLaunchArgument("loop", default_value="false", description="Start again at the end: true or false."),
             DeclareLaunchArgument("start_offset", default_value="0.0", description="Seconds to skip at the start."),
+            DeclareLaunchArgument(
+                "wait_for_topics",
+                default_value="[/CAM_FRONT/image_rect/compressed]",
+                description="Topics that must have a subscription before the replay starts (at most two minutes).",
+            ),
             DeclareLaunchArgument("use_sim_time", default_value="true", description="Take the time from /clock."),
             OpaqueFunction(function=default_calibration),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "depth.launch.py"))),
@@ -49,6 +54,8 @@ def generate_launch_description():
                         "rate": typed("rate", float),
                         "loop": typed("loop", bool),
                         "start_offset": typed("start_offset", float),
+                        "wait_for_subscribers": 120.0,  # the network loads and warms up first
+                        "wait_for_topics": typed("wait_for_topics", list[str]),
                     }
                 ],
                 output="screen",

@@ -15,7 +15,7 @@ def montage(path, panels, title, max_depth=80.0):
     from matplotlib import pyplot as plt
 
     scale = {"cmap": "turbo", "vmin": 0.0, "vmax": max_depth}
-    figure, axes = plt.subplots(2, 2, figsize=(16, 10), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(16, 8.6), layout="constrained")
     figure.suptitle(title)
     for axis, (caption, image, depth, points) in zip(axes.flat, panels, strict=True):
         axis.set_title(caption)

@@ -64,7 +64,8 @@ def image_to_rgb(message):
             f"image of {width}x{height} {message.encoding} declares step {step} and holds {len(message.data)} bytes, "
             f"expected step >= {row_bytes} and step * height bytes"
         )
-    if CvBridge is not None and conversion is None and kind == "u1":
+    # cv_bridge divides the step by the pixel's size: rows padded by a part of a pixel come out sheared.
+    if CvBridge is not None and conversion is None and kind == "u1" and step == row_bytes:
         return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"))
     rows = np.frombuffer(message.data, np.uint8, step * height).reshape(height, step)[:, :row_bytes]
     pixels = np.ascontiguousarray(rows).view((">" if message.is_bigendian else "<") + kind)
@@ -123,9 +124,10 @@ def cloud_to_radar_scan(message, names=_RADAR_FIELDS):
             f"radar cloud holds {len(message.data)} bytes, expected row_step * height = "
             f"{message.row_step * message.height}"
         )
-    dtype = _point_dtype([fields[name] for name in names], step, message.is_bigendian)
-    if point_cloud2 is not None and message.row_step == message.width * step and len(names) == len(set(names)):
-        cloud = point_cloud2.read_points(message, field_names=list(names)).reshape(-1)
+    names_read = list(dict.fromkeys(names))
+    dtype = _point_dtype([fields[name] for name in names_read], step, message.is_bigendian)
+    if point_cloud2 is not None and message.row_step == message.width * step:
+        cloud = point_cloud2.read_points(message, field_names=names_read).reshape(-1)
     else:
         rows = np.frombuffer(message.data, np.uint8, message.row_step * message.height)
         rows = rows.reshape(message.height, message.row_step)[:, : message.width * step]

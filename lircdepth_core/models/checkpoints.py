@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pickle
 import struct
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -140,8 +139,8 @@ def load_published(path):
     try:
         with torch.serialization.safe_globals(_numpy_reconstruction()):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # a damaged pickle makes its reader raise whatever its parts raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LircDepthError(f"{path}: not a checkpoint that can be read without executing code: {reason}") from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model"), dict):
         raise LircDepthError(f"{path}: no 'model' state dict inside, expected a published LiRCDepth checkpoint")

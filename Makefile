@@ -1,0 +1,56 @@
+# make demo | test | test-full | lint | clean. Everything is kept in .venv and under out/.
+
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+COLCON := $(VENV)/bin/colcon --log-base out/colcon/log
+BASES := --build-base out/colcon/build --install-base out/colcon/install
+
+# A sourced ROS installation must not mix with the wheels of .venv.
+unexport PYTHONPATH AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH ROS_DISTRO RMW_IMPLEMENTATION
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-full lint clean
+
+DATAROOT ?=
+SCENE ?=
+RATE ?= 1.0
+SCALE ?= 1.0
+demo: $(VENV)/.installed
+	$(PYTHON) -m lircdepth_ros.cli demo -o out/demo --rate $(RATE) --inference-scale $(SCALE) \
+		$(if $(DATAROOT),--dataroot $(DATAROOT)) $(if $(SCENE),--scene $(SCENE))
+
+test: $(VENV)/.installed
+	$(call run_tests,not full)
+
+test-full: $(VENV)/.installed
+	$(call run_tests,full or not full)
+
+define run_tests
+	$(COLCON) build --base-paths . $(BASES)
+	$(COLCON) test --base-paths . $(BASES) --test-result-base out/colcon/build --return-code-on-test-failure \
+		--event-handlers console_direct+ --pytest-args -m "$(1)"
+	$(COLCON) test-result --test-result-base out/colcon/build --verbose
+endef
+
+lint: $(VENV)/.installed
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+clean:
+	rm -rf out $(VENV)
+
+$(VENV)/.installed: requirements.txt
+	@set -e; \
+	fits='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'; \
+	for python in $(FORCE_PYTHON) python3 python3.12 python3.11 python3.10; do \
+		if $$python -c "$$fits" 2>/dev/null; then found=$$python; break; fi; \
+		if $$python --version >/dev/null 2>&1; then echo "$$python is $$($$python --version), not 3.10 to 3.12"; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "make: no Python 3.10, 3.11 or 3.12 found; install one of them" >&2; exit 2; fi; \
+	echo "setting up $(VENV) with $$found ($$($$found --version))"; \
+	$$found -m venv --clear $(VENV); \
+	$(PYTHON) -m pip install --quiet -r requirements.txt
+	@touch $@

@@ -1,0 +1,28 @@
+"""Fast DDS settings that full-size images need."""
+
+import os
+from pathlib import Path
+
+_FAST_DDS_2 = ("humble", "iron", "jazzy")  # ROS_DISTRO of the distributions before Fast DDS 3 renamed the variable
+
+
+def profile_environment(environment=os.environ):
+    """Return the environment variable {name: path} that has Fast DDS load config/fastdds_profile.xml.
+
+    Empty when the user has a profile of their own in ``environment``. Only the variable of the distribution at hand is
+    set: the other one is ignored or warned about.
+    """
+    name = "FASTRTPS_DEFAULT_PROFILES_FILE"
+    if environment.get("ROS_DISTRO") not in _FAST_DDS_2:
+        name = "FASTDDS_DEFAULT_PROFILES_FILE"
+    return {} if environment.get(name) else {name: str(config_directory() / "fastdds_profile.xml")}
+
+
+def config_directory():
+    """Return the directory of config files: of the source tree, or where colcon or pip installed it."""
+    source = Path(__file__).parents[1] / "config"
+    if source.is_dir():
+        return source
+    from ament_index_python.packages import get_package_share_directory
+
+    return Path(get_package_share_directory("lircdepth_ros")) / "config"
