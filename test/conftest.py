@@ -1,8 +1,22 @@
-"""Fixtures that more than one test file uses."""
+"""Fixtures that more than one test file uses, and an own DDS domain for the whole run."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Not that of a test run beside this one; set before anything starts DDS, and inherited by every process of a test.
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+
+try:
+    import rclpy  # noqa: F401  first: with wheels this starts Python once more, to find its libraries
+except ImportError:
+    pass
+else:
+    from lircdepth_ros.dds import profile_environment
+
+    os.environ.update(profile_environment())
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,385 @@
+"""The depth node in a process of its own, over real DDS: what goes in comes out once, or is counted.
+
+The network is the tiny one with seeded weights, so that frames are many and the depth can be computed here too.
+"""
+
+import array
+import io
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+pytest.importorskip("rclpy", reason="the node needs rclpy")
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from nav_msgs.msg import Odometry
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from lircdepth_core.calibration import Calibration
+from lircdepth_core.geometry import rigid_transform, sensor_to_sensor
+from lircdepth_core.models import checkpoints
+from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_core.radar import RadarScan
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+MS = 1_000_000
+START = 1_532_402_927_000_000_000
+INTRINSICS = np.array([[1266.0, 0, 80], [0, 1266.0, 48], [0, 0, 1.0]])
+BASE_FROM_CAMERA = rigid_transform((1.7, 0.0, 1.5), (0.5, -0.5, 0.5, -0.5))
+BASE_FROM_RADAR = rigid_transform((3.4, 0.0, 0.5), (1.0, 0.0, 0.0, 0.0))
+DISCOVERY = 30.0  # seconds; generous, since a busy machine takes long to start a process
+
+
+class Rig:
+    """Camera, radar and odometry publishers, and ears for what the depth node says."""
+
+    def __init__(self, node):
+        self.node = node
+        quality = QoSProfile(depth=50)
+        publish = node.create_publisher
+        self.image = publish(CompressedImage, "/CAM_FRONT/image_rect/compressed", quality)
+        self.raw_image = publish(Image, "/CAM_FRONT/image_rect", quality)
+        self.info = publish(CameraInfo, "/CAM_FRONT/camera_info", quality)
+        self.cloud = publish(PointCloud2, "/RADAR_FRONT/points", quality)
+        self.odometry = publish(Odometry, "/odom", quality)
+        self.depth, self.depth_info, self.status = [], [], {}
+        node.create_subscription(Image, "/CAM_FRONT/depth/image", self.depth.append, quality)
+        node.create_subscription(CameraInfo, "/CAM_FRONT/depth/camera_info", self.depth_info.append, quality)
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, quality)
+
+    def _on_diagnostics(self, message):
+        self.status = {pair.key: pair.value for pair in message.status[0].values}
+
+    def count(self, name):
+        return int(self.status.get(name, 0))
+
+    def spin(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            rclpy.spin_once(self.node, timeout_sec=0.01)
+
+    def wait(self, condition, what, timeout=DISCOVERY):
+        end = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < end, f"no {what} within {timeout} s; diagnostics: {self.status}"
+            rclpy.spin_once(self.node, timeout_sec=0.01)
+
+    def send_info(self, stamp, width=160, height=96, intrinsics=INTRINSICS):
+        info = CameraInfo(header=header(stamp, "CAM_FRONT"), width=width, height=height, distortion_model="plumb_bob")
+        info.k = intrinsics.reshape(-1)
+        info.p = np.column_stack([intrinsics, np.zeros(3)]).reshape(-1)
+        self.info.publish(info)
+
+    def send_image(self, stamp, pixels):
+        buffer = io.BytesIO()
+        Picture.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+        data = array.array("B", buffer.getvalue())
+        self.image.publish(CompressedImage(header=header(stamp, "CAM_FRONT"), format="png", data=data))
+
+    def send_pose(self, stamp, x):
+        message = Odometry(header=header(stamp, "odom"), child_frame_id="base_link")
+        message.pose.pose.position.x = x
+        self.odometry.publish(message)
+
+    def send_scan(self, stamp, points, names=("x", "y", "z", "rcs", "vx", "vy")):
+        fields = [PointField(name=name, offset=4 * i, datatype=7, count=1) for i, name in enumerate(names)]
+        points = np.asarray(points, "<f4")[:, : len(names)]
+        self.cloud.publish(
+            PointCloud2(
+                header=header(stamp, "RADAR_FRONT"),
+                height=1,
+                width=len(points),
+                fields=fields,
+                point_step=4 * len(names),
+                row_step=points.nbytes,
+                data=array.array("B", points.tobytes()),
+            )
+        )
+
+
+def header(stamp, frame_id):
+    return Header(stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9), frame_id=frame_id)
+
+
+def stamp_of(message):
+    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+
+
+def picture(seed=0, height=96, width=160):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def context():
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def rig(context):
+    node = rclpy.create_node("rig")
+    yield Rig(node)
+    node.destroy_node()
+
+
+@pytest.fixture(scope="module")
+def calibration(tmp_path_factory):
+    path = tmp_path_factory.mktemp("calibration") / "calibration.yaml"
+    Calibration({"CAM_FRONT": BASE_FROM_CAMERA, "RADAR_FRONT": BASE_FROM_RADAR}).save(path)
+    return path
+
+
+def command(calibration, **parameters):
+    settings = {"model": "tiny", "transform_source": "calibration", "calibration_file": calibration, "threads": 1}
+    options = [word for name, value in (settings | parameters).items() for word in ("-p", f"{name}:={value}")]
+    params_file = REPOSITORY / "config" / "depth.yaml"
+    node = [sys.executable, "-m", "lircdepth_ros.depth_node"]
+    return [*node, "--ros-args", "--params-file", str(params_file), *map(str, options)]
+
+
+@pytest.fixture
+def depth_node(rig, calibration):
+    """Start a depth node with parameters; afterwards it must end with status 0 on SIGINT."""
+    started = []
+
+    def start(ready=True, **parameters):
+        process = subprocess.Popen(
+            command(calibration, **parameters),
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        if ready:
+            image = rig.raw_image if parameters.get("image_transport") == "raw" else rig.image
+            inputs = (image, rig.info, rig.cloud, rig.odometry)
+            rig.wait(lambda: all(publisher.get_subscription_count() for publisher in inputs), "depth node")
+            rig.wait(lambda: rig.node.count_publishers("/CAM_FRONT/depth/image"), "depth topic")
+            rig.spin(0.5)  # the other direction of discovery
+        return process
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGINT)
+        try:
+            output, _ = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            pytest.fail(f"the node did not end on SIGINT:\n{output}")
+        assert "Traceback" not in output, output
+        assert process.returncode == 0, output
+
+
+def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pipelines_depth(rig, depth_node):
+    """The published image is bit for bit what DepthPipeline computes from the same frame."""
+    depth_node()
+    pixels = picture()
+    points = np.array([[20.0, 0.2, 1.0, 9.0, -8.0, 0.1], [35.0, -0.5, 0.8, 3.0, -8.0, 0.2]])
+    rig.send_info(START)
+    rig.send_pose(START - 20 * MS, 100.0)
+    rig.send_image(START, pixels)
+    rig.spin(0.04)
+    rig.send_scan(START + 52 * MS, points)
+    rig.send_pose(START + 60 * MS, 100.8)  # 10 m/s: 0.52 m between image and scan
+    rig.wait(lambda: rig.depth and rig.depth_info, "depth")
+
+    (depth,), (info,) = rig.depth, rig.depth_info
+    assert stamp_of(depth) == stamp_of(info) == START
+    assert depth.header.frame_id == info.header.frame_id == "CAM_FRONT"
+    assert (depth.height, depth.width, depth.encoding, depth.step) == (96, 160, "32FC1", 640)
+    assert np.array_equal(np.reshape(info.k, (3, 3)), INTRINSICS)
+
+    poses = [rigid_transform((x, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)) for x in (100.2, 100.72)]
+    transform = sensor_to_sensor(BASE_FROM_CAMERA, BASE_FROM_RADAR, *poses)
+    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", max_range=100.0)
+    expected = pipeline(pixels, INTRINSICS, [(RadarScan.from_fields(*points.T), transform)])
+    assert expected.returns_seen == 2
+    published = np.frombuffer(depth.data, np.float32).reshape(96, 160)
+    np.testing.assert_array_equal(published, expected.depth)
+    rig.wait(lambda: rig.count("frames_out") == 1, "diagnostics")
+    assert (rig.count("fused"), rig.count("camera_only"), rig.count("dropped")) == (1, 0, 0)
+    assert "without_ego_motion" not in rig.status
+
+
+def test_without_a_scan_the_frame_is_camera_only_and_counted(rig, depth_node):
+    depth_node()
+    rig.send_info(START)
+    rig.send_image(START, picture())
+    rig.send_scan(START + 200 * MS, np.ones((1, 6)) * 20)  # too far away in time
+    rig.wait(lambda: rig.depth, "depth")
+    rig.wait(lambda: rig.count("frames_out") == 1, "diagnostics")
+    assert (rig.count("fused"), rig.count("camera_only")) == (0, 1)
+
+
+@pytest.mark.parametrize("transport", ["compressed", "raw"])
+def test_full_size_images_at_12_hz_all_arrive_and_each_becomes_depth_or_is_counted(rig, depth_node, transport):
+    """Nothing is lost between processes: what the node does not publish, it says that it dropped."""
+    depth_node(image_transport=transport, input_reliability="reliable")
+    pixels, count = picture(height=900, width=1600), 24
+    buffer = io.BytesIO()
+    Picture.fromarray(pixels).resize((400, 225)).resize((1600, 900)).save(buffer, "JPEG")
+    jpeg, raw = array.array("B", buffer.getvalue()), array.array("B", pixels.tobytes())
+    intrinsics = np.array([[1266.0, 0, 800], [0, 1266.0, 450], [0, 0, 1.0]])
+    begin = time.monotonic()
+    stamps = [START + i * 83 * MS for i in range(count)]
+    for i, stamp in enumerate(stamps):
+        rig.send_info(stamp, 1600, 900, intrinsics)
+        rig.send_pose(stamp, 1.0 * i)
+        rig.send_scan(stamp, np.full((1, 6), 20.0))
+        if transport == "raw":
+            message = Image(
+                header=header(stamp, "CAM_FRONT"), height=900, width=1600, encoding="rgb8", step=4800, data=raw
+            )
+            rig.raw_image.publish(message)
+        else:
+            rig.image.publish(CompressedImage(header=header(stamp, "CAM_FRONT"), format="jpeg", data=jpeg))
+        rig.spin(max(0.0, begin + (i + 1) / 12 - time.monotonic()))
+    rig.wait(lambda: rig.count("frames_in") == count, f"{count} images at the node")
+    rig.wait(lambda: rig.count("frames_out") + rig.count("dropped") == count, "account of every image")
+    rig.wait(lambda: len(rig.depth) == rig.count("frames_out"), "depth images")
+    published = [stamp_of(message) for message in rig.depth]
+    assert published == sorted(set(published)), "each once, in order"
+    assert set(published) <= set(stamps)
+    assert published[-1] == stamps[-1], "the newest image is never the one that is dropped"
+    assert rig.count("dropped") == rig.count("dropped_busy")
+    print(f"{transport}: {len(published)} of {count} became depth, latency p50 {rig.status['total_ms_p50']} ms")
+
+
+def test_when_the_network_cannot_keep_up_the_newest_image_is_used_and_the_rest_is_counted(rig, depth_node):
+    depth_node(input_reliability="reliable", max_wait=0.0)
+    rig.send_info(START, 1600, 900)
+    rig.wait(lambda: rig.count("frames_in") == 0, "diagnostics")
+    pixels = picture(height=900, width=1600)[:, :, :] // 16 * 16
+    stamps = [START + i * MS for i in range(10)]
+    for stamp in stamps:  # a PNG of this size takes the node longer to decode than the next one to arrive
+        rig.send_image(stamp, pixels)
+        rig.spin(0.001)
+    rig.wait(lambda: rig.count("frames_in") == 10 == rig.count("frames_out") + rig.count("dropped"), "account", 60)
+    rig.wait(lambda: len(rig.depth) == rig.count("frames_out"), "depth images")
+    assert stamp_of(rig.depth[-1]) == stamps[-1]
+
+
+def test_wrong_messages_are_named_and_counted_and_the_next_good_one_works(rig, depth_node):
+    process = depth_node(image_transport="raw", max_wait=0.01)
+    good = np.full((1, 6), 20.0)
+    pixels = picture()
+
+    def send(stamp, encoding="rgb8"):
+        data = array.array("B", pixels.tobytes())
+        image = Image(header=header(stamp, "CAM_FRONT"), height=96, width=160, encoding=encoding, step=480, data=data)
+        rig.raw_image.publish(image)
+
+    send(START)  # no camera_info yet
+    rig.wait(lambda: rig.count("dropped_no_camera_info") == 1, "drop without camera_info")
+    rig.send_info(START)
+    rig.spin(0.2)
+    send(START + 100 * MS, encoding="yuv444_magic")
+    rig.wait(lambda: rig.count("dropped_bad_input") == 1, "drop of an unknown encoding")
+    assert "yuv444_magic" in rig.status["last_error"]
+    send(0)
+    rig.wait(lambda: rig.count("dropped_zero_stamp") == 1, "drop of a zero stamp")
+    rig.send_scan(START + 200 * MS, good, names=("x", "y", "z", "vx", "vy"))
+    rig.wait(lambda: rig.count("scans_refused") == 1, "refused scan")
+    assert "no field rcs" in rig.status["last_error"]
+    rig.send_info(START, width=320, height=240)
+    rig.spin(0.2)
+    send(START + 300 * MS)
+    rig.wait(lambda: rig.count("dropped_bad_input") == 2, "drop of another size than camera_info's")
+    assert "camera_info is for 320x240, the image is 160x96" in rig.status["last_error"]
+    assert not rig.depth
+    rig.send_info(START)
+    rig.spin(0.2)
+    send(START + 400 * MS)
+    rig.wait(lambda: rig.depth, "depth after all that")
+    assert process.poll() is None
+
+
+def test_a_bag_that_loops_goes_on_giving_depth(rig, depth_node):
+    depth_node()
+    rig.send_info(START)
+    for lap in range(2):
+        for i in range(3):
+            rig.send_pose(START + i * 100 * MS, 1.0)
+            rig.send_scan(START + i * 100 * MS, np.full((1, 6), 20.0))
+            rig.send_image(START + i * 100 * MS, picture())
+            rig.wait(lambda n=3 * lap + i + 1: len(rig.depth) == n, "depth of every image in both laps")
+    rig.wait(lambda: rig.count("time_jumps") == 1, "diagnostics that tell of the jump")
+
+
+def test_lifecycle_commands_start_and_stop_the_depth(rig, depth_node):
+    depth_node(ready=False, autostart=False)
+    client = rig.node.create_client(ChangeState, "/depth_node/change_state")
+    rig.wait(client.service_is_ready, "lifecycle service")
+
+    def change(transition):
+        future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        rig.wait(future.done, "answer to a lifecycle command")
+        return future.result().success
+
+    def frame(i):
+        rig.send_info(START)
+        rig.send_scan(START + i * 100 * MS, np.full((1, 6), 20.0))
+        rig.send_image(START + i * 100 * MS, picture())
+
+    for lap in range(2):
+        assert change(Transition.TRANSITION_CONFIGURE)
+        assert rig.image.get_subscription_count() == 0, "not subscribed before it is active"
+        assert change(Transition.TRANSITION_ACTIVATE)
+        rig.wait(lambda: rig.image.get_subscription_count() == 1, "subscription")
+        rig.spin(1.0)
+        frame(2 * lap)
+        rig.wait(lambda n=lap + 1: len(rig.depth) == n, "depth while active")
+        assert change(Transition.TRANSITION_DEACTIVATE)
+        rig.wait(lambda: rig.image.get_subscription_count() == 0, "end of the subscription")
+        frame(2 * lap + 1)
+        rig.spin(0.5)
+        assert len(rig.depth) == lap + 1, "no depth while inactive"
+        assert change(Transition.TRANSITION_CLEANUP)
+
+
+def save_weights(path):
+    network, _ = checkpoints.random_weights("tiny")
+    checkpoints.save(path, network, checkpoints.Header(model="lircdepth"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"weights": "absent.safetensors"}, "absent.safetensors: no such weights file"),
+        ({"weights": "OTHER"}, "another network than LiRCDepth: keys"),
+        ({"calibration_file": "absent.yaml"}, "absent.yaml"),
+        ({"calibration_file": "''"}, "calibration_file is empty"),
+        ({"device": "cuda:99"}, "device 'cuda:99' was asked for, but PyTorch sees"),
+        ({"image_transport": "theora"}, "image_transport is 'theora', expected one of compressed, raw"),
+        ({"inference_scale": "big"}, "inference_scale"),
+        ({"inference_scale": 100.0}, "inference_scale"),
+        ({"radar_fields": "x y"}, "radar_fields is 'x y', expected six names"),
+    ],
+)
+def test_a_wrong_parameter_is_one_error_and_status_2(calibration, tmp_path, parameters, words):
+    if parameters.get("weights") == "OTHER":
+        parameters = {"weights": save_weights(tmp_path / "other.safetensors")}
+    process = subprocess.run(
+        command(calibration, **parameters), cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
+    )
+    output = process.stdout + process.stderr
+    assert process.returncode == 2, output
+    assert words in output
+    assert "Traceback" not in output
+    assert len(output.strip().splitlines()) == 1, output
