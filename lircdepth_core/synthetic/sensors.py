@@ -11,7 +11,7 @@ import torch
 
 from lircdepth_core import geometry
 from lircdepth_core.radar import PCD_DTYPE
-from lircdepth_core.synthetic.raycast import cast
+from lircdepth_core.synthetic.raycast import Hits, cast
 from lircdepth_core.synthetic.shading import albedo, shade
 
 _TILE = 32  # pixels: side of a bundle of camera rays
@@ -141,7 +141,7 @@ def _look(world, camera, scene, pose, origin, u, v):
     hits = cast(scene, directions)
     # The footprint: a pixel's width at that depth, stretched by the angle of incidence. Half of it, since patterns are
     # stretched in one direction only and would blur in the other.
-    flat = type(hits)(*(values.flatten(0, 1) for values in vars(hits).values()))
+    flat = Hits(*(values.flatten(0, 1) for values in vars(hits).values()))
     rays = directions.flatten(0, 1)
     slant = (torch.nn.functional.normalize(rays.float(), dim=1) * flat.normal).sum(1).abs().clamp(min=0.02)
     footprint = torch.where(torch.isinf(flat.distance), 0, flat.distance / camera.fx / slant.sqrt())
@@ -173,7 +173,7 @@ def lidar_scan(world, lidar, time, generator, device="cpu"):
     hits, flat = _cast_columns(world, pose, time, rays)
     ring = torch.arange(len(elevation), device=device).repeat(lidar.azimuths)
     seen = torch.nonzero(hits.distance <= lidar.max_range)[:, 0]
-    hits = type(hits)(*(values[seen] for values in vars(hits).values()))
+    hits = Hits(*(values[seen] for values in vars(hits).values()))
     direction, distance = flat[seen].cpu().numpy(), hits.distance.cpu().numpy().astype(np.float64)
     distance = distance + generator.normal(0, lidar.range_noise, len(distance))
     scene = world.snapshot(time, pose[:3, 3], device)
@@ -200,7 +200,7 @@ def _cast_columns(world, pose, time, rays):
     turn = torch.as_tensor(pose[:3, :3].T.copy(), device=rays.device)
     bundles = (rays[wrapped] @ turn).reshape(-1, together * per_column, 3)
     hits = cast(world.snapshot(time, pose[:3, 3], rays.device), bundles)
-    flat = type(hits)(*(values.flatten(0, 1)[: columns * per_column] for values in vars(hits).values()))
+    flat = Hits(*(values.flatten(0, 1)[: columns * per_column] for values in vars(hits).values()))
     return flat, rays.flatten(0, 1)
 
 
@@ -226,13 +226,17 @@ def radar_scan(world, radar, time, generator, device="cpu"):
 
     # Mean cross section by aspect, fluctuating from scan to scan (Swerling), against what the range leaves of it.
     aspect = np.abs((normal * point).sum(1)) / np.linalg.norm(point, axis=1)
-    rcs = world.actors.rcs.numpy()[actor] - 9 + 14 * aspect**2 + generator.normal(0, 4.0, len(actor))
-    detected = (rcs - 40 * np.log10(distance / 60) > -10) & (
+    rcs = world.actors.rcs.numpy()[actor] - 12 + 14 * aspect**2 + generator.normal(0, 4.0, len(actor))
+    detected = (rcs - 40 * np.log10(distance / 80) > -12) & (
         distance < np.interp(np.degrees(np.abs(bearing)), edges, ranges)
     )
     strongest = np.flatnonzero(detected)[np.argsort(-rcs[detected], kind="stable")]
-    cells = np.column_stack([actor, distance // 1.5, np.degrees(bearing) // 2.0])[strongest].astype(np.int64)
-    kept = strongest[np.sort(np.unique(cells, axis=0, return_index=True)[1])]
+    # Resolution: about 1.6 degrees in the far field's narrow beam, 4.5 (ahead) to 9 (aside) in the near field.
+    sine = np.sin(bearing)
+    azimuth_cell = np.where(np.abs(sine) < np.sin(np.radians(9)), sine // 0.028, 100 + sine // 0.08)
+    cells = np.column_stack([actor, distance // 1.8, azimuth_cell])[strongest].astype(np.int64)
+    kept = strongest[np.unique(cells, axis=0, return_index=True)[1]]
+    kept = generator.permutation(kept)  # which are reported when there are more than the sensor has room for
 
     # Clutter: weak fixed returns of the road and of what the scene does not model.
     clutter = min(generator.poisson(radar.clutter), radar.max_returns)
