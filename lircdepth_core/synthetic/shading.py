@@ -130,7 +130,7 @@ def _facade(colour, local, normal, half, width):
 
 
 def _body(colour, local, normal, half, width):
-    """Wheels and a sill on the sides, lamps and plates at the ends, a dark gap to the road."""
+    """Wheels and a sill on the sides, lamps and plates at the ends, a dark gap to the road, a truck's windscreen."""
     v = local[:, 2] + half[:, 2]
     on_side = ((local[:, 1].abs() / half[:, 1]) > (local[:, 0].abs() / half[:, 0])) & (normal[:, 2].abs() < 0.5)
     on_end = ~on_side & (normal[:, 2].abs() < 0.5)
@@ -140,9 +140,11 @@ def _body(colour, local, normal, half, width):
     colour = _mix(colour, (0.05, 0.05, 0.05), _between(hub, -1, 0.34, width) * on_side)
     colour = _mix(colour, (0.55, 0.55, 0.56), _between(hub, -1, 0.2, width) * on_side)
     outer = _band(local[:, 1].abs(), 0.62 * half[:, 1], 0.95 * half[:, 1], width)
-    lamp = outer * _band(v, 1.2 * half[:, 2], 1.7 * half[:, 2], width) * on_end
+    lamp = outer * _between(v, 0.52, 0.74, width) * on_end
     colour = _mix(colour, (0.95, 0.95, 0.88), lamp * (local[:, 0] > 0))
     colour = _mix(colour, (0.75, 0.06, 0.05), lamp * (local[:, 0] <= 0))
+    windscreen = _between(local[:, 1].abs(), -1, 1.05, width) * _between(v, 1.35, 2.2, width)
+    colour = _mix(colour, (0.1, 0.12, 0.14), windscreen * (on_end & (local[:, 0] > 0) & (half[:, 2] > 1)))  # a truck's
     plate = _between(local[:, 1].abs(), -1, 0.26, width) * _between(v, 0.4, 0.53, width) * on_end
     return _mix(colour, (0.9, 0.9, 0.85), plate)
 

@@ -169,7 +169,7 @@ class _Builder:
             cab = 2.0
             boxes = [
                 (((length - cab) / 2, 0, 0.4 * height), (cab, width, 0.8 * height), colour, BODY),
-                ((-cab / 2, 0, height / 2), (length - cab, width, height), (0.78, 0.78, 0.76), PLAIN),
+                ((-cab / 2, 0, height / 2), (length - cab, width, height), (0.78, 0.78, 0.76), BODY),
             ]
         else:
             length, width, height = random.uniform(4.0, 4.9), random.uniform(1.75, 1.95), random.uniform(1.42, 1.75)
