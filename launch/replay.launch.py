@@ -41,6 +41,11 @@ def generate_launch_description():
                 default_value="[/CAM_FRONT/image_rect/compressed]",
                 description="Topics that must have a subscription before the replay starts (at most two minutes).",
             ),
+            DeclareLaunchArgument(
+                "linger",
+                default_value="10.0",
+                description="Seconds of bag time that the depth node has for what it still computes at the end.",
+            ),
             DeclareLaunchArgument("use_sim_time", default_value="true", description="Take the time from /clock."),
             OpaqueFunction(function=default_calibration),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "depth.launch.py"))),
@@ -54,6 +59,7 @@ def generate_launch_description():
                         "rate": typed("rate", float),
                         "loop": typed("loop", bool),
                         "start_offset": typed("start_offset", float),
+                        "linger": typed("linger", float),
                         "wait_for_subscribers": 120.0,  # the network loads and warms up first
                         "wait_for_topics": typed("wait_for_topics", list[str]),
                     }

@@ -61,7 +61,8 @@ def decode_pcd(data, source="radar PCD"):
 def encode_pcd(returns):
     """Return the bytes of a nuScenes radar file with ``returns``, a structured array [N] of dtype PCD_DTYPE.
 
-    An empty scan is written as nuScenes writes it: one return of NaN.
+    An empty scan is written as nuScenes writes it: one return of NaN. A byte follows the last point, as in the
+    published files, which are padded: the devkit refuses a file that ends there.
     """
     returns = np.asarray(returns, dtype=PCD_DTYPE)
     if len(returns) == 0:
@@ -69,7 +70,7 @@ def encode_pcd(returns):
         for name in PCD_DTYPE.names:
             if PCD_DTYPE[name].kind == "f":
                 returns[name] = np.nan
-    return _PCD_HEADER.format(points=len(returns)).encode("ascii") + returns.tobytes()
+    return _PCD_HEADER.format(points=len(returns)).encode("ascii") + returns.tobytes() + b"\0"
 
 
 @dataclass(frozen=True)

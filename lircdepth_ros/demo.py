@@ -176,7 +176,9 @@ def _record(recorder, processes):
             return
         if (done, recorder.frames) != seen:  # the network may take seconds for each frame
             seen, quiet_since = (done, recorder.frames), time.monotonic()
-    raise LircDepthError(f"of {frames_in} images only {done} were accounted for; {recorder.frames} depth images recorded")
+    raise LircDepthError(
+        f"of {frames_in} images only {done} were accounted for; {recorder.frames} depth images recorded"
+    )
 
 
 def evaluate(nusc, scene, depth_bag, status):

@@ -6,6 +6,7 @@ network runs in one worker thread, on the newest frame that is complete.
 
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +14,9 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import InvalidHandle, ParameterException
 from rclpy.executors import ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
@@ -266,22 +268,27 @@ class DepthNode(LifecycleNode):
     # --- inference, in the worker's thread ---------------------------------------------------------------------
 
     def _infer(self, job):
-        started = time.perf_counter()
         try:
-            intrinsics, size = conversions.camera_matrix(job.camera_info)
-            if isinstance(job.image, CompressedImage):
-                image = conversions.compressed_image_to_rgb(job.image)
-            else:
-                image = conversions.image_to_rgb(job.image)
-            if size != (image.shape[1], image.shape[0]):
-                raise LircDepthError(
-                    f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}"
-                )
-            decoded = time.perf_counter()
-            frame = self._pipeline(image, intrinsics, job.radars)
+            self._publish_depth(job)
         except LircDepthError as error:
             self._drop("bad_input", str(error))
-            return
+        except Exception as error:  # a fault of ours must not end the thread that all later frames need
+            self.get_logger().error(traceback.format_exc())
+            self._drop("internal_error", f"{type(error).__name__}: {error}")
+
+    def _publish_depth(self, job):
+        started = time.perf_counter()
+        intrinsics, size = conversions.camera_matrix(job.camera_info)
+        if isinstance(job.image, CompressedImage):
+            image = conversions.compressed_image_to_rgb(job.image)
+        else:
+            image = conversions.image_to_rgb(job.image)
+        if size != (image.shape[1], image.shape[0]):
+            raise LircDepthError(
+                f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}"
+            )
+        decoded = time.perf_counter()
+        frame = self._pipeline(image, intrinsics, job.radars)
         computed = time.perf_counter()
         depth = Image(header=job.image.header)
         unrepresented = conversions.fill_depth_image(depth, frame.depth, self._settings["depth_encoding"])
@@ -297,8 +304,13 @@ class DepthNode(LifecycleNode):
         )
         if not self._active:
             return
-        self._depth_publisher.publish(depth)
-        self._info_publisher.publish(info)
+        try:
+            self._depth_publisher.publish(depth)
+            self._info_publisher.publish(info)
+        except (rclpy_implementation.RCLError, InvalidHandle):
+            if self.context.ok():
+                raise
+            return  # the process was asked to stop while the network ran
         published = time.perf_counter()
         statistics = self.statistics
         statistics.count("frames_out")

@@ -27,7 +27,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, Poi
 from std_msgs.msg import Header
 
 from lircdepth_core.calibration import Calibration
-from lircdepth_core.geometry import rigid_transform, sensor_to_sensor
+from lircdepth_core.geometry import quaternion_from_transform, rigid_transform, sensor_to_sensor
 from lircdepth_core.models import checkpoints
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.radar import RadarScan
@@ -91,6 +91,25 @@ class Rig:
         message = Odometry(header=header(stamp, "odom"), child_frame_id="base_link")
         message.pose.pose.position.x = x
         self.odometry.publish(message)
+
+    def publish_tf(self, base_from_sensor):
+        """From here on every pose goes to /tf too; the sensors' mounting goes to /tf_static."""
+        from geometry_msgs.msg import TransformStamped
+        from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
+
+        def stamped(parent, child, transform, stamp=0):
+            message = TransformStamped(header=header(stamp, parent), child_frame_id=child)
+            translation, rotation = message.transform.translation, message.transform.rotation
+            translation.x, translation.y, translation.z = transform[:3, 3].tolist()
+            rotation.w, rotation.x, rotation.y, rotation.z = quaternion_from_transform(transform).tolist()
+            return message
+
+        self.static = StaticTransformBroadcaster(self.node)
+        self.static.sendTransform([stamped("base_link", *sensor) for sensor in base_from_sensor.items()])
+        moving = TransformBroadcaster(self.node)
+        self.send_pose = lambda stamp, x: moving.sendTransform(
+            stamped("odom", "base_link", rigid_transform((x, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)), stamp)
+        )
 
     def send_scan(self, stamp, points, names=("x", "y", "z", "rcs", "vx", "vy")):
         fields = [PointField(name=name, offset=4 * i, datatype=7, count=1) for i, name in enumerate(names)]
@@ -166,7 +185,9 @@ def depth_node(rig, calibration):
         started.append(process)
         if ready:
             image = rig.raw_image if parameters.get("image_transport") == "raw" else rig.image
-            inputs = (image, rig.info, rig.cloud, rig.odometry)
+            inputs = [image, rig.info, rig.cloud]
+            if parameters.get("transform_source") != "tf":
+                inputs.append(rig.odometry)
             rig.wait(lambda: all(publisher.get_subscription_count() for publisher in inputs), "depth node")
             rig.wait(lambda: rig.node.count_publishers("/CAM_FRONT/depth/image"), "depth topic")
             rig.spin(0.5)  # the other direction of discovery
@@ -185,9 +206,13 @@ def depth_node(rig, calibration):
         assert process.returncode == 0, output
 
 
-def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pipelines_depth(rig, depth_node):
-    """The published image is bit for bit what DepthPipeline computes from the same frame."""
-    depth_node()
+@pytest.mark.parametrize("source", ["calibration", "tf"])
+def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pipelines_depth(rig, depth_node, source):
+    """The published image is bit for bit what DepthPipeline computes from the same frame, with odometry or with tf."""
+    if source == "tf":
+        pytest.importorskip("tf2_ros", reason="the transforms come from tf2, which this machine does not have")
+        rig.publish_tf({"CAM_FRONT": BASE_FROM_CAMERA, "RADAR_FRONT": BASE_FROM_RADAR})
+    depth_node(transform_source=source)
     pixels = picture()
     points = np.array([[20.0, 0.2, 1.0, 9.0, -8.0, 0.1], [35.0, -0.5, 0.8, 3.0, -8.0, 0.2]])
     rig.send_info(START)

@@ -37,7 +37,7 @@ def test_every_real_scan_decodes_as_the_devkit_decodes_it(real_radar_scans):
 @pytest.mark.parametrize("count", [0, 1, 125])
 def test_what_is_encoded_decodes_to_the_same(count):
     values = returns(count)
-    decoded = radar.decode_pcd(radar.encode_pcd(values) + b"\0" * 100)
+    decoded = radar.decode_pcd(radar.encode_pcd(values) + bytes(100))
     assert decoded.tobytes() == values.tobytes()
 
 
@@ -45,7 +45,7 @@ def test_a_file_that_is_no_nuscenes_radar_scan_is_refused_by_name():
     whole = radar.encode_pcd(returns(3))
     cases = {
         "not a binary PCD": b"hello",
-        "truncated: 128 bytes of points, expected 129": whole[:-1],
+        "truncated: 128 bytes of points, expected 129": whole[:-2],
         "FIELDS is 'x y z'": whole.replace(" ".join(radar.PCD_DTYPE.names).encode(), b"x y z"),
         "POINTS is '-3'": whole.replace(b"POINTS 3", b"POINTS -3"),
         "POINTS is '99999999999'": whole.replace(b"POINTS 3", b"POINTS 99999999999"),

@@ -115,7 +115,7 @@ def _write_file(path, random):
         for name in returns.dtype.names:
             real = returns.dtype[name].kind == "f"
             returns[name] = random.normal(scale=30, size=20) if real else random.integers(0, 5, 20)  # state codes
-        path.write_bytes(radar.encode_pcd(returns) + b"\n")  # the devkit wants bytes after the last point
+        path.write_bytes(radar.encode_pcd(returns))
     else:
         points = random.normal(scale=20, size=(300, 5)).astype("<f4")
         points[:, 4] = random.integers(0, 32, 300)

@@ -6,7 +6,6 @@ import torch
 
 from lircdepth_core.errors import LircDepthError
 
-
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 

@@ -1,0 +1,100 @@
+"""What holds for the project as a whole: its seams, and documents that say what the code does."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ROS_PACKAGES = {
+    "rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "sensor_msgs_py", "tf2_ros", "rosbags",
+    "rosbag2_py", "message_filters", "lircdepth_ros",
+}  # fmt: skip
+
+
+def imported_names(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+
+
+def test_no_module_of_the_core_imports_ros():
+    modules = list((REPOSITORY / "lircdepth_core").rglob("*.py"))
+    assert len(modules) > 10
+    for path in modules:
+        for name in imported_names(path):
+            package = name.partition(".")[0]
+            assert package not in ROS_PACKAGES, f"{path} imports {name}"
+            assert not package.endswith(("_msgs", "_interfaces")), f"{path} imports {name}"
+
+
+def test_the_core_is_importable_with_torch_and_numpy_alone():
+    """On a GPU cluster there is no ROS, no devkit and perhaps no torchvision that loads."""
+    allowed = {"torch", "numpy", "lircdepth_core"}
+    program = """
+import importlib, pkgutil, sys
+allowed, blocked = set(sys.argv[1].split(",")), []
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[2].split(","):
+            raise ImportError(name + " is not to be imported at module level")
+sys.meta_path.insert(0, Block())
+import lircdepth_core
+for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
+    importlib.import_module(module.name)
+    print(module.name)
+"""
+    others = "torchvision,PIL,cv2,matplotlib,tqdm,yaml,nuscenes,pyquaternion,safetensors,scipy,rosbags,rclpy"
+    result = subprocess.run(
+        [sys.executable, "-c", program, ",".join(allowed), others], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert "lircdepth_core.pipeline" in result.stdout
+
+
+def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_readme():
+    parameters = pytest.importorskip("lircdepth_ros.parameters", reason="the declarations need ROS messages")
+    declared = {spec.name: spec.default for spec in parameters.SPECS}
+    (node,) = yaml.safe_load((REPOSITORY / "config" / "depth.yaml").read_text()).values()
+    assert node["ros__parameters"] == declared
+    assert readme_table("depth_node") == {spec.name: (spec.default, spec.description) for spec in parameters.SPECS}
+
+
+def test_replay_parameters_are_the_same_in_the_code_and_the_readme():
+    replay_node = pytest.importorskip("lircdepth_ros.replay_node", reason="the declarations need ROS")
+    unset = replay_node.Parameter.Type.STRING_ARRAY
+    declared = {
+        name: ([] if default is unset else default, text[0].upper() + text[1:])
+        for name, (default, text, _) in replay_node._PARAMETERS.items()
+    }
+    assert readme_table("replay_node") == declared
+
+
+def readme_table(node):
+    """Return {parameter: (default, meaning)} of the table in the section that describes a node."""
+    text = (REPOSITORY / "README.md").read_text()
+    section = re.split(r"^#+ .*", text, flags=re.MULTILINE)
+    titles = re.findall(r"^#+ .*", text, flags=re.MULTILINE)
+    title = {"depth_node": "### Parameters of `depth_node`", "replay_node": "### `replay_node`"}[node]
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.*) \|$", section[titles.index(title) + 1], re.MULTILINE)
+    return {name: (yaml.safe_load(default), meaning) for name, default, meaning in rows}
+
+
+@pytest.mark.parametrize("text", ["README.md", "docs/checked-by-hand.md"])
+def test_every_file_that_a_document_links_to_exists(text):
+    path = REPOSITORY / text
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_every_command_of_the_readme_exists():
+    from lircdepth_ros import cli
+
+    commands = set(re.findall(r"^\| `lircdepth ([\w-]+)", (REPOSITORY / "README.md").read_text(), re.MULTILINE))
+    assert commands == set(cli.COMMANDS)
