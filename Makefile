@@ -16,10 +16,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 DATAROOT ?=
 SCENE ?=
-RATE ?= 1.0
-SCALE ?= 1.0
+MODEL ?= lircdepth
+# On a CPU the full network takes seconds a frame: half the size and a slow replay show every frame.
+RATE ?= 0.1
+SCALE ?= 0.5
 demo: $(VENV)/.installed
-	$(PYTHON) -m lircdepth_ros.cli demo -o out/demo --rate $(RATE) --inference-scale $(SCALE) \
+	$(PYTHON) -m lircdepth_ros.cli demo -o out/demo --model $(MODEL) --rate $(RATE) --inference-scale $(SCALE) \
 		$(if $(DATAROOT),--dataroot $(DATAROOT)) $(if $(SCENE),--scene $(SCENE))
 
 test: $(VENV)/.installed
