@@ -186,6 +186,7 @@ def evaluate(nusc, scene, depth_bag, status):
 
     status: the depth node's diagnostics. Returns (metrics, [(sample, depth [H, W])] of the key frames that have depth).
     """
+    import numpy as np
     from rosbags.highlevel import AnyReader
 
     from lircdepth_core.data import nuscenes
@@ -205,7 +206,7 @@ def evaluate(nusc, scene, depth_bag, status):
                 frames.append((stamps[stamp], depth))
     for sample, depth in frames:
         pixels, truth = nuscenes.project_channel(nusc, sample, _LIDAR, _CAMERA)[:2]
-        columns, rows = pixels.astype(int).T
+        columns, rows = np.rint(pixels).astype(int).T
         errors.append(depth_errors(depth[rows, columns], truth))
     images = len(nuscenes.channel_records(nusc, scene, _CAMERA))
     counters = {name: int(status.get(name, 0)) for name in ("frames_out", "dropped", "fused", "camera_only")}
