@@ -21,7 +21,7 @@ setup(
     maintainer_email="maintainers@lircdepth.example",
     description="Dense metric depth from one camera and an automotive radar, for ROS 2.",
     license="Apache-2.0",
-    tests_require=["pytest"],
+    extras_require={"test": ["pytest"]},  # how colcon knows that pytest runs the tests
     entry_points={
         "console_scripts": [
             "lircdepth = lircdepth_ros.cli:main",
