@@ -114,21 +114,20 @@ def convert(nusc, scene, output, skip_missing=False):
 def _topics(channels):
     """Yield (topic, message type, QoS to record) in the order in which the bag lists them.
 
-    Reliable everywhere: at best effort an image is lost with the first of its many fragments.
+    Reliable everywhere: at best effort an image is lost with the first of its many fragments. Fast DDS notices a loss
+    at its heartbeat, every 3 s, and resends what the queue still holds: queues are longer than that.
     """
+    sensor_qos = bag_messages.offered_qos(80)  # 4 s of the lidar's 20 Hz
+    pose_qos = bag_messages.offered_qos(800)  # every sensor's time has a pose: some 200 Hz
     yield "/tf_static", "tf2_msgs/msg/TFMessage", bag_messages.offered_qos(1, transient_local=True)
-    yield "/tf", "tf2_msgs/msg/TFMessage", bag_messages.offered_qos(100)
-    yield "/odom", "nav_msgs/msg/Odometry", bag_messages.offered_qos(100)
+    yield "/tf", "tf2_msgs/msg/TFMessage", pose_qos
+    yield "/odom", "nav_msgs/msg/Odometry", pose_qos
     for channel, modality in channels.items():
         if modality == "camera":
-            yield f"/{channel}/camera_info", "sensor_msgs/msg/CameraInfo", bag_messages.offered_qos(10)
-            yield (
-                f"/{channel}/image_rect/compressed",
-                "sensor_msgs/msg/CompressedImage",
-                bag_messages.offered_qos(10),
-            )
+            yield f"/{channel}/camera_info", "sensor_msgs/msg/CameraInfo", sensor_qos
+            yield f"/{channel}/image_rect/compressed", "sensor_msgs/msg/CompressedImage", sensor_qos
         else:
-            yield f"/{channel}/points", "sensor_msgs/msg/PointCloud2", bag_messages.offered_qos(10)
+            yield f"/{channel}/points", "sensor_msgs/msg/PointCloud2", sensor_qos
 
 
 def _calibration(nusc, scene, records):

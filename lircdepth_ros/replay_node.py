@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.duration import Duration
 from rclpy.exceptions import NoTypeSupportImportedException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -55,6 +56,7 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READ_AHEAD = 32  # messages
 _READ_SLACK = 0.005  # seconds before a message is due from which on nothing is read
 _SETTLE = 0.25  # seconds: a subscription is known here a little before it knows this publisher
+_ATTEMPTS = 10  # at a message that the middleware has no room for; it blocks some 100 ms each
 _ACKNOWLEDGE_TIMEOUT = 5.0  # seconds that reliable subscribers have for what is still under way at the end
 
 
@@ -104,7 +106,8 @@ class ReplayNode(Node):
             )
         self._clock = self.create_publisher(Clock, "/clock", 10) if settings["publish_clock"] else None
         self._make_publishers(settings["topics"])
-        self._counts, self._late = Counter(), deque(maxlen=100_000)  # seconds, of the latest
+        self._counts, self._unsent = Counter(), Counter()
+        self._late = deque(maxlen=100_000)  # seconds, of the latest
 
     def _declare(self, name, default, description, limits):
         span = [FloatingPointRange(from_value=limits[0], to_value=limits[1])] if limits else []
@@ -114,7 +117,9 @@ class ReplayNode(Node):
         except ParameterException as error:
             raise LircDepthError(f"parameter '{name}' ({description}): {error}") from error
         value = self.get_parameter_or(name, Parameter(name)).value
-        return [] if value is None else value  # only a list can be without a value
+        if default is Parameter.Type.STRING_ARRAY:
+            return [item for item in value or [] if item]  # launch files write an empty list as ['']
+        return value
 
     def _make_publishers(self, only):
         connections = {}
@@ -155,6 +160,8 @@ class ReplayNode(Node):
             counts = ", ".join(f"{topic} {count}" for topic, count in sorted(self._counts.items()))
             lateness = f"late by p50 {late[0]:.2f} ms, p99 {late[1]:.2f} ms"
             self.get_logger().info(f"published {self._counts.total()} messages ({lateness}): {counts}")
+            if self._unsent:
+                self.get_logger().warning(f"lost, the middleware had no room: {dict(self._unsent)}")
 
     def _wait_for_subscriptions(self):
         deadline = time.monotonic() + self._wait_timeout
@@ -181,7 +188,7 @@ class ReplayNode(Node):
         latched = [c for c in self._connections if _is_latched([c])]
         if latched and self._start > self._reader.start_time:
             for connection, _, data in self._reader.messages(latched, stop=self._start):
-                self._publishers_by_topic[connection.topic].publish(data)
+                self._publish(connection.topic, data)
 
     def _messages(self):
         """Yield (lap, topic, stamp in nanoseconds, bytes), again and again with ``loop``."""
@@ -211,9 +218,8 @@ class ReplayNode(Node):
                 lap = message_lap
             due = self._run_until(stamp)
             self._publish_clock(stamp)
-            self._publishers_by_topic[topic].publish(data)
+            self._publish(topic, data)
             self._late.append(time.monotonic() - due)
-            self._counts[topic] += 1
             last = stamp
         self._last = last
 
@@ -238,11 +244,22 @@ class ReplayNode(Node):
         self._sleep(0.0)  # a stop signal is seen even when every message is late
         return due
 
+    def _publish(self, topic, data):
+        for _ in range(_ATTEMPTS):
+            try:
+                self._publishers_by_topic[topic].publish(data)
+                self._counts[topic] += 1
+                return
+            except RCLError:  # a reliable subscriber is far behind
+                self._sleep(0.0)
+        self._unsent[topic] += 1
+
     def _publish_clock(self, stamp):
         if self._clock:
             clock = Clock()
             clock.clock.sec, clock.clock.nanosec = divmod(stamp, 1_000_000_000)
-            self._clock.publish(clock)
+            with suppress(RCLError):  # a reliable subscriber is far behind; the next tick makes up for it
+                self._clock.publish(clock)
 
     def _finish(self):
         """Let nodes on bag time finish, and reliable subscribers fetch what is still under way."""
