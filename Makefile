@@ -47,7 +47,7 @@ clean:
 $(VENV)/.installed: requirements.txt
 	@set -e; \
 	fits='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'; \
-	for python in $(FORCE_PYTHON) python3 python3.12 python3.11 python3.10; do \
+	for python in $(PYTHON3) python3 python3.12 python3.11 python3.10; do \
 		if $$python -c "$$fits" 2>/dev/null; then found=$$python; break; fi; \
 		if $$python --version >/dev/null 2>&1; then echo "$$python is $$($$python --version), not 3.10 to 3.12"; fi; \
 	done; \
