@@ -6,7 +6,7 @@ from lircdepth_core.errors import LircDepthError
 
 
 def add_arguments(parser):
-    parser.add_argument("checkpoint", metavar="FILE.pth", help="published LiRCDepth checkpoint")
+    parser.add_argument("checkpoint", metavar="FILE.pth", help="published LiRCDepth or CaFNet checkpoint")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.safetensors", help="file to write")
 
 

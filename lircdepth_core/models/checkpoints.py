@@ -15,6 +15,10 @@ from lircdepth_core.errors import LircDepthError
 
 _METADATA_KEY = "lircdepth"
 _PUBLISHED_PREFIX = "module."
+_ONLY_IN_TEACHER = "decoder_radar."
+_UNUSED_CLASSIFIERS = (
+    "encoder.base_model.fc", "encoder_radar1.base_model_radar.fc", "encoder_radar2.base_model_radar.fc",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,10 +132,11 @@ def load_state(network, state, source):
 
 
 def load_published(path):
-    """Return (LiRCDepth in eval mode, Header) from a published .pth checkpoint.
+    """Return (LiRCDepth or CaFNet in eval mode, Header) from a published .pth checkpoint.
 
-    The file is a pickle: it is read with ``weights_only=True``, and of what is not a tensor only NumPy's array
-    reconstruction is allowed, since "best" files hold the evaluation steps as an array.
+    CaFNet's carries the classifiers of its ResNets, which nothing uses: they are left out. The file is a pickle: it
+    is read with ``weights_only=True``, and of what is not a tensor only NumPy's array reconstruction is allowed,
+    since "best" files hold the evaluation steps as an array.
     """
     path = Path(path)
     if not path.is_file():
@@ -143,11 +148,15 @@ def load_published(path):
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LircDepthError(f"{path}: not a checkpoint that can be read without executing code: {reason}") from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model"), dict):
-        raise LircDepthError(f"{path}: no 'model' state dict inside, expected a published LiRCDepth checkpoint")
+        raise LircDepthError(f"{path}: no 'model' state dict inside, expected a published checkpoint")
     state = {key.removeprefix(_PUBLISHED_PREFIX): value for key, value in checkpoint["model"].items()}
-    network = models.build("lircdepth")
+    name = "lircdepth"
+    if any(key.startswith(_ONLY_IN_TEACHER) for key in state):
+        name = "cafnet"
+        state = {key: value for key, value in state.items() if key.rpartition(".")[0] not in _UNUSED_CLASSIFIERS}
+    network = models.build(name)
     load_state(network, state, path)
-    return network.eval(), Header(model="lircdepth", trained_on=f"nuScenes (published checkpoint {path.name})")
+    return network.eval(), Header(model=name, trained_on=f"nuScenes (published checkpoint {path.name})")
 
 
 def _numpy_reconstruction():
