@@ -1,0 +1,26 @@
+"""The paper's losses, one nn.Module an equation (numbers as in arXiv 2412.16380)."""
+
+from lircdepth_core.losses.depth import (
+    L1DepthLoss,
+    SmoothnessLoss,
+    Uncertainty,
+    UncertaintyRectifiedDepthLoss,
+)
+from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
+from lircdepth_core.losses.radar import CoarseDepthLoss, ConfidenceLoss, confidence_label
+from lircdepth_core.losses.total import StudentLoss, TeacherLoss
+
+__all__ = [
+    "CoarseDepthLoss",
+    "ConfidenceLoss",
+    "FeatureLoss",
+    "InterDepthLoss",
+    "L1DepthLoss",
+    "SmoothnessLoss",
+    "StructureLoss",
+    "StudentLoss",
+    "TeacherLoss",
+    "Uncertainty",
+    "UncertaintyRectifiedDepthLoss",
+    "confidence_label",
+]

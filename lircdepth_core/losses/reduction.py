@@ -1,0 +1,24 @@
+"""Means over the pixels that count, right also when a batch is spread over several processes."""
+
+import torch
+from torch import distributed
+
+
+def masked_mean(values, mask):
+    """Return the mean of ``values`` where ``mask``, 0 when there is no such pixel; other values may be anything.
+
+    In a distributed run the divisor |Omega| is the mean of all ranks' counts: DDP averages the ranks' gradients, and
+    with it the result is the gradient of one process over the whole batch.
+    """
+    count = mask.sum(dtype=torch.float64 if values.dtype == torch.float64 else torch.float32)
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(count)
+        count = count / distributed.get_world_size()
+    # A mean count below one is possible (one pixel on one of two ranks), so only none at all is replaced.
+    total = torch.where(mask, values, torch.zeros_like(values)).sum()
+    return total / torch.where(count > 0, count, torch.ones_like(count))
+
+
+def at_least_float32(tensor):
+    """Return the tensor in float32 where it is in half precision: sums over a map do not fit bfloat16."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
