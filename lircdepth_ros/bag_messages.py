@@ -8,6 +8,7 @@ import fcntl
 import functools
 import os
 import shutil
+import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def compressed_image(stamp, frame_id, data, image_format):
     return _new("sensor_msgs/msg/CompressedImage", header, image_format, np.frombuffer(data, np.uint8))
 
 
+def image(stamp, frame_id, pixels, encoding):
+    """Return a sensor_msgs/Image of pixels [H, W] or [H, W, C], little-endian, rows without padding."""
+    pixels = np.ascontiguousarray(pixels)
+    header, data = _header(stamp, frame_id), pixels.reshape(-1).view(np.uint8)
+    return _new("sensor_msgs/msg/Image", header, *pixels.shape[:2], encoding, 0, pixels.strides[0], data)
+
+
+def string(text):
+    """Return a std_msgs/String."""
+    return _new("std_msgs/msg/String", text)
+
+
 def camera_info(stamp, frame_id, intrinsics, width, height):
     """Return the sensor_msgs/CameraInfo of a rectified image: K = intrinsics [3, 3], P = [K | 0], no distortion."""
     k = np.asarray(intrinsics, dtype=np.float64)
@@ -143,15 +156,105 @@ def odometry(stamp, parent, child, transform, linear, angular):
     )
 
 
-@contextmanager
-def new_bag(path):
-    """Write a rosbag2 directory with MCAP storage: a context manager that gives rosbags' Writer.
+def nav_sat_fix(stamp, frame_id, latitude, longitude):
+    """Return a sensor_msgs/NavSatFix [deg, WGS 84]; the altitude is NaN and the covariance unknown."""
+    status = _new("sensor_msgs/msg/NavSatStatus", 0, 1)  # STATUS_FIX, SERVICE_GPS
+    header, unknown = _header(stamp, frame_id), np.zeros(9)
+    return _new("sensor_msgs/msg/NavSatFix", header, status, latitude, longitude, float("nan"), unknown, 0)
 
+
+def imu(stamp, frame_id, orientation, angular_velocity, linear_acceleration):
+    """Return a sensor_msgs/Imu: orientation (x, y, z, w), rad/s, m/s^2; covariances unknown."""
+    rotation = _new("geometry_msgs/msg/Quaternion", *map(float, orientation))
+    rates = (_vector3(np.asarray(values, float)) for values in (angular_velocity, linear_acceleration))
+    angular, linear = rates
+    unknown = np.zeros(9)
+    return _new("sensor_msgs/msg/Imu", _header(stamp, frame_id), rotation, unknown, angular, unknown, linear, unknown)
+
+
+def twist_stamped(stamp, frame_id, linear, angular):
+    """Return a geometry_msgs/TwistStamped [m/s, rad/s]."""
+    twist = _new("geometry_msgs/msg/Twist", *(_vector3(np.asarray(values, float)) for values in (linear, angular)))
+    return _new("geometry_msgs/msg/TwistStamped", _header(stamp, frame_id), twist)
+
+
+def boxes(stamp, frame_id, entries):
+    """Return a visualization_msgs/MarkerArray that replaces the boxes shown before.
+
+    entries: (namespace, id, pose 4x4 frame <- box, size (x, y, z) [m], colour (r, g, b), text) of each box.
+    """
+    markers = [_marker(stamp, frame_id, 3, "", 0, np.eye(4), (0, 0, 0), (0, 0, 0), "")]  # DELETEALL
+    markers += (_marker(stamp, frame_id, 0, *entry) for entry in entries)  # ADD
+    return _new("visualization_msgs/msg/MarkerArray", markers)
+
+
+def _marker(stamp, frame_id, action, namespace, number, pose, size, color, text):
+    transform = _new(
+        "geometry_msgs/msg/Pose", _new("geometry_msgs/msg/Point", *pose[:3, 3].tolist()), _quaternion(pose)
+    )
+    return _new(
+        "visualization_msgs/msg/Marker",
+        _header(stamp, frame_id),
+        namespace,
+        number,
+        1,  # CUBE
+        action,
+        transform,
+        _vector3(np.asarray(size, float)),
+        _new("std_msgs/msg/ColorRGBA", *map(float, color), 0.5),
+        _new("builtin_interfaces/msg/Duration", 0, 0),
+        False,
+        [],
+        [],
+        "",
+        _new("sensor_msgs/msg/CompressedImage", _header(0, ""), "", np.zeros(0, np.uint8)),
+        [],
+        text,
+        _new("visualization_msgs/msg/MeshFile", "", np.zeros(0, np.uint8)),
+        False,
+    )
+
+
+def open_bag(path):
+    """Return an opened rosbags Reader of a rosbag2 directory or a single .mcap or .db3 file. Raises LircDepthError."""
+    typestore()  # says what is missing without rosbags
+    from rosbags.rosbag2 import Reader
+
+    path = Path(path)
+    if not path.exists():
+        raise LircDepthError(f"bag {path} does not exist")
+    if path.is_dir() and not (path / "metadata.yaml").is_file():
+        raise LircDepthError(f"{path} is not a rosbag2 directory: it has no metadata.yaml")
+    try:
+        reader = Reader(path)
+        reader.open()
+    except Exception as error:  # a damaged file makes rosbags raise whatever its parts raise
+        raise LircDepthError(f"{path} cannot be read as a rosbag2 bag: {' '.join(str(error).split())}") from error
+    return reader
+
+
+def read_messages(reader, *selection, **span):
+    """Yield a Reader's messages (arguments as for its own method). Raises LircDepthError when the bag is damaged."""
+    count = 0
+    try:
+        for entry in reader.messages(*selection, **span):
+            count += 1
+            yield entry
+    except Exception as error:  # rosbags lets a decoder's or struct's own errors through
+        reason = " ".join(str(error).split())
+        raise LircDepthError(f"{reader.path} is damaged after {count} messages: {reason}") from error
+
+
+@contextmanager
+def new_bag(path, storage="mcap", compression="none"):
+    """Write a rosbag2 directory: a context manager that gives rosbags' Writer.
+
+    storage: "mcap" or "sqlite3". compression: "none" or "zstd" (of MCAP's chunks, or of each message in sqlite3).
     The directory appears under its name only when it is complete; after an error, an interrupt or a full disk nothing
     is left, and what a killed run left is cleared. Raises LircDepthError when ``path`` exists, when another process is
     writing it, and when the disk is full.
     """
-    from rosbags.rosbag2 import StoragePlugin, Writer
+    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
     path = Path(path)
     if path.exists() or path.is_symlink():
@@ -170,13 +273,19 @@ def new_bag(path):
         if folder.exists():
             shutil.rmtree(folder)
         # Version 9 of the metadata is unreadable to Humble (it writes QoS profiles as a list); 8 is read by all.
-        with Writer(folder, version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        writer = Writer(folder, version=8, storage_plugin=StoragePlugin[storage.upper()])
+        if compression == "zstd":
+            mode = CompressionMode.STORAGE if storage == "mcap" else CompressionMode.MESSAGE
+            writer.set_compression(mode, CompressionFormat.ZSTD)
+        with writer:
             yield writer
         folder.rename(path)
     except OSError as error:
         if error.filename:
             raise
         raise LircDepthError(f"cannot write {path}: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        raise LircDepthError(f"cannot write {path}: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         os.close(lock)

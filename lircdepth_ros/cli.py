@@ -14,7 +14,8 @@ COMMANDS = {
     "info": ("lircdepth_core.commands.info", "print a network's parameters and multiply-accumulates by part"),
     "import-checkpoint": ("lircdepth_core.commands.import_checkpoint", "turn a published .pth into .safetensors"),
     "synth": ("lircdepth_core.commands.synth", "generate a synthetic scene as a nuScenes data root"),
-    "nuscenes-to-bag": ("lircdepth_ros.nuscenes_to_bag", "convert a nuScenes scene to a rosbag2 bag"),
+    "nuscenes-to-bag": ("lircdepth_ros.nuscenes_to_bag", "convert nuScenes scenes to rosbag2 bags"),
+    "verify-bag": ("lircdepth_ros.verify_bag", "compare a converted bag with its nuScenes scene, field by field"),
     "demo": ("lircdepth_ros.demo", "replay a scene through the depth node and look at the result"),
 }
 

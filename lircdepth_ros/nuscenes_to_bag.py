@@ -1,196 +1,279 @@
-"""`lircdepth nuscenes-to-bag`: one nuScenes scene as a rosbag2 bag (MCAP). Needs no ROS installation.
+"""`lircdepth nuscenes-to-bag`: nuScenes scenes as rosbag2 bags. Needs no ROS installation.
 
-A message's log time is its header stamp: the sensor's time, to the microsecond. At equal times transforms and odometry
-come first, then camera_info and image, radar, lidar.
+A message's log time is its header stamp. What is in a bag: docs/bags.md and nuscenes_messages.py.
 """
 
+import dataclasses
+import json
+import multiprocessing
+import os
+import shutil
+import signal
 import sys
-from collections import Counter
+import time
+from collections import deque
+from multiprocessing import connection as multiprocessing_connection
 from pathlib import Path
 
-import numpy as np
-
-from lircdepth_core import radar
-from lircdepth_core.calibration import BASE_FRAME, Calibration
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros import bag_messages
+from lircdepth_ros.nuscenes_messages import SceneMessages, Selection
 
-_LIDAR_FILE = np.dtype([(name, "<f4") for name in ("x", "y", "z", "intensity", "ring")])
-# ROS lidar drivers give the ring as a 16-bit integer, and readers rely on it.
-_LIDAR_POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("intensity", "<f4"), ("ring", "<u2")])
-_ORDER = {"pose": 0, "camera": 1, "radar": 2, "lidar": 3}  # at equal times
-_NANOSECONDS = 1000  # per nuScenes' microsecond
+_PROGRESS_PERIOD = 0.2  # seconds
 
 
 def add_arguments(parser):
     """Add the command's arguments."""
     parser.add_argument("--dataroot", required=True, help="nuScenes folder (holds samples/, sweeps/ and the tables)")
     parser.add_argument("--version", default="v1.0-mini", help="which tables (default: %(default)s)")
-    parser.add_argument("--scene", required=True, help="scene name, such as scene-0061")
-    parser.add_argument("-o", "--output", required=True, metavar="BAG", help="bag directory to create")
-    parser.add_argument(
-        "--skip-missing", action="store_true", help="leave out missing or damaged sensor files instead of stopping"
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--scene", help="one scene, such as scene-0061; --output is its bag")
+    what.add_argument("--scenes", nargs="+", metavar="SCENE", help="several; each becomes OUTPUT/SCENE")
+    what.add_argument("--split", help="the scenes of train, val, test, mini_train, mini_val, ... (default: all scenes)")
+    parser.add_argument("-o", "--output", required=True, metavar="BAG", help="bag, or folder of bags, to create")
+    add_selection(parser)
+    parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="default: %(default)s")
+    parser.add_argument("--compression", choices=("none", "zstd"), default="none", help="default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=1, help="scenes at a time, a process each (default: %(default)s)")
+    parser.add_argument("--dry-run", action="store_true", help="check files and disk space, write nothing")
+    parser.add_argument("--skip-missing", action="store_true", help="leave out missing or damaged sensor files")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def add_selection(parser):
+    """Add the arguments that choose what of a scene becomes messages."""
+    parser.add_argument("--cameras", nargs="*", metavar="CHANNEL", help="only these cameras (default: all)")
+    parser.add_argument("--radars", nargs="*", metavar="CHANNEL", help="only these radars (default: all)")
+    parser.add_argument("--no-lidar", action="store_true", help="leave the lidar out")
+    parser.add_argument("--key-frames-only", action="store_true", help="leave sweeps out")
+    parser.add_argument("--raw", action="store_true", help="images as sensor_msgs/Image instead of the original JPEG")
+    parser.add_argument("--ground-truth", action="store_true", help="add the lidar's depth at key frames, 16UC1")
+
+
+def selection_of(arguments):
+    """Return the Selection that add_selection's arguments ask for."""
+    return Selection(
+        cameras=None if arguments.cameras is None else tuple(arguments.cameras),
+        radars=None if arguments.radars is None else tuple(arguments.radars),
+        lidar=not arguments.no_lidar,
+        key_frames_only=arguments.key_frames_only,
+        raw=arguments.raw,
+        ground_truth=arguments.ground_truth,
     )
 
 
 def run(arguments):
-    """Convert, and print one line about the result. Raises LircDepthError."""
-    if Path(arguments.output).exists():  # before the tables are read, which takes a minute for the full set
-        raise LircDepthError(f"{arguments.output} exists already and is not overwritten")
+    """Convert, and print a line about each scene (or JSON). Raises LircDepthError."""
+    if arguments.jobs < 1:
+        raise LircDepthError(f"--jobs is {arguments.jobs}, expected 1 or more")
+    output = Path(arguments.output)
+    if arguments.scene and output.exists():  # before the tables are read, which takes a minute for the full set
+        raise LircDepthError(f"{output} exists already and is not overwritten")
     nusc = nuscenes.open_nuscenes(arguments.dataroot, arguments.version)
-    scene = nuscenes.find_scene(nusc, arguments.scene)
-    counts, skipped, seconds = convert(nusc, scene, arguments.output, arguments.skip_missing)
+    if arguments.scene:
+        scenes = {output: nuscenes.find_scene(nusc, arguments.scene)}
+    else:
+        found = [nuscenes.find_scene(nusc, name) for name in arguments.scenes or ()]
+        found = found or (nuscenes.scenes_of_split(nusc, arguments.split) if arguments.split else nusc.scene)
+        scenes = {output / scene["name"]: scene for scene in found}
+    # Every scene is looked over before the first is written: what is wrong with the last shows now.
+    plans = {
+        bag: SceneMessages(nusc, scene, selection_of(arguments), arguments.skip_missing)
+        for bag, scene in scenes.items()
+    }
+    complete = {bag: plan for bag, plan in plans.items() if not arguments.scene and _is_complete(bag, plan)}
+    todo = {bag: plan for bag, plan in plans.items() if bag not in complete}
+    _preflight(todo, output, arguments)
+    results = [_result(bag, plan, "complete already", plan.counts) for bag, plan in complete.items()]
+    if arguments.dry_run:
+        results += [_result(bag, plan, "to convert", plan.counts, plan.missing) for bag, plan in todo.items()]
+    else:
+        results += _convert_all(todo, arguments)
+    _report(sorted(results, key=lambda result: result["bag"]), arguments)
+
+
+def convert(nusc, scene, output, selection=Selection(), skip_missing=False, **storage):  # noqa: B008 - frozen
+    """Write one scene of an open NuScenes as the bag directory ``output``, with calibration.yaml in it.
+
+    storage: as for bag_messages.new_bag. Returns the summary as a dictionary. Raises LircDepthError when a sensor file
+    is missing or damaged (unless ``skip_missing``), or when ``output`` exists.
+    """
+    plan = SceneMessages(nusc, scene, selection, skip_missing)
+    plan.check_files()
+    with _bar(plan.input_bytes, scene["name"]) as bar:
+        return _write(plan, output, bar.update, **storage)
+
+
+def _write(plan, output, advance, **storage):
+    """Write one planned scene; call advance(bytes) as sensor files are read."""
+    typestore = bag_messages.typestore()
+    counts = dict.fromkeys(plan.counts, 0)
+    started = time.perf_counter()
+    with bag_messages.new_bag(output, **storage) as writer:
+        connections = {
+            topic: writer.add_connection(topic, msgtype, typestore=typestore, offered_qos_profiles=[qos])
+            for topic, msgtype, qos in plan.topics
+        }
+        seen = 0
+        for topic, stamp, message in plan.messages():
+            writer.write(connections[topic], stamp, bag_messages.serialize(message))
+            counts[topic] += 1
+            if plan.bytes_read - seen > 1_000_000:
+                advance(plan.bytes_read - seen)
+                seen = plan.bytes_read
+        advance(plan.bytes_read - seen)
+        left_out = {topic: plan.counts[topic] - counts[topic] for topic in counts if plan.counts[topic] > counts[topic]}
+        for key, value in (
+            ("dataset", f"nuScenes {plan.nusc.version}"),
+            ("scene", plan.scene["name"]),
+            ("selection", json.dumps(dataclasses.asdict(plan.selection))),
+            ("left_out", json.dumps(left_out)),
+        ):
+            writer.set_custom_data(key, value)
+        plan.calibration.save(writer.path / "calibration.yaml")
+    return _result(output, plan, "converted", counts, plan.skipped) | {
+        "bytes": sum(path.stat().st_size for path in Path(output).iterdir()),
+        "wall_s": round(time.perf_counter() - started, 3),
+    }
+
+
+def _result(bag, plan, status, counts, skipped=()):
+    return {
+        "bag": str(bag),
+        "scene": plan.scene["name"],
+        "status": status,
+        "messages": sum(counts.values()),
+        "topics": {topic: counts[topic] for topic, _, _ in plan.topics},
+        "duration_s": round((plan.end - plan.start) / 1e9, 6),
+        "input_bytes": plan.input_bytes,
+        "estimated_bytes": plan.output_bytes,
+        "skipped": list(dict(skipped).values()),
+    }
+
+
+def _is_complete(bag, plan):
+    """Whether a bag holds the scene, by the number of messages on each topic. Raises LircDepthError for another one."""
+    from rosbags.rosbag2 import Reader
+
+    if not bag.exists():
+        return False
+    try:
+        with Reader(bag) as reader:  # reads the index too, which a cut file lacks
+            counts = {connection.topic: connection.msgcount for connection in reader.connections}
+            left_out = json.loads((reader.storage.metadata.custom or {}).get("left_out", "{}"))
+        if {topic: counts.get(topic, 0) + left_out.get(topic, 0) for topic in {*counts, *plan.counts}} == plan.counts:
+            return True
+        reason = "other messages than were asked for"
+    except Exception as error:  # a damaged file makes rosbags raise whatever its parts raise
+        reason = " ".join(str(error).split())
+    raise LircDepthError(f"{bag} exists and is not this scene's bag ({reason}): remove it or choose another --output")
+
+
+def _preflight(todo, output, arguments):
+    """Raise LircDepthError when files are missing or the disk is too small."""
+    for plan in todo.values():
+        plan.check_files()
+    place = next(folder for folder in (output.absolute(), *output.absolute().parents) if folder.exists())
+    free, needed = shutil.disk_usage(place).free, sum(plan.output_bytes for plan in todo.values())
+    if needed > free and arguments.compression == "none":
+        raise LircDepthError(f"the bags need up to {needed:,} bytes, and {place} has {free:,} free")
+    if arguments.dry_run and not arguments.json:
+        print(
+            f"{len(todo)} scene(s) to convert: {sum(plan.records for plan in todo.values())} sensor files,"
+            f" {sum(plan.input_bytes for plan in todo.values()):,} bytes; the bags need up to {needed:,} of {free:,}"
+            " bytes free"
+        )
+
+
+def _convert_all(todo, arguments):
+    """Convert all scenes, as many at a time as asked for; return their summaries."""
+    storage = {"storage": arguments.storage, "compression": arguments.compression}
+    with _bar(sum(plan.input_bytes for plan in todo.values()), f"{len(todo)} scene(s)") as bar:
+        if arguments.jobs == 1 or len(todo) < 2:
+            return [_write(plan, bag, bar.update, **storage) for bag, plan in todo.items()]
+        return _in_processes(todo, arguments.jobs, bar, storage)
+
+
+def _in_processes(todo, jobs, bar, storage):
+    """Convert each scene in a process of its own, ``jobs`` at a time. The first failure ends them all."""
+    # Forked: the tables, gigabytes for the full set, are shared and not read again.
+    context = multiprocessing.get_context("fork")
+    done = context.Value("q", 0)
+    waiting, running, results = deque(todo.items()), {}, []
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                receive, send = context.Pipe(duplex=False)
+                process = context.Process(target=_child, args=(*waiting.popleft(), done, storage, send, os.getpid()))
+                process.start()
+                send.close()
+                running[receive] = process
+            for receive in multiprocessing_connection.wait(list(running), timeout=_PROGRESS_PERIOD):
+                process = running.pop(receive)
+                try:
+                    result = receive.recv()
+                except EOFError:  # killed, by the machine's lack of memory for example
+                    process.join()
+                    raise LircDepthError(f"a converting process ended with status {process.exitcode}") from None
+                process.join()
+                if isinstance(result, Exception):
+                    raise result
+                results.append(result)
+            bar.update(done.value - bar.n)
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.join()
+    return results
+
+
+def _child(bag, plan, done, storage, send, parent):
+    """Convert one scene; send the summary or the error. Ends with its parent, and cleans up when terminated."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    _end_with_parent(parent)
+
+    def advance(count):
+        with done.get_lock():
+            done.value += count
+
+    try:
+        send.send(_write(plan, bag, advance, **storage))
+    except (LircDepthError, OSError) as error:
+        send.send(error)
+
+
+def _end_with_parent(parent):
+    """Have the kernel end this process when its parent is killed: nothing else would hold the bag's lock then."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _bar(total, description):
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=description, unit="B", unit_scale=True, disable=None)
+
+
+def _report(results, arguments):
+    skipped = [reason for result in results for reason in result["skipped"]]
     for reason in skipped[:5]:
         print(f"skipped: {reason}", file=sys.stderr)
     if len(skipped) > 5:
         print(f"skipped: ... and {len(skipped) - 5} more", file=sys.stderr)
-    size = sum(path.stat().st_size for path in Path(arguments.output).iterdir())
-    print(
-        f"{arguments.output}: {counts.total()} messages on {len(counts)} topics, {size} bytes, {seconds:.3f} s,"
-        f" {len(skipped)} sensor files skipped"
-    )
-
-
-def convert(nusc, scene, output, skip_missing=False):
-    """Write one scene of an open NuScenes as the bag directory ``output``, with calibration.yaml in it.
-
-    Returns ({topic: messages}, [why a sensor file was left out], duration in seconds). Raises LircDepthError when a
-    sensor file is missing or damaged (unless ``skip_missing``), or when ``output`` exists.
-    """
-    from tqdm import tqdm
-
-    typestore = bag_messages.typestore()
-    channels = nuscenes.scene_channels(nusc, scene)
-    records = [record for channel in channels for record in nuscenes.channel_records(nusc, scene, channel)]
-    skipped = {
-        record["token"]: f"{path} is missing"
-        for record in records
-        if not (path := Path(nusc.dataroot, record["filename"])).is_file()
-    }
-    if skipped and not skip_missing:
-        more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-        raise LircDepthError(f"{next(iter(skipped.values()))}{more} (--skip-missing leaves them out)")
-    if len(skipped) == len(records):
-        raise LircDepthError(f"{nusc.dataroot} has none of the {len(records)} sensor files of {scene['name']}")
-
-    calibration = _calibration(nusc, scene, records)
-    events = [(record["timestamp"], record["sensor_modality"], record["channel"], record) for record in records]
-    events += [(stamp, "pose", "", messages) for stamp, messages in _pose_messages(nusc, records)]
-    events.sort(key=lambda event: (event[0], _ORDER[event[1]], event[2]))
-    start, end = events[0][0], events[-1][0]
-
-    counts = Counter()
-    with bag_messages.new_bag(output) as writer:
-        for key, value in (("dataset", f"nuScenes {nusc.version}"), ("scene", scene["name"])):
-            writer.set_custom_data(key, value)
-        connections = {
-            topic: writer.add_connection(topic, msgtype, typestore=typestore, offered_qos_profiles=[qos])
-            for topic, msgtype, qos in _topics(channels)
-        }
-
-        def write(stamp, messages):
-            for topic, message in messages:
-                writer.write(connections[topic], stamp * _NANOSECONDS, bag_messages.serialize(message))
-                counts[topic] += 1
-
-        write(start, [("/tf_static", _static_transforms(calibration, start * _NANOSECONDS))])
-        for stamp, modality, _, payload in tqdm(events, desc=scene["name"], unit=" messages", disable=None):
-            if modality == "pose":
-                write(stamp, payload)
-            elif payload["token"] not in skipped:
-                try:
-                    messages = _sensor_messages(nusc, payload)
-                except LircDepthError as error:
-                    if not skip_missing:
-                        raise
-                    skipped[payload["token"]] = str(error)
-                else:
-                    write(stamp, messages)
-        calibration.save(writer.path / "calibration.yaml")
-    return counts, list(skipped.values()), (end - start) / 1e6
-
-
-def _topics(channels):
-    """Yield (topic, message type, QoS to record) in the order in which the bag lists them.
-
-    Reliable everywhere: at best effort an image is lost with the first of its many fragments. Fast DDS notices a loss
-    at its heartbeat, every 3 s, and resends what the queue still holds: queues are longer than that.
-    """
-    sensor_qos = bag_messages.offered_qos(80)  # 4 s of the lidar's 20 Hz
-    pose_qos = bag_messages.offered_qos(800)  # every sensor's time has a pose: some 200 Hz
-    yield "/tf_static", "tf2_msgs/msg/TFMessage", bag_messages.offered_qos(1, transient_local=True)
-    yield "/tf", "tf2_msgs/msg/TFMessage", pose_qos
-    yield "/odom", "nav_msgs/msg/Odometry", pose_qos
-    for channel, modality in channels.items():
-        if modality == "camera":
-            yield f"/{channel}/camera_info", "sensor_msgs/msg/CameraInfo", sensor_qos
-            yield f"/{channel}/image_rect/compressed", "sensor_msgs/msg/CompressedImage", sensor_qos
-        else:
-            yield f"/{channel}/points", "sensor_msgs/msg/PointCloud2", sensor_qos
-
-
-def _calibration(nusc, scene, records):
-    """Return the scene's Calibration: a bag has one /tf_static, so every sensor must have stayed where it was."""
-    base_from_sensor = {}
-    for channel, token in sorted({(record["channel"], record["calibrated_sensor_token"]) for record in records}):
-        transform = nuscenes.base_from_sensor(nusc.get("calibrated_sensor", token))
-        if not np.array_equal(transform, base_from_sensor.setdefault(channel, transform)):
-            raise LircDepthError(f"{scene['name']} has two different calibrations of {channel}; a bag can hold one")
-    return Calibration(base_from_sensor)
-
-
-def _static_transforms(calibration, stamp):
-    frames = [("map", "odom", np.eye(4))]
-    frames += [(BASE_FRAME, frame, calibration.base_from_sensor[frame]) for frame in calibration.base_from_sensor]
-    return bag_messages.tf_message(bag_messages.transform_stamped(stamp, *frame) for frame in frames)
-
-
-def _pose_messages(nusc, records):
-    """Yield (microseconds, [/tf and /odom messages]) at every ego pose; odom is nuScenes' global frame."""
-    poses = [nusc.get("ego_pose", token) for token in {record["ego_pose_token"] for record in records}]
-    # Sensors that fired in the same microsecond have a pose each; one message a stamp is what tf allows.
-    poses = {pose["timestamp"]: pose for pose in sorted(poses, key=lambda pose: (pose["timestamp"], pose["token"]))}
-    transforms = [nuscenes.global_from_base(pose) for pose in poses.values()]
-    # Seconds from the first pose: float64 seconds since 1970 would round to a quarter of a microsecond.
-    seconds = (np.array(list(poses)) - min(poses)) / 1e6
-    for microseconds, transform, linear, angular in zip(
-        poses, transforms, *nuscenes.body_twists(seconds, transforms), strict=True
-    ):
-        stamp = microseconds * _NANOSECONDS
-        tf = bag_messages.tf_message([bag_messages.transform_stamped(stamp, "odom", BASE_FRAME, transform)])
-        odometry = bag_messages.odometry(stamp, "odom", BASE_FRAME, transform, linear, angular)
-        yield microseconds, [("/tf", tf), ("/odom", odometry)]
-
-
-def _sensor_messages(nusc, record):
-    """Return [(topic, message)] of one sensor file. Raises LircDepthError, naming it, when it is damaged."""
-    path = Path(nusc.dataroot, record["filename"])
-    data = path.read_bytes()
-    channel, stamp = record["channel"], record["timestamp"] * _NANOSECONDS
-    if record["sensor_modality"] == "camera":
-        intrinsics = nusc.get("calibrated_sensor", record["calibrated_sensor_token"])["camera_intrinsic"]
-        info = bag_messages.camera_info(stamp, channel, intrinsics, record["width"], record["height"])
-        image = bag_messages.compressed_image(stamp, channel, data, _image_format(data, path))
-        return [(f"/{channel}/camera_info", info), (f"/{channel}/image_rect/compressed", image)]
-    points = radar.decode_pcd(data, path) if record["sensor_modality"] == "radar" else _lidar_points(data, path)
-    return [(f"/{channel}/points", bag_messages.point_cloud(stamp, channel, points))]
-
-
-def _image_format(data, path):
-    if data.startswith(b"\xff\xd8") and data.rstrip(b"\0").endswith(b"\xff\xd9"):
-        return "jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82"):
-        return "png"
-    raise LircDepthError(f"{path}: truncated, or neither JPEG nor PNG")
-
-
-def _lidar_points(data, path):
-    if not data or len(data) % _LIDAR_FILE.itemsize:
-        raise LircDepthError(f"{path}: truncated: {len(data)} bytes, expected a multiple of {_LIDAR_FILE.itemsize}")
-    scan = np.frombuffer(data, _LIDAR_FILE)
-    with np.errstate(invalid="ignore"):
-        points = scan.astype(_LIDAR_POINT)
-    if not np.array_equal(points["ring"], scan["ring"]):
-        raise LircDepthError(f"{path}: a ring number is not a whole number from 0 to 65535")
-    return points
+    if arguments.json:
+        print(json.dumps({"scenes": results}, indent=2))
+        return
+    for result in results:
+        size = f"{result['bytes']} bytes, " if "bytes" in result else ""
+        status = "" if result["status"] == "converted" else f"{result['status']}: "
+        print(
+            f"{result['bag']}: {status}{result['messages']} messages on {len(result['topics'])} topics, {size}"
+            f"{result['duration_s']:.3f} s, {len(result['skipped'])} sensor files skipped"
+        )

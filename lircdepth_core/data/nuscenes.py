@@ -4,12 +4,23 @@ Records are the devkit's own dictionaries; times are nuScenes' microseconds, len
 """
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.errors import LircDepthError
+
+# Latitude and longitude [deg] of each map's south-western corner, where its x (east) and y (north) are 0 (devkit).
+MAP_ORIGINS = {
+    "boston-seaport": (42.336849169438615, -71.05785369873047),
+    "singapore-onenorth": (1.2882100868743724, 103.78475189208984),
+    "singapore-hollandvillage": (1.2993652317780957, 103.78217697143555),
+    "singapore-queenstown": (1.2782562240223188, 103.76741409301758),
+}
+_EARTH_RADIUS = 6_378_137.0  # metres: the devkit's sphere
+LIDAR_PERIOD = 0.05  # seconds: the lidar turns 20 times a second
 
 
 def open_nuscenes(dataroot, version):
@@ -56,6 +67,23 @@ def find_scene(nusc, name):
         more = f" ... {len(known)} in all" if len(known) > 20 else ""
         raise LircDepthError(f"unknown scene {name!r}; known: {', '.join(known[:20])}{more}")
     return scenes[name]
+
+
+def scenes_of_split(nusc, split):
+    """Return the scene records of a split, in the tables' order: the devkit's train, val, test, mini_train, mini_val,
+    train_detect, train_track, or one of the tables' own splits.json. Raises LircDepthError.
+    """
+    from nuscenes.utils import splits
+
+    try:
+        names = set(splits.get_scenes_of_split(split, nusc))
+    except ValueError as error:
+        known = ", ".join(splits.create_splits_scenes())
+        raise LircDepthError(f"unknown split {split!r} ({error}); the devkit's are {known}") from error
+    scenes = [scene for scene in nusc.scene if scene["name"] in names]
+    if not scenes:
+        raise LircDepthError(f"{nusc.version} has no scene of split {split!r}")
+    return scenes
 
 
 def scene_samples(nusc, scene):
@@ -115,6 +143,38 @@ def _transform(record, table):
         raise LircDepthError(f"{table} {record['token']}: {error}") from error
 
 
+def geodetic(location, position):
+    """Return (latitude, longitude) [deg] of a position (x, y) [m] on a map, or None for a map without known origin.
+
+    On the devkit's sphere (its export_poses.py), so as good as that: metres over the size of a map.
+    """
+    if location not in MAP_ORIGINS:
+        return None
+    latitude, longitude = map(math.radians, MAP_ORIGINS[location])
+    x, y = position[:2]
+    angle, bearing = math.hypot(x, y) / _EARTH_RADIUS, math.atan2(x, y)  # clockwise from north
+    sine = math.sin(latitude) * math.cos(angle) + math.cos(latitude) * math.sin(angle) * math.cos(bearing)
+    longitude += math.atan2(
+        math.sin(bearing) * math.sin(angle) * math.cos(latitude), math.cos(angle) - math.sin(latitude) * sine
+    )
+    return math.degrees(math.asin(sine)), math.degrees(longitude)
+
+
+def can_messages(dataroot, scene, kind):
+    """Return a scene's messages of one kind ("ms_imu", "pose") from the CAN bus expansion, in time order.
+
+    They are the expansion's own dictionaries; ``utime`` is in microseconds. An empty list where there is no such file:
+    the expansion is optional, and some scenes have none. Raises LircDepthError when the file is damaged.
+    """
+    path = Path(dataroot, "can_bus", f"{scene['name']}_{kind}.json")
+    if not path.is_file():
+        return []
+    try:
+        return sorted(json.loads(path.read_bytes()), key=lambda message: message["utime"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise LircDepthError(f"{path} is corrupt: {error!r}") from error
+
+
 def body_twists(stamps, poses, half_window=0.025):
     """Return linear [N, 3] m/s and angular [N, 3] rad/s velocity in the body frame, by finite differences.
 
@@ -155,6 +215,19 @@ def decode_lidar(data, source="lidar file"):
     if not data or len(data) % 20:
         raise LircDepthError(f"{source}: truncated: {len(data)} bytes, expected a multiple of 20")
     return np.frombuffer(data, "<f4").reshape(-1, 5)
+
+
+def lidar_point_times(rings):
+    """Return each point's time relative to the scan's stamp as float32 [N] seconds, in (-LIDAR_PERIOD, 0].
+
+    rings: [N], in file order. nuScenes stamps a scan at the end of its turn and keeps no time for a point. A file holds
+    one firing of all rings after another, so a point's place in the file tells its time: on the real sample cameras
+    were triggered as the beam passed them to within 4 ms of this.
+    """
+    rings = np.asarray(rings)
+    firing = np.concatenate([[0], np.cumsum(rings[1:] <= rings[:-1])]) if len(rings) else np.zeros(0)
+    firings = firing[-1] + 1 if len(rings) else 1
+    return ((firing + 1 - firings) * (LIDAR_PERIOD / firings)).astype(np.float32)
 
 
 def camera_from_sensor(nusc, camera_record, sensor_record):
