@@ -13,9 +13,13 @@ from lircdepth_core.errors import LircDepthError
 COMMANDS = {
     "info": ("lircdepth_core.commands.info", "print a network's parameters and multiply-accumulates by part"),
     "import-checkpoint": ("lircdepth_core.commands.import_checkpoint", "turn a published .pth into .safetensors"),
+    "ground-truth": ("lircdepth_core.commands.ground_truth", "make dense depth maps of a nuScenes split"),
     "synth": ("lircdepth_core.commands.synth", "generate a synthetic scene as a nuScenes data root"),
     "nuscenes-to-bag": ("lircdepth_ros.nuscenes_to_bag", "convert nuScenes scenes to rosbag2 bags"),
     "verify-bag": ("lircdepth_ros.verify_bag", "compare a converted bag with its nuScenes scene, field by field"),
+    "infer-bag": ("lircdepth_ros.bag_processor", "depth for every image of a bag, into a new bag"),
+    "infer": ("lircdepth_ros.infer", "depth for one image and one radar scan"),
+    "eval-bag": ("lircdepth_ros.eval_bag", "errors of a bag's depth images against its lidar"),
     "demo": ("lircdepth_ros.demo", "replay a scene through the depth node and look at the result"),
 }
 

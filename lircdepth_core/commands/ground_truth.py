@@ -1,0 +1,97 @@
+"""`lircdepth ground-truth`: dense depth of every key frame of a split, as 16-bit PNG."""
+
+import contextlib
+import functools
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+from lircdepth_core.errors import LircDepthError
+
+
+def add_arguments(parser):
+    parser.add_argument("--dataroot", required=True, type=Path, help="nuScenes data root")
+    parser.add_argument("--version", default="v1.0-trainval", help="name of the tables' folder (default: %(default)s)")
+    parser.add_argument("--split", default="train", help="train, val, mini_train ..., or all (default: %(default)s)")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder of the depth maps; resumed if there")
+    parser.add_argument("--sweeps", type=int, default=80, help="lidar sweeps each way (default: %(default)s)")
+    parser.add_argument("--camera", default="CAM_FRONT")
+    parser.add_argument("--lidar", default="LIDAR_TOP")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: one a core)")
+
+
+def run(arguments):
+    from tqdm import tqdm
+
+    from lircdepth_core.data import ground_truth, nuscenes
+
+    if arguments.sweeps < 1 or arguments.jobs < 1:
+        raise LircDepthError(f"--sweeps {arguments.sweeps} --jobs {arguments.jobs}: expected at least 1")
+    nusc = nuscenes.open_nuscenes(arguments.dataroot, arguments.version)
+    scenes = nuscenes.scenes_of_split(nusc, arguments.split) if arguments.split != "all" else nusc.scene
+    ground_truth.moving_tracks(nusc, scenes[0])  # tables without annotations are refused before any work
+    _check_parameters(arguments)
+    samples = [sample for scene in scenes for sample in nuscenes.scene_samples(nusc, scene)
+               if {arguments.camera, arguments.lidar} <= sample["data"].keys()]  # fmt: skip
+    if not samples:
+        raise LircDepthError(f"no key frame has both {arguments.camera} and {arguments.lidar}")
+    paths = [ground_truth.depth_path(arguments.output, nusc, sample, arguments.camera) for sample in samples]
+    todo = [(sample, path) for sample, path in zip(samples, paths, strict=True) if not path.is_file()]
+    print(
+        f"{len(samples)} key frames, {len(samples) - len(todo)} there already, {arguments.jobs} processes", flush=True
+    )
+    work = functools.partial(_make, nusc, arguments)
+    with contextlib.ExitStack() as stack:
+        if arguments.jobs > 1 and len(todo) > 1:
+            global _work  # inherited by the forked processes: the tables are gigabytes, and are not copied so
+            _work = work
+            pool = stack.enter_context(multiprocessing.get_context("fork").Pool(min(arguments.jobs, len(todo))))
+            finished = pool.imap_unordered(_call, todo)
+        else:
+            finished = map(work, todo)
+        for _ in tqdm(finished, total=len(todo), unit="frame", disable=None):
+            pass
+    print(f"{arguments.output}: dense depth of {len(samples)} key frames")
+
+
+def _call(task):
+    return _work(task)
+
+
+def _make(nusc, arguments, task):
+    from lircdepth_core.data import ground_truth
+
+    sample, path = task
+    sweeps = arguments.sweeps
+    tracks = _tracks(nusc, sample["scene_token"])
+    depth = ground_truth.dense_depth(nusc, sample, tracks, arguments.camera, arguments.lidar, sweeps, sweeps)
+    ground_truth.write_depth(path, depth)
+
+
+_last_tracks = (None, None)
+
+
+def _tracks(nusc, scene_token):
+    """The moving objects of a scene; those of the last scene are kept, since its key frames follow one another."""
+    global _last_tracks
+    from lircdepth_core.data import ground_truth
+
+    if _last_tracks[0] != (nusc.dataroot, scene_token):
+        tracks = ground_truth.moving_tracks(nusc, nusc.get("scene", scene_token))
+        _last_tracks = ((nusc.dataroot, scene_token), tracks)
+    return _last_tracks[1]
+
+
+def _check_parameters(arguments):
+    """Keep what made a folder's maps beside them. Raises LircDepthError when it was something else."""
+    path = arguments.output / "parameters.json"
+    wanted = {"version": arguments.version, "camera": arguments.camera, "lidar": arguments.lidar,
+              "sweeps": arguments.sweeps}  # fmt: skip
+    if path.is_file():
+        found = json.loads(path.read_text())
+        if found != wanted:
+            raise LircDepthError(f"{path}: holds maps made with {found}, not with {wanted}; give another folder")
+        return
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(wanted, indent=1) + "\n")
