@@ -5,10 +5,14 @@ frames:
   CAM_FRONT:
     translation: {x: 1.7, y: 0.0, z: 1.5}           # metres
     rotation: {x: -0.5, y: 0.5, z: -0.5, w: 0.5}    # unit quaternion
+intrinsics:                                         # optional: pixels, of the rectified image
+  CAM_FRONT: {fx: 1266.4, fy: 1266.4, cx: 816.3, cy: 491.5}
 """
 
 import os
 from pathlib import Path
+
+import numpy as np
 
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
@@ -17,10 +21,14 @@ BASE_FRAME = "base_link"  # REP 105
 
 
 class Calibration:
-    """Rigid transforms base_link <- sensor, by frame: {frame: 4x4 float64, metres}."""
+    """Rigid transforms base_link <- sensor, by frame: {frame: 4x4 float64, metres}.
 
-    def __init__(self, base_from_sensor):
+    intrinsics: {camera frame: [3, 3] pixels}; empty where the file has none (a node has them from camera_info).
+    """
+
+    def __init__(self, base_from_sensor, intrinsics=None):
         self.base_from_sensor = dict(base_from_sensor)
+        self.intrinsics = dict(intrinsics or {})
 
     def transform(self, target_frame, source_frame):
         """Return the 4x4 float64 transform target <- source, e.g. transform("CAM_FRONT", "RADAR_FRONT").
@@ -52,7 +60,13 @@ class Calibration:
             raise LircDepthError(f"calibration {path} has no mapping 'frames'")
         if content.get("parent") != BASE_FRAME:
             raise LircDepthError(f"calibration {path}: parent is {content.get('parent')!r}, expected '{BASE_FRAME}'")
-        return cls({frame: _parse(path, frame, entry) for frame, entry in content["frames"].items()})
+        cameras = content.get("intrinsics") or {}
+        if not isinstance(cameras, dict):
+            raise LircDepthError(f"calibration {path}: intrinsics is not a mapping of camera frames")
+        return cls(
+            {frame: _parse(path, frame, entry) for frame, entry in content["frames"].items()},
+            {frame: _parse_intrinsics(path, frame, entry) for frame, entry in cameras.items()},
+        )
 
     def save(self, path):
         """Write the calibration; under its final name only when complete."""
@@ -65,10 +79,16 @@ class Calibration:
                 "translation": dict(zip("xyz", transform[:3, 3].tolist(), strict=True)),
                 "rotation": {"x": x, "y": y, "z": z, "w": w},
             }
+        content = {"parent": BASE_FRAME, "frames": frames}
+        if self.intrinsics:
+            content["intrinsics"] = {
+                frame: {"fx": float(k[0][0]), "fy": float(k[1][1]), "cx": float(k[0][2]), "cy": float(k[1][2])}
+                for frame, k in sorted(self.intrinsics.items())
+            }
         path = Path(path)
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            partial.write_text(yaml.safe_dump({"parent": BASE_FRAME, "frames": frames}, sort_keys=False))
+            partial.write_text(yaml.safe_dump(content, sort_keys=False))
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -83,3 +103,13 @@ def _parse(path, frame, entry):
         raise LircDepthError(f"calibration {path}: frame {frame} lacks {error}") from error
     except (TypeError, ValueError) as error:
         raise LircDepthError(f"calibration {path}: frame {frame}: {error}") from error
+
+
+def _parse_intrinsics(path, frame, entry):
+    try:
+        fx, fy, cx, cy = (float(entry[name]) for name in ("fx", "fy", "cx", "cy"))
+    except KeyError as error:
+        raise LircDepthError(f"calibration {path}: intrinsics of {frame} lack {error}") from error
+    except (TypeError, ValueError) as error:
+        raise LircDepthError(f"calibration {path}: intrinsics of {frame}: {error}") from error
+    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])

@@ -86,6 +86,48 @@ def image(stamp, frame_id, pixels, encoding):
     return _new("sensor_msgs/msg/Image", header, *pixels.shape[:2], encoding, 0, pixels.strides[0], data)
 
 
+def compressed_depth(stamp, frame_id, millimetres):
+    """Return depth uint16 [H, W] mm as a sensor_msgs/CompressedImage for compressed_depth_image_transport.
+
+    Its data is a header of 12 bytes (int32 0, two float32 that only inverse depth uses) before a PNG of 16 bit.
+    """
+    import cv2
+
+    whole, png = cv2.imencode(".png", millimetres, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not whole:
+        raise LircDepthError(f"OpenCV cannot write a PNG of {millimetres.shape}")
+    data = np.concatenate([np.zeros(12, np.uint8), png])
+    return _new("sensor_msgs/msg/CompressedImage", _header(stamp, frame_id), "16UC1; compressedDepth png", data)
+
+
+def depth_of(message):
+    """Return a depth message as float32 [H, W] metres; NaN where there is none (0 in 16UC1).
+
+    Image 32FC1 or 16UC1, or a CompressedImage of compressed_depth_image_transport (16UC1, PNG). Raises LircDepthError.
+    """
+    if hasattr(message, "format"):
+        import cv2
+
+        if not message.format.startswith("16UC1; compressedDepth"):
+            raise LircDepthError(f"depth of format '{message.format}', expected '16UC1; compressedDepth png'")
+        pixels = cv2.imdecode(np.frombuffer(message.data, np.uint8)[12:], cv2.IMREAD_UNCHANGED)
+        if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 2:
+            raise LircDepthError("compressed depth holds no PNG of 16 bit")
+    else:
+        kind = {"32FC1": "f4", "16UC1": "u2"}.get(message.encoding)
+        if kind is None:
+            raise LircDepthError(f"depth of encoding '{message.encoding}', expected 32FC1 or 16UC1")
+        kind = np.dtype((">" if message.is_bigendian else "<") + kind)
+        size = message.width * kind.itemsize
+        if message.step < size or len(message.data) < message.step * message.height:
+            raise LircDepthError(f"depth of {message.width}x{message.height} holds {len(message.data)} bytes")
+        rows = np.frombuffer(message.data, np.uint8, message.step * message.height).reshape(message.height, -1)
+        pixels = np.ascontiguousarray(rows[:, :size]).view(kind)
+    if pixels.dtype.kind == "f":
+        return pixels.astype(np.float32)
+    return np.where(pixels > 0, pixels * np.float32(0.001), np.float32(np.nan))
+
+
 def string(text):
     """Return a std_msgs/String."""
     return _new("std_msgs/msg/String", text)

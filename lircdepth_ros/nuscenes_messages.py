@@ -343,7 +343,11 @@ def _calibration(nusc, scene, records):
         transform = nuscenes.base_from_sensor(nusc.get("calibrated_sensor", token))
         if not np.array_equal(transform, base_from_sensor.setdefault(channel, transform)):
             raise LircDepthError(f"{scene['name']} has two different calibrations of {channel}; a bag can hold one")
-    return Calibration(base_from_sensor)
+    cameras = {r["channel"]: nusc.get("calibrated_sensor", r["calibrated_sensor_token"]) for r in records}
+    return Calibration(
+        base_from_sensor,
+        {channel: row["camera_intrinsic"] for channel, row in cameras.items() if row["camera_intrinsic"]},
+    )
 
 
 def _color(category):
