@@ -3,8 +3,11 @@
 The node, the offline tools, the evaluation and the demo all call it, so that what is measured offline drives.
 """
 
+import hashlib
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +17,7 @@ from lircdepth_core import radar as radar_module
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
-from lircdepth_core.runtime.pytorch import PyTorchBackend
+from lircdepth_core.runtime.pytorch import PyTorchBackend, is_out_of_memory
 
 _IMAGE_MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB
 _IMAGE_STD = (0.229, 0.224, 0.225)
@@ -83,6 +86,7 @@ class DepthPipeline:
         self.header = header
         self.inference_scale = inference_scale
         self.max_range = max_range
+        self.weights_sha256 = ""  # of the weights file; empty for untrained weights
         self._mean = torch.tensor(_IMAGE_MEAN, device=backend.device).view(1, 3, 1, 1) * 255
         self._std = torch.tensor(_IMAGE_STD, device=backend.device).view(1, 3, 1, 1) * 255
 
@@ -99,12 +103,19 @@ class DepthPipeline:
             network, header = checkpoints.random_weights(model)
         else:
             network, header = checkpoints.load(weights)
-        return cls(PyTorchBackend(network, device), header, **options)
+        pipeline = cls(PyTorchBackend(network, device), header, **options)
+        if weights != "random":
+            pipeline.weights_sha256 = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+        return pipeline
 
     def warm_up(self):
-        """Run the network once at the size that a camera like that of the weights' training gives."""
+        """Run the network once at the size that a camera like that of the weights' training gives.
+
+        Raises MemoryError when the device's memory does not suffice.
+        """
         plan = InputPlan.make(*self.header.input_size, self.inference_scale)
-        self.backend.warm_up(plan.crop_height, plan.crop_width)
+        with _memory_errors():
+            self.backend.warm_up(plan.crop_height, plan.crop_width)
 
     def plan(self, height, width, intrinsics):
         """Return the InputPlan for a camera. Raises LircDepthError when its intrinsics are not a pinhole camera's."""
@@ -123,8 +134,13 @@ class DepthPipeline:
         image: uint8 [H, W, 3], RGB, rectified. intrinsics: [3, 3] px of that image.
         radars: pairs (RadarScan, camera_from_radar 4x4); the transform includes the ego motion between the stamps
         (geometry.sensor_to_sensor). None, or no return in view: camera-only depth, ``fused`` is False.
-        Returns a DepthFrame. Raises LircDepthError for an image or intrinsics of another form.
+        Returns a DepthFrame. Raises LircDepthError for an image or intrinsics of another form, and MemoryError when the
+        device's memory is exhausted.
         """
+        with _memory_errors():
+            return self._estimate(image, intrinsics, radars)
+
+    def _estimate(self, image, intrinsics, radars):
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             form = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise LircDepthError(f"image is {form}, expected uint8 [H, W, 3]")
@@ -179,6 +195,19 @@ class DepthPipeline:
         if full.shape != (height, width):  # nearest: a mean across an edge is a depth that nothing has
             full = functional.interpolate(full[None, None], size=(height, width), mode="nearest-exact")[0, 0]
         return full.cpu().numpy()
+
+
+@contextmanager
+def _memory_errors():
+    """Raise MemoryError where PyTorch raises a RuntimeError for exhausted memory."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryError(
+            f"out of memory at this size; lower inference_scale ({str(error).splitlines()[0]})"
+        ) from error
 
 
 class _StageClock:

@@ -117,6 +117,22 @@ def velocity_in_camera_heading(velocity, camera_from_radar):
     return (velocity @ np.array([[cosine, sine], [-sine, cosine]])).astype(np.float32)
 
 
+def move_to(scan, now_from_then, seconds, moving_speed=1.0):
+    """Return an earlier scan as it would be seen ``seconds`` later: where its returns are by then.
+
+    now_from_then: 4x4, the sensor's frame then into its frame now (its own motion alone). Standing things follow from
+    it. A return whose velocity differs from a standing thing's by more than ``moving_speed`` [m/s] moves on with its
+    own: relative to the sensor that is velocity * seconds, whatever the sensor did.
+    """
+    standing = geometry.transform_points(now_from_then, scan.points)
+    moved = scan.points.astype(np.float64)
+    moved[:, :2] += scan.velocity * seconds
+    difference = np.linalg.norm((moved - standing)[:, :2], axis=1)
+    moving = difference > moving_speed * abs(seconds)
+    points = np.where(moving[:, None], moved, standing).astype(np.float32)
+    return RadarScan(points, scan.rcs, scan.velocity, scan.rejected)
+
+
 def rasterize(pixels, depth, rcs, velocity, width, height):
     """Draw returns that are inside the image into radar channels: float32 [4, height, width].
 

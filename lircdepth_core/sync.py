@@ -21,11 +21,16 @@ class Scan:
 
 @dataclass
 class Match:
-    """An image and the scans chosen for it: ``scans`` maps a radar's name to its Scan; absent means none in time."""
+    """An image and the scans chosen for it.
+
+    ``scans`` maps a radar's name to its Scan; absent means none in time. ``past`` maps it to the scans before that one,
+    newest first, as many as are accumulated.
+    """
 
     stamp: int
     image: Any
     scans: dict[str, Scan] = field(default_factory=dict)
+    past: dict[str, list[Scan]] = field(default_factory=dict)
 
 
 @dataclass
@@ -40,12 +45,14 @@ class FrameAssembler:
 
     radars: names. window: a scan counts when it is within this of the image; the nearest wins. max_wait: how long
     after an image's arrival a nearer scan may still come. An image is released as soon as its choice is final.
+    past_sweeps: how many earlier scans a match carries beside the chosen one. The three may be changed at any time.
     ``ready`` may hold a match back until the deadline (for transforms that are about to arrive).
     """
 
-    def __init__(self, radars, window=100_000_000, max_wait=60_000_000, ready=lambda match: True):
-        self._window = window
-        self._max_wait = max_wait
+    def __init__(self, radars, window=100_000_000, max_wait=60_000_000, past_sweeps=0, ready=lambda match: True):
+        self.window = window
+        self.max_wait = max_wait
+        self.past_sweeps = past_sweeps
         self._ready = ready
         self._scans = {name: deque(maxlen=_SCANS_KEPT) for name in radars}
         self._periods = dict.fromkeys(radars)
@@ -63,12 +70,19 @@ class FrameAssembler:
         if self._last_image is not None and stamp <= self._last_image:
             self.time_jumps += 1
             self._waiting.clear()
-            for scans in self._scans.values():
-                kept = [scan for scan in scans if scan.stamp <= stamp + self._window]
-                scans.clear()
-                scans.extend(kept)
+            self.forget_after(stamp + self.window)
         self._last_image = stamp
-        self._waiting.append(_Waiting(stamp, image, now + self._max_wait))
+        self._waiting.append(_Waiting(stamp, image, now + self.max_wait))
+
+    def forget_after(self, stamp):
+        """Forget scans and waiting images that are later than ``stamp``: time has gone back to before them."""
+        for scans in self._scans.values():
+            while scans and scans[-1].stamp > stamp:
+                scans.pop()
+        while self._waiting and self._waiting[-1].stamp > stamp:
+            self._waiting.pop()
+        if self._last_image is not None and self._last_image > stamp:
+            self._last_image = None
 
     def add_scan(self, radar, stamp, data):
         """Take a radar scan. Scans that are not older than this one are forgotten: time has gone back."""
@@ -89,8 +103,10 @@ class FrameAssembler:
             final = True
             for radar, scans in self._scans.items():
                 nearest = min(scans, key=lambda scan: abs(scan.stamp - waiting.stamp), default=None)
-                if nearest is not None and abs(nearest.stamp - waiting.stamp) <= self._window:
+                if nearest is not None and abs(nearest.stamp - waiting.stamp) <= self.window:
                     match.scans[radar] = nearest
+                    earlier = [scan for scan in reversed(scans) if scan.stamp < nearest.stamp]
+                    match.past[radar] = earlier[: self.past_sweeps]
                 final &= self._is_final(radar, waiting.stamp, nearest)
             if not late and not (final and self._ready(match)):
                 break

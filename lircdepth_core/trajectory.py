@@ -24,13 +24,17 @@ class Trajectory:
 
     def add(self, stamp, pose):
         """Append a pose. Poses that are not older than this one are forgotten: time has gone back."""
-        keep = bisect_left(self._stamps, stamp)
-        del self._stamps[keep:], self._poses[keep:]
+        self.forget_after(stamp - 1)
         self._stamps.append(stamp)
         self._poses.append(pose)
         if len(self._stamps) > self._capacity:
             # Half at once, so that the cost of moving the lists is paid rarely.
             del self._stamps[: self._capacity // 2], self._poses[: self._capacity // 2]
+
+    def forget_after(self, stamp):
+        """Forget poses later than ``stamp``."""
+        keep = bisect_left(self._stamps, stamp + 1)
+        del self._stamps[keep:], self._poses[keep:]
 
     def covers(self, stamp):
         """Whether the pose at ``stamp`` is known without extrapolation."""

@@ -1,6 +1,7 @@
 """Fast DDS settings that full-size images need."""
 
 import os
+import sys
 from pathlib import Path
 
 _FAST_DDS_2 = ("humble", "iron", "jazzy")  # ROS_DISTRO of the distributions before Fast DDS 3 renamed the variable
@@ -19,10 +20,11 @@ def profile_environment(environment=os.environ):
 
 
 def config_directory():
-    """Return the directory of config files: of the source tree, or where colcon or pip installed it."""
-    source = Path(__file__).parents[1] / "config"
-    if source.is_dir():
-        return source
+    """Return the directory of config files: of the source tree, or where pip or colcon installed it."""
+    installed = Path(sys.prefix) / "share" / "lircdepth_ros" / "config"
+    for directory in (Path(__file__).parents[1] / "config", installed):
+        if directory.is_dir():
+            return directory
     from ament_index_python.packages import get_package_share_directory
 
     return Path(get_package_share_directory("lircdepth_ros")) / "config"

@@ -11,26 +11,29 @@ from dataclasses import dataclass
 from functools import partial
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import InvalidHandle, ParameterException
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.sync import FrameAssembler
-from lircdepth_ros import conversions, parameters
-from lircdepth_ros.diagnostics import Statistics, diagnostic_array
-from lircdepth_ros.transforms import make_transforms
+from lircdepth_ros import conversions, diagnostics, parameters, qos
+from lircdepth_ros.diagnostics import Statistics
+from lircdepth_ros.outputs import DepthOutputs
+from lircdepth_ros.transforms import make_transforms, radar_inputs
 from lircdepth_ros.worker import Worker
 
 _POLL_PERIOD = 0.005  # seconds between looks at a frame that waits
+_ASSESS_PERIOD = 0.1  # seconds between looks at the node's health; a change of level is published at once
+_REPORT_PERIOD = 1.0  # seconds between diagnostics when nothing changes
 _CLOCK_STALL = 2.0  # seconds of wall time after which no frame waits for a simulated clock that stands still
+_JUMP_TOLERANCE = 500_000_000  # nanoseconds by which messages may run ahead of /clock without being of another lap
 _RANDOM_WEIGHTS = "the weights are RANDOM: the published depth means nothing (parameter weights)"
 
 
@@ -43,6 +46,7 @@ class _Job:
     radars: list
     arrived: float
     released: float
+    lap: int
 
 
 class DepthNode(LifecycleNode):
@@ -51,105 +55,80 @@ class DepthNode(LifecycleNode):
     def __init__(self):
         super().__init__("depth_node")
         self._settings = None  # parameters as they were read; None while unconfigured
-        self.add_on_set_parameters_callback(self._check_parameters)
+        self.add_on_set_parameters_callback(self._on_parameters)
         parameters.declare(self)
-        self._worker = None
-        self._pipeline = None
-        self._subscriptions_made = []
+        self._worker = self._pipeline = self._transforms = self._outputs = self._diagnostics_publisher = None
+        self._assembler = None
+        self._inputs, self._timers_made = [], []
+        self._lap = 0  # counts activations: a frame of an earlier one is not published
         self._active = False
         self._said = set()
         self.statistics = Statistics()
+        # Wall time: a simulated clock that stands still must not silence the node.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
 
     # --- lifecycle ---------------------------------------------------------------------------------------------
 
     def on_configure(self, _state):
         """Load the weights and warm the network up in the worker thread, and find the transforms."""
-        try:
-            settings = parameters.read(self)
-            self._worker = Worker(self._infer)
-            self._worker.start()
-            self._pipeline = self._worker.call(self._load_pipeline, settings).result()
-            self._transforms = make_transforms(
-                self,
-                settings["transform_source"],
-                settings["calibration_file"],
-                settings["odometry_topic"],
-                settings["fixed_frame"],
-            )
-        except LircDepthError as error:
-            self.get_logger().error(str(error))
-            self._release()
-            return TransitionCallbackReturn.FAILURE
-        self._settings = settings
-        self._depth_publisher = self.create_publisher(Image, settings["depth_topic"] + "/image", 5)
-        self._info_publisher = self.create_publisher(CameraInfo, settings["depth_topic"] + "/camera_info", 5)
-        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.get_logger().info(
-            f"{self._pipeline.backend.describe()}; transforms from {self._transforms.describe()}; "
-            f"inference_scale {settings['inference_scale']}"
-        )
-        if self._pipeline.header.random:
-            self.get_logger().warning(_RANDOM_WEIGHTS)
-        return TransitionCallbackReturn.SUCCESS
+        return self._transition(self._configure, self._release)
 
-    def on_activate(self, _state):
+    def on_activate(self, state):
         """Subscribe to the sensors."""
-        settings = self._settings
-        self.statistics = Statistics()
-        self._camera_info = None
-        self._clock_seen = (None, 0.0)  # the node's time when it last advanced, and the wall time then
-        self._assembler = FrameAssembler(
-            settings["radar_topics"],
-            window=round(settings["sync_window"] * 1e9),
-            max_wait=round(settings["max_wait"] * 1e9),
-            ready=self._is_ready,
-        )
-        quality = QoSProfile(depth=10, reliability=ReliabilityPolicy[settings["input_reliability"].upper()])
-        compressed = settings["image_transport"] == "compressed"
-        image_topic = settings["image_topic"] + ("/compressed" if compressed else "")
-        self._subscriptions_made = [
-            self.create_subscription(CompressedImage if compressed else Image, image_topic, self._on_image, quality),
-            self.create_subscription(CameraInfo, settings["camera_info_topic"], self._on_camera_info, quality),
-            *(
-                self.create_subscription(PointCloud2, topic, partial(self._on_radar, topic), quality)
-                for topic in settings["radar_topics"]
-            ),
-        ]
-        # Both count wall time: a simulated clock that stands still must not silence them.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._poll_timer = self.create_timer(_POLL_PERIOD, self.match_frames, clock=steady)
-        self._poll_timer.cancel()  # runs only while a frame waits
-        self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics, clock=steady)
-        self._active = True
-        self.get_logger().info(
-            f"active: {image_topic} + {', '.join(settings['radar_topics'])} -> {self._depth_publisher.topic_name}"
-        )
-        return super().on_activate(_state)
+        result = self._transition(self._activate, self._stop_listening)
+        return super().on_activate(state) if result == TransitionCallbackReturn.SUCCESS else result
 
-    def on_deactivate(self, _state):
+    def on_deactivate(self, state):
         """Stop at once: a frame that is being computed is not published. Model and memory stay."""
-        self._active = False
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        self._subscriptions_made = []
-        for timer in (self._poll_timer, self._diagnostics_timer):
-            self.destroy_timer(timer)
-        self._worker.discard()
-        return super().on_deactivate(_state)
+        self._stop_listening()
+        return super().on_deactivate(state)
 
     def on_cleanup(self, _state):
-        """Free the model."""
-        self._transforms.destroy()
-        for publisher in (self._depth_publisher, self._info_publisher, self._diagnostics_publisher):
-            self.destroy_publisher(publisher)
+        """Free the model and its memory."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, _state):
-        """Stop the worker; it finishes the frame that it computes."""
-        self._active = False
+        """Stop; the worker finishes the frame that it computes."""
+        self._stop_listening()
         self._release()
         return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, _state):
+        """After a fault of ours in a transition: free everything and be unconfigured."""
+        self._stop_listening()
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _transition(self, step, undo):
+        """Run a transition's step. A wrong setting fails it, and the node stays in the state that it was in."""
+        try:
+            step()
+        except (LircDepthError, MemoryError) as error:
+            self.get_logger().error(str(error))
+            undo()
+            return TransitionCallbackReturn.FAILURE
+        except Exception:  # rclpy would swallow it without a word
+            self.get_logger().fatal(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
+    def _configure(self):
+        settings = parameters.read(self)
+        self._worker = Worker(self._infer)
+        self._worker.start()
+        self._pipeline = self._worker.call(self._load_pipeline, settings).result()
+        self._transforms = make_transforms(self, settings)
+        self._outputs = DepthOutputs(partial(qos.create_publisher, self), settings)
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._settings = settings
+        backend, digest = self._pipeline.backend.describe(), self._pipeline.weights_sha256 or "none"
+        self.get_logger().info(f"weights {settings['weights']} (sha256 {digest}); {backend}")
+        self.get_logger().info(
+            f"transforms from {self._transforms.describe()}; inference_scale {settings['inference_scale']}"
+        )
+        if self._pipeline.header.random:
+            self.get_logger().warning(_RANDOM_WEIGHTS)
 
     @staticmethod
     def _load_pipeline(settings):
@@ -164,51 +143,123 @@ class DepthNode(LifecycleNode):
         pipeline.warm_up()
         return pipeline
 
+    def _activate(self):
+        settings = self._settings
+        self.statistics = Statistics()
+        self._said.clear()
+        self._camera_info = None
+        self._level = None
+        self._reported = 0.0
+        self._clock_seen = (None, 0.0)  # the node's time when it last advanced, and the wall time then
+        self._assembler = FrameAssembler(settings["radar_topics"], ready=self._is_ready)
+        self._apply_live_settings()
+        compressed = settings["image_transport"] == "compressed"
+        image_topic = settings["image_topic"] + ("/compressed" if compressed else "")
+        wanted = [
+            (CompressedImage if compressed else Image, image_topic, self._on_image),
+            (CameraInfo, settings["camera_info_topic"], self._on_camera_info),
+            *((PointCloud2, topic, partial(self._on_radar, topic)) for topic in settings["radar_topics"]),
+        ]
+        self._jump_handle = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
+            post_callback=self._on_time_jump,
+        )
+        # Set before the first subscription, so that no callback finds half of an activation.
+        self._lap += 1
+        self._active = True
+        self._transforms.start()
+        for subscription in wanted:
+            self._inputs.append(qos.create_subscription(self, *subscription))
+        self._poll_timer = self.create_timer(_POLL_PERIOD, self.match_frames, clock=self._steady)
+        self._poll_timer.cancel()  # runs only while a frame waits
+        self._timers_made = [
+            self._poll_timer,
+            self.create_timer(_ASSESS_PERIOD, self._publish_diagnostics, clock=self._steady),
+        ]
+        self.get_logger().info(
+            f"active: {image_topic} + {', '.join(settings['radar_topics'])} -> {self._outputs.depth.topic_name}"
+        )
+
+    def _stop_listening(self):
+        if not self._active:
+            return
+        self._active = False
+        self._jump_handle.unregister()
+        self._transforms.stop()
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        for timer in self._timers_made:
+            self.destroy_timer(timer)
+        self._inputs, self._timers_made = [], []
+        self._worker.discard()
+
     def _release(self):
         if self._worker is not None:
             self._worker.stop()
-        self._worker = self._pipeline = self._settings = None
+        if self._pipeline is not None:
+            self._pipeline.backend.release()
+        if self._outputs is not None:
+            for publisher in (*self._outputs.publishers, self._diagnostics_publisher):
+                self.destroy_publisher(publisher)
+        self._worker = self._pipeline = self._transforms = self._outputs = self._settings = None
 
-    def _check_parameters(self, changes):
+    # --- parameters --------------------------------------------------------------------------------------------
+
+    def _on_parameters(self, changes):
         for parameter in changes:
-            reason = parameters.invalid_choice(parameter)
-            if reason is None and self._settings is not None and parameter.name in self._settings:
-                reason = f"{parameter.name} is read when the node is configured: clean up the node first"
+            reason = parameters.refuse(parameter, configured=self._settings is not None)
             if reason is not None:
                 return SetParametersResult(successful=False, reason=reason)
+        if self._settings is not None:
+            known = {parameter.name: parameter.value for parameter in changes if parameter.name in self._settings}
+            self._settings.update(known)
+            self._apply_live_settings()
         return SetParametersResult(successful=True)
+
+    def _apply_live_settings(self):
+        self._pipeline.max_range = self._settings["max_range"]
+        if self._assembler is not None:
+            self._assembler.window = round(self._settings["sync_window"] * 1e9)
+            self._assembler.max_wait = round(self._settings["max_wait"] * 1e9)
+            self._assembler.past_sweeps = self._settings["accumulate_sweeps"]
 
     # --- messages in, in the executor's thread -----------------------------------------------------------------
 
     def _on_image(self, message):
-        self.statistics.count("frames_in")
+        arrived = time.perf_counter()
+        statistics = self.statistics
+        statistics.count("frames_in")
         stamp = conversions.stamp_to_ns(message.header.stamp)
         if stamp == 0:
-            self._drop("zero_stamp", "an image has stamp 0: it cannot be matched to a radar scan")
+            self._drop(
+                "zero_stamp", "an image has stamp 0: it cannot be matched to a radar scan; set the driver's clock"
+            )
             return
-        arrived = time.perf_counter()
-        # Before the first /clock simulated time is 0; bag time at the image's arrival is its stamp.
-        self._assembler.add_image(stamp, (message, arrived), self._now() or stamp)
+        now = self._now()
+        self._assembler.add_image(stamp, (message, arrived), now or stamp)  # before the first /clock now is 0
         self.match_frames()
+        statistics.sample(
+            {"image_age_ms": (now - stamp) / 1e6, "image_callback_ms": (time.perf_counter() - arrived) * 1e3}
+        )
 
     def _on_camera_info(self, message):
         self._camera_info = message
         self.match_frames()
 
     def _on_radar(self, topic, message):
+        arrived = time.perf_counter()
+        self.statistics.count(f"scans_in {topic}")
         stamp = conversions.stamp_to_ns(message.header.stamp)
-        self.statistics.count("scans_in")
         try:
             if stamp == 0:
-                raise LircDepthError("a scan has stamp 0: it cannot be matched to an image")
+                raise LircDepthError("a scan has stamp 0: it cannot be matched to an image; set the driver's clock")
             scan = conversions.cloud_to_radar_scan(message, self._settings["radar_fields"].split())
         except LircDepthError as error:
-            self.statistics.count("scans_refused")
-            self.statistics.last_error = f"{topic}: {error}"
-            self.say_once(topic, f"{topic}: scan left out: {error}")
+            self._leave_scan_out("scans_refused", topic, error)
             return
         self._assembler.add_scan(topic, stamp, (scan, message.header.frame_id))
         self.match_frames()
+        self.statistics.sample({"radar_callback_ms": (time.perf_counter() - arrived) * 1e3})
 
     def match_frames(self):
         """Hand the frames that are complete to the worker; keep looking while one waits."""
@@ -231,6 +282,12 @@ class DepthNode(LifecycleNode):
             self._clock_seen = (now, wall)
         return now if wall - self._clock_seen[1] < _CLOCK_STALL else sys.maxsize
 
+    def _on_time_jump(self, _jump):
+        """The clock went back, or changed its source: what is later than now is of another lap."""
+        self.statistics.count("clock_jumps")
+        self._assembler.forget_after(self._now() + _JUMP_TOLERANCE)
+        self._transforms.forget_after(self._now() + _JUMP_TOLERANCE)
+
     def _is_ready(self, match):
         message, _ = match.image
         return self._camera_info is not None and all(
@@ -243,25 +300,20 @@ class DepthNode(LifecycleNode):
         if self._camera_info is None:
             self._drop("no_camera_info", f"no camera_info on {self._settings['camera_info_topic']} yet")
             return
-        radars = []
-        for topic, scan in match.scans.items():
-            radar_scan, radar_frame = scan.data
-            try:
-                transform, moved = self._transforms.camera_from_radar(
-                    message.header.frame_id, match.stamp, radar_frame, scan.stamp
-                )
-            except LircDepthError as error:
-                self.statistics.count("scans_without_transform")
-                self.statistics.last_error = str(error)
-                self.say_once("transform", f"{topic}: scan left out: {error}")
-                continue
-            if not moved:
-                self.statistics.count("without_ego_motion")
-                self.say_once(
-                    "ego_motion", "no ego motion between radar and camera stamps: the vehicle is taken to stand"
-                )
-            radars.append((radar_scan, transform))
-        job = _Job(message, self._camera_info, radars, arrived, time.perf_counter())
+        radars, standing = radar_inputs(
+            match,
+            message.header.frame_id,
+            self._transforms,
+            self._settings["velocity_compensation"],
+            lambda topic, error: self._leave_scan_out("scans_without_transform", topic, error),
+        )
+        if standing:
+            self.statistics.count("without_ego_motion")
+            self.say_once("ego_motion", "no ego motion between radar and camera stamps: the vehicle is taken to stand")
+        offsets = [(scan.stamp - match.stamp) / 1e6 for scan in match.scans.values()]
+        for offset in offsets:
+            self.statistics.sample({"sync_offset_ms": offset})
+        job = _Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap)
         if self._worker.submit(job) is not None:
             self.statistics.drop("busy")
 
@@ -272,12 +324,18 @@ class DepthNode(LifecycleNode):
             self._publish_depth(job)
         except LircDepthError as error:
             self._drop("bad_input", str(error))
-        except Exception as error:  # a fault of ours must not end the thread that all later frames need
+        except MemoryError as error:
+            self._drop("out_of_memory", str(error) or "out of memory")
+        except Exception as error:
+            if not self.context.ok():
+                return  # the process was asked to stop while the network ran
+            # A fault of ours must not end the thread that all later frames need.
             self.get_logger().error(traceback.format_exc())
             self._drop("internal_error", f"{type(error).__name__}: {error}")
 
     def _publish_depth(self, job):
         started = time.perf_counter()
+        statistics, settings = self.statistics, self._settings
         intrinsics, size = conversions.camera_matrix(job.camera_info)
         if isinstance(job.image, CompressedImage):
             image = conversions.compressed_image_to_rgb(job.image)
@@ -290,48 +348,33 @@ class DepthNode(LifecycleNode):
         decoded = time.perf_counter()
         frame = self._pipeline(image, intrinsics, job.radars)
         computed = time.perf_counter()
-        depth = Image(header=job.image.header)
-        unrepresented = conversions.fill_depth_image(depth, frame.depth, self._settings["depth_encoding"])
-        info = CameraInfo(
-            header=job.image.header,
-            height=job.camera_info.height,
-            width=job.camera_info.width,
-            distortion_model=job.camera_info.distortion_model,
-            d=job.camera_info.d,
-            k=job.camera_info.k,
-            r=job.camera_info.r,
-            p=job.camera_info.p,
-        )
-        if not self._active:
+        if not self._active or job.lap != self._lap:
             return
-        try:
-            self._depth_publisher.publish(depth)
-            self._info_publisher.publish(info)
-        except (rclpy_implementation.RCLError, InvalidHandle):
-            if self.context.ok():
-                raise
-            return  # the process was asked to stop while the network ran
+        header = job.image.header
+        unrepresented = self._outputs.publish_depth(header, frame.depth, job.camera_info, settings["depth_encoding"])
         published = time.perf_counter()
-        statistics = self.statistics
         statistics.count("frames_out")
         statistics.count("fused" if frame.fused else "camera_only")
         statistics.count("returns_rejected", frame.rejected_returns)
         statistics.count("pixels_beyond_encoding", unrepresented)
-        statistics.time(
-            {
-                "wait": job.released - job.arrived,
-                "queue": started - job.released,
-                "decode": decoded - started,
-                **frame.seconds,
-                "publish": published - computed,
-                "total": published - job.arrived,
-            }
-        )
+        stages = {
+            "wait": job.released - job.arrived,
+            "queue": started - job.released,
+            "decode": decoded - started,
+            **frame.seconds,
+            "publish": published - computed,
+            "total": published - job.arrived,
+        }
+        statistics.sample({f"{stage}_ms": seconds * 1e3 for stage, seconds in stages.items()})
+        since_stamp = (self._now() - conversions.stamp_to_ns(header.stamp)) / 1e9
+        statistics.sample({"staleness_ms": since_stamp * 1e3})
+        self._outputs.publish_latency(stages["total"], since_stamp)
+        self._outputs.publish_views(header, frame.depth, image, intrinsics, job.radars, settings)
 
     # --- what the node says ------------------------------------------------------------------------------------
 
     def say_once(self, key, text):
-        """Log a warning the first time that its key comes up; the counters tell the rest."""
+        """Log a warning the first time that its key comes up in an activation; the counters tell the rest."""
         if key not in self._said:
             self._said.add(key)
             self.get_logger().warning(f"{text} (said once; see /diagnostics)")
@@ -340,24 +383,38 @@ class DepthNode(LifecycleNode):
         self.statistics.drop(cause, reason)
         self.say_once(cause, f"image left out: {reason}")
 
+    def _leave_scan_out(self, counter, topic, error):
+        self.statistics.count(counter)
+        self.statistics.last_error = f"{topic}: {error}"
+        self.say_once(f"{counter} {topic}", f"{topic}: scan left out: {error}")
+
     def _publish_diagnostics(self):
-        values = self.statistics.values()
-        values["time_jumps"] = self._assembler.time_jumps
-        level, message = DiagnosticStatus.OK, "depth is published"
-        if self._pipeline.header.random:
-            level, message = DiagnosticStatus.WARN, _RANDOM_WEIGHTS
-        if not values["frames_in"]:
-            level, message = DiagnosticStatus.WARN, f"no image on {self._subscriptions_made[0].topic_name} yet"
-        elif not values["frames_out"]:
-            level, message = DiagnosticStatus.WARN, "no depth yet"
+        statistics = self.statistics
+        topics = [subscription.topic_name for subscription in self._inputs]
+        silent = [*statistics.problems.values(), *qos.silent_topics(self, topics, topics[0])]
+        remarks = [*silent, *([_RANDOM_WEIGHTS] if self._pipeline.header.random else [])]
+        if statistics.recent("without_ego_motion"):
+            remarks.insert(0, "no ego motion between radar and camera stamps: the vehicle is taken to stand")
+        if statistics.recent("scans_refused") or statistics.recent("scans_without_transform"):
+            remarks.insert(0, f"radar scans are left out: {statistics.last_error}")
+        level, message = diagnostics.assess(statistics, self._settings, remarks, silent)
+        now = time.monotonic()
+        if level == self._level and now - self._reported < _REPORT_PERIOD:
+            return
+        self._level, self._reported = level, now
+        values = statistics.values()
         values.update(
-            last_error=self.statistics.last_error,
+            time_jumps=self._assembler.time_jumps,
+            last_error=statistics.last_error,
             weights=self._settings["weights"],
+            weights_sha256=self._pipeline.weights_sha256,
+            model=self._pipeline.header.model,
             backend=self._pipeline.backend.describe(),
+            device_memory_mb=round(self._pipeline.backend.memory() / 2**20, 1),
         )
         stamp = self.get_clock().now().to_msg()
         name = f"{self.get_fully_qualified_name()}: depth"
-        self._diagnostics_publisher.publish(diagnostic_array(stamp, name, level, message, values))
+        self._diagnostics_publisher.publish(diagnostics.diagnostic_array(stamp, name, level, message, values))
 
 
 def main(argv=None):
@@ -367,9 +424,9 @@ def main(argv=None):
     try:
         node = DepthNode()
         if node.get_parameter("autostart").value:
-            if node.trigger_configure() != TransitionCallbackReturn.SUCCESS:
-                return 2
-            node.trigger_activate()
+            for transition in (node.trigger_configure, node.trigger_activate):
+                if transition() != TransitionCallbackReturn.SUCCESS:
+                    return 2
         rclpy.spin(node)
     except ParameterException as error:
         print(f"depth_node: error: {error}", file=sys.stderr)

@@ -1,13 +1,12 @@
 """Where the radars are, seen from the camera: from tf2, or from a calibration file and odometry."""
 
-import numpy as np
 from nav_msgs.msg import Odometry
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 
-from lircdepth_core import geometry
+from lircdepth_core import geometry, radar
 from lircdepth_core.calibration import Calibration
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.trajectory import Trajectory
+from lircdepth_ros import qos
 from lircdepth_ros.conversions import stamp_to_ns
 
 try:
@@ -16,20 +15,24 @@ except ImportError:  # wheels alone have no tf2
     tf2_ros = None
 
 
-def make_transforms(node, source, calibration_file, odometry_topic, fixed_frame):
-    """Return the source of transforms that the parameters ask for. Raises LircDepthError when it is not to be had."""
+def make_transforms(node, settings):
+    """Return the source of transforms that the parameters ask for. Raises LircDepthError when it is not to be had.
+
+    It listens from ``start`` to ``stop``.
+    """
+    source = settings["transform_source"]
     if source == "auto":
         source = "tf" if tf2_ros is not None else "calibration"
     if source == "tf":
         if tf2_ros is None:
             raise LircDepthError("transform_source is 'tf', but tf2_ros is not installed; use 'calibration'")
-        return TfTransforms(node, fixed_frame)
-    if not calibration_file:
+        return TfTransforms(node, settings["fixed_frame"])
+    if not settings["calibration_file"]:
         raise LircDepthError(
             "calibration_file is empty, and tf2_ros is not installed or not wanted: set calibration_file to the "
             "calibration.yaml that says where the sensors are (the converter writes one into each bag)"
         )
-    return CalibrationTransforms(node, calibration_file, odometry_topic)
+    return CalibrationTransforms(node, settings["calibration_file"], settings["odometry_topic"])
 
 
 class CalibrationTransforms:
@@ -40,8 +43,16 @@ class CalibrationTransforms:
         self._trajectory = Trajectory()
         self._node = node
         self._topic = odometry_topic
-        quality = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self._subscription = node.create_subscription(Odometry, odometry_topic, self._add, quality)
+        self._subscription = None
+
+    def start(self):
+        self._trajectory = Trajectory()
+        self._subscription = qos.create_subscription(self._node, Odometry, self._topic, self._add, depth=100)
+
+    def stop(self):
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._subscription = None
 
     def _add(self, message):
         position, rotation = message.pose.pose.position, message.pose.pose.orientation
@@ -50,10 +61,15 @@ class CalibrationTransforms:
                 (position.x, position.y, position.z), (rotation.w, rotation.x, rotation.y, rotation.z)
             )
         except ValueError as error:
+            self._node.statistics.count("poses_refused")
             self._node.say_once("odometry", f"{self._topic}: pose left out: {error}")
             return
         self._trajectory.add(stamp_to_ns(message.header.stamp), pose)
         self._node.match_frames()
+
+    def forget_after(self, stamp):
+        """Forget poses later than ``stamp`` [ns]: time has gone back to before them."""
+        self._trajectory.forget_after(stamp)
 
     def ready(self, _camera_frame, camera_stamp, _radar_frame, radar_stamp):
         """Whether waiting longer would not give a better answer."""
@@ -76,17 +92,24 @@ class CalibrationTransforms:
     def describe(self):
         return f"calibration file, ego motion from {self._topic}"
 
-    def destroy(self):
-        self._node.destroy_subscription(self._subscription)
-
 
 class TfTransforms:
     """Mounting and ego motion from tf2, through the fixed frame."""
 
     def __init__(self, node, fixed_frame):
+        self._node = node
         self._fixed_frame = fixed_frame
         self._buffer = tf2_ros.Buffer()
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def start(self):
+        self._listener = tf2_ros.TransformListener(self._buffer, self._node)
+
+    def stop(self):
+        self._listener.unregister()
+
+    def forget_after(self, _stamp):
+        """Forget what was heard: tf2 takes no older transform after a newer one."""
+        self._buffer.clear()
 
     def ready(self, camera_frame, camera_stamp, radar_frame, radar_stamp):
         """Whether waiting longer would not give a better answer."""
@@ -112,8 +135,30 @@ class TfTransforms:
     def describe(self):
         return f"tf, ego motion through {self._fixed_frame}"
 
-    def destroy(self):
-        self._listener.unregister()
+
+def radar_inputs(match, camera_frame, transforms, velocity_compensation, leave_out):
+    """Return a match's radar scans as DepthPipeline takes them, and whether one of them lacks ego motion.
+
+    Scans of ``match`` hold (RadarScan, frame). With velocity compensation returns of moving things are moved on to the
+    image's time. A scan without a transform is left out, and told to ``leave_out(radar, error)``.
+    """
+    radars, standing = [], False
+    for name, newest in match.scans.items():
+        for scan in (newest, *match.past.get(name, ())):
+            returns, frame = scan.data
+            try:
+                transform, moved = transforms.camera_from_radar(camera_frame, match.stamp, frame, scan.stamp)
+                if velocity_compensation:
+                    mounting, _ = transforms.camera_from_radar(camera_frame, match.stamp, frame, match.stamp)
+                    seconds = (match.stamp - scan.stamp) / 1e9
+                    returns = radar.move_to(returns, geometry.invert(mounting) @ transform, seconds)
+                    transform = mounting
+            except LircDepthError as error:
+                leave_out(name, error)
+                continue
+            standing |= not moved
+            radars.append((returns, transform))
+    return radars, standing
 
 
 def _time(nanoseconds):
@@ -125,5 +170,5 @@ def _time(nanoseconds):
 def _matrix(stamped):
     translation, rotation = stamped.transform.translation, stamped.transform.rotation
     return geometry.rigid_transform(
-        np.array((translation.x, translation.y, translation.z)), (rotation.w, rotation.x, rotation.y, rotation.z)
+        (translation.x, translation.y, translation.z), (rotation.w, rotation.x, rotation.y, rotation.z)
     )

@@ -17,6 +17,7 @@ else:
     from lircdepth_ros.dds import profile_environment
 
     os.environ.update(profile_environment())
+    from rig import calibration, context, depth_node, rig, weights  # noqa: F401  fixtures of the node's tests
 
 
 @pytest.fixture(scope="session")

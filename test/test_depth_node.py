@@ -1,209 +1,35 @@
-"""The depth node in a process of its own, over real DDS: what goes in comes out once, or is counted.
-
-The network is the tiny one with seeded weights, so that frames are many and the depth can be computed here too.
-"""
+"""The depth node in a process of its own, over real DDS: what goes in comes out once, or is counted."""
 
 import array
 import io
-import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Picture
 
 pytest.importorskip("rclpy", reason="the node needs rclpy")
-import rclpy
-from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from nav_msgs.msg import Odometry
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
-from std_msgs.msg import Header
+from rig import (
+    BASE_FROM_CAMERA,
+    BASE_FROM_RADAR,
+    INTRINSICS,
+    MS,
+    REPOSITORY,
+    START,
+    command,
+    header,
+    picture,
+    stamp_of,
+)
+from sensor_msgs.msg import CompressedImage, Image
 
-from lircdepth_core.calibration import Calibration
-from lircdepth_core.geometry import quaternion_from_transform, rigid_transform, sensor_to_sensor
+from lircdepth_core.geometry import rigid_transform, sensor_to_sensor
 from lircdepth_core.models import checkpoints
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.radar import RadarScan
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-MS = 1_000_000
-START = 1_532_402_927_000_000_000
-INTRINSICS = np.array([[1266.0, 0, 80], [0, 1266.0, 48], [0, 0, 1.0]])
-BASE_FROM_CAMERA = rigid_transform((1.7, 0.0, 1.5), (0.5, -0.5, 0.5, -0.5))
-BASE_FROM_RADAR = rigid_transform((3.4, 0.0, 0.5), (1.0, 0.0, 0.0, 0.0))
-DISCOVERY = 30.0  # seconds; generous, since a busy machine takes long to start a process
-
-
-class Rig:
-    """Camera, radar and odometry publishers, and ears for what the depth node says."""
-
-    def __init__(self, node):
-        self.node = node
-        quality = QoSProfile(depth=50)
-        publish = node.create_publisher
-        self.image = publish(CompressedImage, "/CAM_FRONT/image_rect/compressed", quality)
-        self.raw_image = publish(Image, "/CAM_FRONT/image_rect", quality)
-        self.info = publish(CameraInfo, "/CAM_FRONT/camera_info", quality)
-        self.cloud = publish(PointCloud2, "/RADAR_FRONT/points", quality)
-        self.odometry = publish(Odometry, "/odom", quality)
-        self.depth, self.depth_info, self.status = [], [], {}
-        node.create_subscription(Image, "/CAM_FRONT/depth/image", self.depth.append, quality)
-        node.create_subscription(CameraInfo, "/CAM_FRONT/depth/camera_info", self.depth_info.append, quality)
-        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, quality)
-
-    def _on_diagnostics(self, message):
-        self.status = {pair.key: pair.value for pair in message.status[0].values}
-
-    def count(self, name):
-        return int(self.status.get(name, 0))
-
-    def spin(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            rclpy.spin_once(self.node, timeout_sec=0.01)
-
-    def wait(self, condition, what, timeout=DISCOVERY):
-        end = time.monotonic() + timeout
-        while not condition():
-            assert time.monotonic() < end, f"no {what} within {timeout} s; diagnostics: {self.status}"
-            rclpy.spin_once(self.node, timeout_sec=0.01)
-
-    def send_info(self, stamp, width=160, height=96, intrinsics=INTRINSICS):
-        info = CameraInfo(header=header(stamp, "CAM_FRONT"), width=width, height=height, distortion_model="plumb_bob")
-        info.k = intrinsics.reshape(-1)
-        info.p = np.column_stack([intrinsics, np.zeros(3)]).reshape(-1)
-        self.info.publish(info)
-
-    def send_image(self, stamp, pixels):
-        buffer = io.BytesIO()
-        Picture.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-        data = array.array("B", buffer.getvalue())
-        self.image.publish(CompressedImage(header=header(stamp, "CAM_FRONT"), format="png", data=data))
-
-    def send_pose(self, stamp, x):
-        message = Odometry(header=header(stamp, "odom"), child_frame_id="base_link")
-        message.pose.pose.position.x = x
-        self.odometry.publish(message)
-
-    def publish_tf(self, base_from_sensor):
-        """From here on every pose goes to /tf too; the sensors' mounting goes to /tf_static."""
-        from geometry_msgs.msg import TransformStamped
-        from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
-
-        def stamped(parent, child, transform, stamp=0):
-            message = TransformStamped(header=header(stamp, parent), child_frame_id=child)
-            translation, rotation = message.transform.translation, message.transform.rotation
-            translation.x, translation.y, translation.z = transform[:3, 3].tolist()
-            rotation.w, rotation.x, rotation.y, rotation.z = quaternion_from_transform(transform).tolist()
-            return message
-
-        self.static = StaticTransformBroadcaster(self.node)
-        self.static.sendTransform([stamped("base_link", *sensor) for sensor in base_from_sensor.items()])
-        moving = TransformBroadcaster(self.node)
-        self.send_pose = lambda stamp, x: moving.sendTransform(
-            stamped("odom", "base_link", rigid_transform((x, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)), stamp)
-        )
-
-    def send_scan(self, stamp, points, names=("x", "y", "z", "rcs", "vx", "vy")):
-        fields = [PointField(name=name, offset=4 * i, datatype=7, count=1) for i, name in enumerate(names)]
-        points = np.asarray(points, "<f4")[:, : len(names)]
-        self.cloud.publish(
-            PointCloud2(
-                header=header(stamp, "RADAR_FRONT"),
-                height=1,
-                width=len(points),
-                fields=fields,
-                point_step=4 * len(names),
-                row_step=points.nbytes,
-                data=array.array("B", points.tobytes()),
-            )
-        )
-
-
-def header(stamp, frame_id):
-    return Header(stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9), frame_id=frame_id)
-
-
-def stamp_of(message):
-    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-
-
-def picture(seed=0, height=96, width=160):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def context():
-    rclpy.init()
-    yield
-    rclpy.try_shutdown()
-
-
-@pytest.fixture
-def rig(context):
-    node = rclpy.create_node("rig")
-    yield Rig(node)
-    node.destroy_node()
-
-
-@pytest.fixture(scope="module")
-def calibration(tmp_path_factory):
-    path = tmp_path_factory.mktemp("calibration") / "calibration.yaml"
-    Calibration({"CAM_FRONT": BASE_FROM_CAMERA, "RADAR_FRONT": BASE_FROM_RADAR}).save(path)
-    return path
-
-
-def command(calibration, **parameters):
-    settings = {"model": "tiny", "transform_source": "calibration", "calibration_file": calibration, "threads": 1}
-    options = [word for name, value in (settings | parameters).items() for word in ("-p", f"{name}:={value}")]
-    params_file = REPOSITORY / "config" / "depth.yaml"
-    node = [sys.executable, "-m", "lircdepth_ros.depth_node"]
-    return [*node, "--ros-args", "--params-file", str(params_file), *map(str, options)]
-
-
-@pytest.fixture
-def depth_node(rig, calibration):
-    """Start a depth node with parameters; afterwards it must end with status 0 on SIGINT."""
-    started = []
-
-    def start(ready=True, **parameters):
-        process = subprocess.Popen(
-            command(calibration, **parameters),
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        if ready:
-            image = rig.raw_image if parameters.get("image_transport") == "raw" else rig.image
-            inputs = [image, rig.info, rig.cloud]
-            if parameters.get("transform_source") != "tf":
-                inputs.append(rig.odometry)
-            rig.wait(lambda: all(publisher.get_subscription_count() for publisher in inputs), "depth node")
-            rig.wait(lambda: rig.node.count_publishers("/CAM_FRONT/depth/image"), "depth topic")
-            rig.spin(0.5)  # the other direction of discovery
-        return process
-
-    yield start
-    for process in started:
-        process.send_signal(signal.SIGINT)
-        try:
-            output, _ = process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            pytest.fail(f"the node did not end on SIGINT:\n{output}")
-        assert "Traceback" not in output, output
-        assert process.returncode == 0, output
 
 
 @pytest.mark.parametrize("source", ["calibration", "tf"])
@@ -254,7 +80,7 @@ def test_without_a_scan_the_frame_is_camera_only_and_counted(rig, depth_node):
 @pytest.mark.parametrize("transport", ["compressed", "raw"])
 def test_full_size_images_at_12_hz_all_arrive_and_each_becomes_depth_or_is_counted(rig, depth_node, transport):
     """Nothing is lost between processes: what the node does not publish, it says that it dropped."""
-    depth_node(image_transport=transport, input_reliability="reliable")
+    depth_node(image_transport=transport)
     pixels, count = picture(height=900, width=1600), 24
     buffer = io.BytesIO()
     Picture.fromarray(pixels).resize((400, 225)).resize((1600, 900)).save(buffer, "JPEG")
@@ -286,7 +112,7 @@ def test_full_size_images_at_12_hz_all_arrive_and_each_becomes_depth_or_is_count
 
 
 def test_when_the_network_cannot_keep_up_the_newest_image_is_used_and_the_rest_is_counted(rig, depth_node):
-    depth_node(input_reliability="reliable", max_wait=0.0)
+    depth_node(max_wait=0.0)
     rig.send_info(START, 1600, 900)
     rig.wait(lambda: rig.count("frames_in") == 0, "diagnostics")
     pixels = picture(height=900, width=1600)[:, :, :] // 16 * 16

@@ -47,6 +47,8 @@ class Block:
 sys.meta_path.insert(0, Block())
 import lircdepth_core
 for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
+    if module.name.startswith("lircdepth_core.training."):
+        continue  # what is Lightning's needs Lightning, and all that it needs
     importlib.import_module(module.name)
     print(module.name)
 """

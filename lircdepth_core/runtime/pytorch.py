@@ -1,6 +1,8 @@
 """The network in eager PyTorch."""
 
 import ctypes
+import resource
+from pathlib import Path
 
 import torch
 
@@ -25,6 +27,11 @@ def choose_device(name="auto"):
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise LircDepthError(f"device '{name}' was asked for, but PyTorch sees {torch.cuda.device_count()} GPUs")
     return device
+
+
+def is_out_of_memory(error):
+    """Whether a RuntimeError of PyTorch means that the device's memory, or the machine's, is exhausted."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _keep_freed_memory():
@@ -62,6 +69,18 @@ class PyTorchBackend:
     def warm_up(self, height, width):
         """Run once at a size, so that the first real frame does not pay for lazy initialisation."""
         self.infer(torch.zeros(1, 3, height, width), torch.zeros(1, 4, height, width))
+
+    def memory(self):
+        """Return the bytes in use: on a GPU by tensors, on a CPU by the process."""
+        if self.device.type == "cuda":
+            return torch.cuda.memory_allocated(self.device)
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    def release(self):
+        """Free the network and what the device keeps for it."""
+        self._network = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def describe(self):
         """Return one line for logs and diagnostics."""
