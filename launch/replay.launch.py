@@ -1,6 +1,7 @@
-"""Replay a bag into the depth node.
+"""Replay a bag, or a nuScenes scene without a bag, into the depth node.
 
     ros2 launch lircdepth_ros replay.launch.py bag:=/path/to/bag
+    ros2 launch lircdepth_ros replay.launch.py source:=nuscenes dataroot:=/data/nuscenes scene:=scene-0061
 
 Every argument of depth.launch.py works here too. When the bag has ended, everything shuts down.
 """
@@ -20,8 +21,9 @@ SHARE = Path(get_package_share_directory("lircdepth_ros"))
 
 def default_calibration(context):
     """The converter writes calibration.yaml into the bag: use it unless another one was given."""
-    calibration = Path(LaunchConfiguration("bag").perform(context)) / "calibration.yaml"
-    if not context.launch_configurations.get("calibration_file") and calibration.is_file():
+    bag = LaunchConfiguration("bag").perform(context)
+    calibration = Path(bag) / "calibration.yaml"
+    if bag and not context.launch_configurations.get("calibration_file") and calibration.is_file():
         context.launch_configurations["calibration_file"] = str(calibration)
 
 
@@ -32,10 +34,18 @@ def typed(name, kind):
 def generate_launch_description():
     return LaunchDescription(
         [
-            DeclareLaunchArgument("bag", description="Bag directory, as nuscenes_to_bag writes it."),
+            DeclareLaunchArgument("source", default_value="bag", description="What to replay: bag or nuscenes."),
+            DeclareLaunchArgument("bag", default_value="", description="Bag directory, as nuscenes_to_bag writes it."),
+            DeclareLaunchArgument("dataroot", default_value="", description="nuScenes folder, for source nuscenes."),
+            DeclareLaunchArgument("version", default_value="v1.0-mini", description="nuScenes tables, likewise."),
+            DeclareLaunchArgument("scene", default_value="", description="nuScenes scene, likewise."),
             DeclareLaunchArgument("rate", default_value="1.0", description="Speed of the replay; 1 is as recorded."),
             DeclareLaunchArgument("loop", default_value="false", description="Start again at the end: true or false."),
             DeclareLaunchArgument("start_offset", default_value="0.0", description="Seconds to skip at the start."),
+            DeclareLaunchArgument("duration", default_value="0.0", description="Seconds to replay; 0 is to the end."),
+            DeclareLaunchArgument(
+                "start_paused", default_value="false", description="Wait for ~/resume or ~/play_next."
+            ),
             DeclareLaunchArgument(
                 "wait_for_topics",
                 default_value="[/CAM_FRONT/image_rect/compressed]",
@@ -55,10 +65,16 @@ def generate_launch_description():
                 name="replay_node",
                 parameters=[
                     {
+                        "source": typed("source", str),
                         "bag": typed("bag", str),
+                        "dataroot": typed("dataroot", str),
+                        "version": typed("version", str),
+                        "scene": typed("scene", str),
                         "rate": typed("rate", float),
                         "loop": typed("loop", bool),
                         "start_offset": typed("start_offset", float),
+                        "duration": typed("duration", float),
+                        "start_paused": typed("start_paused", bool),
                         "linger": typed("linger", float),
                         "wait_for_subscribers": 120.0,  # the network loads and warms up first
                         "wait_for_topics": typed("wait_for_topics", list[str]),

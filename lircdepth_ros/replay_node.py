@@ -1,12 +1,14 @@
-"""`replay_node`: publish a rosbag2 bag as it was recorded. Needs rclpy and `rosbags`, not rosbag2.
+"""`replay_node`: publish a rosbag2 bag as it was recorded, or a nuScenes scene. Needs rclpy, not rosbag2.
 
 The recorded bytes are published unchanged, at the recorded intervals divided by ``rate``, with the recorded QoS, on an
-absolute schedule: a late message does not delay the next. /clock carries bag time. Ends with status 0 after the last
-message or a signal, 2 after a one-line error.
+absolute schedule: a late message does not delay the next. /clock carries bag time. Services pause, resume and step.
+Ends with status 0 after the last message or a signal, 2 after a one-line error.
 """
 
 import importlib
+import itertools
 import os
+import queue
 import select
 import signal
 import sys
@@ -14,7 +16,7 @@ import threading
 import time
 from collections import Counter, deque
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import rclpy
@@ -28,15 +30,23 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
+from std_srvs.srv import Trigger
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_ros.replay_sources import BagSource, NuscenesSource
 
 # name: (default, what it means, range of a number)
 _PARAMETERS = {
+    "source": ("bag", "what to replay: bag, or nuscenes (a data root, without converting it)", None),
     "bag": ("", "rosbag2 directory, or a single .mcap or .db3 file", None),
+    "dataroot": ("", "folder of a nuScenes data root, for source nuscenes", None),
+    "version": ("v1.0-mini", "tables of the data root, for source nuscenes", None),
+    "scene": ("", "scene of the data root, for source nuscenes", None),
     "rate": (1.0, "speed relative to the recording", (0.01, 100.0)),
     "loop": (False, "start again after the last message; stamps and /clock jump back", None),
     "start_offset": (0.0, "where to start, seconds after the bag's start", (0.0, 1e9)),
+    "duration": (0.0, "how much to replay, seconds of bag time; 0: to the end", (0.0, 1e9)),
+    "start_paused": (False, "start paused: ~/resume or ~/play_next goes on", None),
     "publish_clock": (True, "publish bag time on /clock, between messages and before each", None),
     "clock_rate": (100.0, "how often /clock ticks between messages, Hz of wall time", (1.0, 1000.0)),
     "topics": (Parameter.Type.STRING_ARRAY, "replay only these topics, by recorded name (default: all)", None),
@@ -57,6 +67,8 @@ _READ_AHEAD = 32  # messages
 _READ_SLACK = 0.005  # seconds before a message is due from which on nothing is read
 _SETTLE = 0.25  # seconds: a subscription is known here a little before it knows this publisher
 _ATTEMPTS = 10  # at a message that the middleware has no room for; it blocks some 100 ms each
+_ANSWER_TIMEOUT = 5.0  # seconds that a service call waits for the replay
+_COMMAND_PERIOD = 0.02  # seconds between looks for a service call
 _ACKNOWLEDGE_TIMEOUT = 5.0  # seconds that reliable subscribers have for what is still under way at the end
 
 
@@ -90,24 +102,33 @@ class ReplayNode(Node):
         super().__init__("replay_node")
         self._sleep = sleep
         settings = {name: self._declare(name, *entry) for name, entry in _PARAMETERS.items()}
-        self._path, self._rate, self._loop = settings["bag"], settings["rate"], settings["loop"]
+        self._rate, self._loop = settings["rate"], settings["loop"]
         self._tick = 1.0 / settings["clock_rate"]
         self._linger = settings["linger"]
         self._wait_timeout, self._wait_topics = settings["wait_for_subscribers"], settings["wait_for_topics"]
-        if not self._path:
-            raise LircDepthError("parameter 'bag' is not set: --ros-args -p bag:=PATH")
-        self._reader = _open_bag(self._path)
-        self._start = self._reader.start_time + round(settings["start_offset"] * 1e9)
-        if not self._reader.message_count:
-            raise LircDepthError(f"{self._path} holds no messages")
-        if self._start >= self._reader.end_time:
-            raise LircDepthError(
-                f"start_offset {settings['start_offset']} s is beyond the bag's {self._reader.duration / 1e9:.3f} s"
-            )
+        self._source = self._open(settings)
+        self._start = self._source.start + round(settings["start_offset"] * 1e9)
+        if self._start >= self._source.end:
+            length = (self._source.end - self._source.start) / 1e9
+            raise LircDepthError(f"start_offset {settings['start_offset']} s is beyond the bag's {length:.3f} s")
+        self._stop = self._start + round(settings["duration"] * 1e9) if settings["duration"] else None
         self._clock = self.create_publisher(Clock, "/clock", 10) if settings["publish_clock"] else None
         self._make_publishers(settings["topics"])
         self._counts, self._unsent = Counter(), Counter()
         self._late = deque(maxlen=100_000)  # seconds, of the latest
+        self._commands = queue.SimpleQueue()  # (what to do, where to put the answer)
+        self._paused_at = None  # monotonic seconds, while paused
+        self._start_paused = settings["start_paused"]
+        for name in ("pause", "resume", "toggle_paused", "play_next"):
+            self.create_service(Trigger, f"~/{name}", partial(self._on_command, name))
+
+    @staticmethod
+    def _open(settings):
+        if settings["source"] == "bag":
+            return BagSource(settings["bag"])
+        if settings["source"] == "nuscenes":
+            return NuscenesSource(settings["dataroot"], settings["version"], settings["scene"])
+        raise LircDepthError(f"parameter 'source' is '{settings['source']}', expected bag or nuscenes")
 
     def _declare(self, name, default, description, limits):
         span = [FloatingPointRange(from_value=limits[0], to_value=limits[1])] if limits else []
@@ -122,28 +143,24 @@ class ReplayNode(Node):
         return value
 
     def _make_publishers(self, only):
-        connections = {}
-        for connection in self._reader.connections:
-            connections.setdefault(connection.topic, []).append(connection)
+        topics = self._source.topics
         for topic in only:
-            if topic not in connections:
-                raise LircDepthError(f"topic {topic!r} is not in the bag, which has {', '.join(sorted(connections))}")
-        self._publishers_by_topic, self._connections, unsupported = {}, [], {}
-        for topic, recorded in connections.items():
-            if (only and topic not in only) or (topic == "/clock" and self._clock):  # bag time has one source
+            if topic not in topics:
+                raise LircDepthError(f"topic {topic!r} is not in the bag, which has {', '.join(sorted(topics))}")
+        self._publishers_by_topic, unsupported = {}, {}
+        for name, topic in topics.items():
+            if (only and name not in only) or (name == "/clock" and self._clock):  # bag time has one source
                 continue
-            msgtype = recorded[0].msgtype
             try:
-                package, _, name = msgtype.split("/")
-                message_class = getattr(importlib.import_module(f"{package}.msg"), name)
-                self._publishers_by_topic[topic] = self.create_publisher(message_class, topic, _recorded_qos(recorded))
-                self._connections += recorded
+                package, _, kind = topic.msgtype.split("/")
+                message_class = getattr(importlib.import_module(f"{package}.msg"), kind)
+                self._publishers_by_topic[name] = self.create_publisher(message_class, name, _recorded_qos(topic))
             except (ImportError, AttributeError, NoTypeSupportImportedException):
-                unsupported.setdefault(msgtype, []).append(topic)
-        for msgtype, topics in unsupported.items():
-            self.get_logger().warning(f"not replayed: {', '.join(topics)}: {msgtype} has no Python support here")
-        if not self._connections:
-            raise LircDepthError(f"{self._path} has no topic that can be replayed")
+                unsupported.setdefault(topic.msgtype, []).append(name)
+        for msgtype, names in unsupported.items():
+            self.get_logger().warning(f"not replayed: {', '.join(names)}: {msgtype} has no Python support here")
+        if not self._publishers_by_topic:
+            raise LircDepthError(f"{self._source.name} has no topic that can be replayed")
         for topic in self._wait_topics:
             if topic not in self._publishers_by_topic:
                 raise LircDepthError(f"wait_for_topics: {topic!r} is not a replayed topic")
@@ -158,7 +175,7 @@ class ReplayNode(Node):
         finally:
             late = np.percentile(self._late or [0.0], [50, 99]) * 1e3
             counts = ", ".join(f"{topic} {count}" for topic, count in sorted(self._counts.items()))
-            lateness = f"late by p50 {late[0]:.2f} ms, p99 {late[1]:.2f} ms"
+            lateness = f"timing error p50 {late[0]:.2f} ms, p99 {late[1]:.2f} ms"
             self.get_logger().info(f"published {self._counts.total()} messages ({lateness}): {counts}")
             if self._unsent:
                 self.get_logger().warning(f"lost, the middleware had no room: {dict(self._unsent)}")
@@ -185,64 +202,110 @@ class ReplayNode(Node):
 
     def _publish_latched(self):
         """With a start offset, publish what was latched before it: /tf_static above all."""
-        latched = [c for c in self._connections if _is_latched([c])]
-        if latched and self._start > self._reader.start_time:
-            for connection, _, data in self._reader.messages(latched, stop=self._start):
-                self._publish(connection.topic, data)
+        latched = [name for name in self._publishers_by_topic if self._source.topics[name].latched]
+        if latched and self._start > self._source.start:
+            for topic, _, data in self._source.messages(latched, stop=self._start):
+                self._publish(topic, data)
 
     def _messages(self):
         """Yield (lap, topic, stamp in nanoseconds, bytes), again and again with ``loop``."""
-        lap, count = 0, 0
-        while True:
-            before = count
-            try:
-                for connection, stamp, data in self._reader.messages(self._connections, start=self._start):
-                    count += 1
-                    yield lap, connection.topic, stamp, data
-            except Exception as error:  # rosbags lets a decoder's or struct's own errors through
-                raise LircDepthError(f"{self._path} is damaged after {count} messages: {error}") from error
-            if not self._loop or count == before:
+        for lap in itertools.count():
+            count = 0
+            for message in self._source.messages(list(self._publishers_by_topic), self._start, self._stop):
+                count += 1
+                yield lap, *message
+            if not self._loop or not count:
                 return
-            lap += 1
 
     def _publish_all(self):
-        self._source, self._ahead = self._messages(), deque()
+        self._incoming, self._ahead = self._messages(), deque()
         self._read_ahead(time.monotonic() + 1.0)
-        # Bag time `self._start` is wall time `self._origin`; on a loop the origin moves, and only then.
+        # Bag time `self._start` is wall time `self._origin`; a loop, a pause and a step move the origin, nothing else.
         self._origin = self._next_tick = time.monotonic()
+        self._paused_at = self._origin if self._start_paused else None
         lap, last = 0, self._start
         while self._ahead or self._read_ahead(np.inf):
             message_lap, topic, stamp, data = self._ahead.popleft()
             if message_lap != lap:
                 self._origin += (last - self._start) / 1e9 / self._rate
                 lap = message_lap
-            due = self._run_until(stamp)
+            due, answer = self._run_until(stamp, step=True)
             self._publish_clock(stamp)
+            if answer is None:
+                self._late.append(time.monotonic() - due)
             self._publish(topic, data)
-            self._late.append(time.monotonic() - due)
+            if answer is not None:
+                answer.put((True, f"{topic} at {stamp}"))
             last = stamp
         self._last = last
 
     def _read_ahead(self, due):
         """Read messages while there is time before ``due`` (monotonic seconds); return whether there are any."""
         while len(self._ahead) < _READ_AHEAD and (not self._ahead or time.monotonic() < due - _READ_SLACK):
-            message = next(self._source, None)
+            message = next(self._incoming, None)
             if message is None:
                 break
             self._ahead.append(message)
         return bool(self._ahead)
 
-    def _run_until(self, stamp):
-        """Wait until bag time ``stamp`` is due while /clock ticks; return when it was due (monotonic seconds)."""
-        due = self._origin + (stamp - self._start) / 1e9 / self._rate
-        while (now := time.monotonic()) < due:
+    def _run_until(self, stamp, step=False):
+        """Wait until bag time ``stamp`` is due while /clock ticks; return when it was due (monotonic seconds).
+
+        With ``step`` a call of ~/play_next ends the wait, too: then returns where to put the answer beside.
+        """
+        while True:
+            answer = self._obey(stamp, step)
+            if answer is not None:
+                return time.monotonic(), answer
+            due = self._origin + (stamp - self._start) / 1e9 / self._rate
+            now = time.monotonic()
+            if self._paused_at is None and now >= due:
+                self._sleep(0.0)  # a stop signal is seen even when every message is late
+                return due, None
+            bag_now = now if self._paused_at is None else self._paused_at
             if now >= self._next_tick:
-                self._publish_clock(self._start + int((now - self._origin) * self._rate * 1e9))
+                self._publish_clock(self._start + int((bag_now - self._origin) * self._rate * 1e9))
                 self._next_tick = max(self._next_tick + self._tick, now)
-            self._read_ahead(due)
-            self._sleep(min(due, self._next_tick) - time.monotonic())
-        self._sleep(0.0)  # a stop signal is seen even when every message is late
-        return due
+            wake = now + _COMMAND_PERIOD if self._paused_at is not None else due
+            self._read_ahead(wake)
+            self._sleep(min(wake, self._next_tick, now + _COMMAND_PERIOD) - time.monotonic())
+
+    # --- services ----------------------------------------------------------------------------------------------
+
+    def _on_command(self, name, _request, response):
+        """In the executor's thread: hand the command to the replay's, and wait for what comes of it."""
+        answer = queue.SimpleQueue()
+        self._commands.put((name, answer))
+        try:
+            response.success, response.message = answer.get(timeout=_ANSWER_TIMEOUT)
+        except queue.Empty:
+            response.success, response.message = False, "nothing is being replayed"
+        return response
+
+    def _obey(self, stamp, step):
+        """Carry out what services were called for. Returns where to answer a step that is to be taken now."""
+        with suppress(queue.Empty):
+            while True:
+                name, answer = self._commands.get_nowait()
+                if name == "play_next":
+                    if self._paused_at is None or not step:
+                        answer.put((False, "not paused" if step else "the replay has ended"))
+                        continue
+                    # Bag time jumps to the message's.
+                    self._origin = self._paused_at - (stamp - self._start) / 1e9 / self._rate
+                    return answer
+                paused = self._paused_at is not None
+                wanted = not paused if name == "toggle_paused" else name == "pause"
+                if wanted and not paused:  # where a message is late already, at its time: /clock must not pass it
+                    due = self._origin + (stamp - self._start) / 1e9 / self._rate
+                    self._paused_at = min(time.monotonic(), due)
+                elif paused and not wanted:
+                    self._origin += time.monotonic() - self._paused_at
+                    self._paused_at = None
+                answer.put((True, "paused" if wanted else "playing"))
+        return None
+
+    # --- publishing --------------------------------------------------------------------------------------------
 
     def _publish(self, topic, data):
         for _ in range(_ATTEMPTS):
@@ -275,46 +338,22 @@ class ReplayNode(Node):
             self.get_logger().warning(f"not acknowledged by every reliable subscription: {', '.join(waiting)}")
 
 
-def _open_bag(path):
-    try:
-        from rosbags.rosbag2 import Reader
-    except ImportError as error:
-        raise LircDepthError(f"bags need the package rosbags (pip install rosbags): {error}") from error
-    path = Path(path)
-    if not path.exists():
-        raise LircDepthError(f"bag {path} does not exist")
-    if path.is_dir() and not (path / "metadata.yaml").is_file():
-        raise LircDepthError(f"{path} is not a rosbag2 directory: it has no metadata.yaml")
-    try:
-        reader = Reader(path)
-        reader.open()
-    except Exception as error:  # a damaged file makes rosbags raise whatever its parts raise
-        raise LircDepthError(f"{path} cannot be read as a rosbag2 bag: {' '.join(str(error).split())}") from error
-    return reader
-
-
-def _is_latched(recorded):
-    profiles = [profile for connection in recorded for profile in connection.ext.offered_qos_profiles]
-    return bool(profiles) and all(profile.durability.name == "TRANSIENT_LOCAL" for profile in profiles)
-
-
-def _recorded_qos(recorded):
-    """Return the QoS to offer for one topic's recorded connections.
+def _recorded_qos(topic):
+    """Return the QoS to offer for one topic.
 
     Reliability and durability are the recorded ones where all publishers agreed, else reliable and volatile. A recorder
     that could not see the depth wrote 0: then it is 10. A latched topic keeps all its messages for late joiners.
     """
-    profiles = [profile for connection in recorded for profile in connection.ext.offered_qos_profiles]
+    profiles = topic.profiles
     best_effort = bool(profiles) and all(profile.reliability.name == "BEST_EFFORT" for profile in profiles)
-    latched = _is_latched(recorded)
     depth = max([profile.depth for profile in profiles if profile.history.name == "KEEP_LAST"], default=0) or 10
-    if latched:
-        depth = max(depth, min(sum(connection.msgcount for connection in recorded), 1000))
+    if topic.latched:
+        depth = max(depth, min(topic.count, 1000))
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE,
     )
 
 
@@ -328,7 +367,7 @@ def main(args=None):
     try:
         node = ReplayNode(sleep)
         executor.add_node(node)
-        spinner.start()  # answers parameter services
+        spinner.start()  # answers services
         node.play()
     except _StopSignalError:
         node.get_logger().info("stopped by a signal")

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -149,6 +150,99 @@ def test_full_size_images_and_lidar_arrive_byte_for_byte(nuscenes_real, tmp_path
     assert by_topic(received) == by_topic((topic, data) for topic, _, data in expected)
 
 
+def test_a_scene_is_replayed_without_a_bag_as_from_its_bag(bag, tmp_path):
+    expected, types = recorded(bag)
+    source = {"source": "nuscenes", "dataroot": f"'{bag.parent / 'root'}'", "scene": "scene-0001"}
+    received, output = replay_and_record("", types, len(expected), tmp_path, linger=0.0, **source)
+    assert by_topic(received) == by_topic((topic, data) for topic, _, data in expected)
+    assert {stamp for _, stamp, _ in expected} <= set(clock_of(received))
+    assert f"published {len(expected)} messages" in output
+
+
+def test_duration_ends_early_and_remapping_renames(bag, tmp_path):
+    expected, types = recorded(bag)
+    start = min(stamp for _, stamp, _ in expected)
+    poses = [data for topic, stamp, data in expected if topic == "/odom" and stamp < start + 300_000_000]
+    assert 0 < len(poses) < sum(topic == "/odom" for topic, _, _ in expected)
+    with (
+        process(*recorder_command(tmp_path / "received", len(poses), {"/ego": types["/odom"]})) as recorder,
+        process(
+            *replay_command(bag, duration=0.3, linger=0.0, topics="[/odom]", wait_for_subscribers=30.0),
+            *("-r", "/odom:=/ego"),
+        ) as replay,
+    ):
+        output, _ = replay.communicate(timeout=60)
+        assert replay.returncode == 0, output
+        assert recorder.wait(timeout=60) == 0, recorder.stdout.read()
+    received = pickle.loads((tmp_path / "received").read_bytes())
+    assert by_topic(received) == by_topic(("/ego", data) for data in poses)
+
+
+def test_services_pause_step_and_resume(bag):
+    """Paused, nothing comes and /clock stands; a step publishes the next message, whose time /clock then has."""
+    import rclpy
+    from nav_msgs.msg import Odometry
+    from rosgraph_msgs.msg import Clock
+    from std_srvs.srv import Trigger
+
+    expected = [stamp for topic, stamp, _ in recorded(bag)[0] if topic == "/odom"]
+    poses, clock = [], []
+    rclpy.init()
+    node = rclpy.create_node("remote_control")
+
+    def nanoseconds(stamp):
+        return stamp.sec * 10**9 + stamp.nanosec
+
+    def spin(seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            rclpy.spin_once(node, timeout_sec=0.05)
+
+    def wait_for(condition):
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline, (len(poses), clock[-3:])
+            rclpy.spin_once(node, timeout_sec=0.05)
+
+    def call(name):
+        client = node.create_client(Trigger, f"/replay_node/{name}")
+        assert client.wait_for_service(timeout_sec=30)
+        future = client.call_async(Trigger.Request())
+        rclpy.spin_until_future_complete(node, future, timeout_sec=30)
+        return future.result().success, future.result().message
+
+    try:
+        node.create_subscription(Odometry, "/odom", lambda m: poses.append(nanoseconds(m.header.stamp)), 1000)
+        node.create_subscription(Clock, "/clock", lambda m: clock.append(nanoseconds(m.clock)), 1000)
+        options = {"topics": "[/odom]", "start_paused": "true", "linger": 0.0}
+        with process(*replay_command(bag, **options, **waiting_for({"/odom": ""}))) as replay:
+            wait_for(lambda: len(clock) > 20)
+            assert not poses
+            assert call("play_next") == (True, f"/odom at {expected[0]}")
+            assert call("play_next") == (True, f"/odom at {expected[1]}")
+            wait_for(lambda: len(poses) == 2)
+            spin(0.5)  # five pose periods
+            assert poses == expected[:2]
+            assert clock[-1] == expected[1]
+            assert call("resume") == (True, "playing")
+            assert call("play_next") == (False, "not paused")
+            assert call("pause") == (True, "paused")
+            spin(0.2)  # what was under way
+            here = len(poses)
+            assert 2 <= here < len(expected)
+            spin(0.5)
+            assert len(poses) == here
+            assert call("toggle_paused") == (True, "playing")
+            wait_for(lambda: len(poses) == len(expected))
+            output, _ = replay.communicate(timeout=30)
+        assert replay.returncode == 0, output
+        assert poses == expected
+        assert clock == sorted(clock)
+    finally:
+        node.destroy_node()
+        rclpy.shutdown()
+
+
 @pytest.mark.skipif(HAS_TF2_MSGS, reason="this machine has tf2_msgs")
 def test_type_without_python_support_is_named_once_and_skipped(bag, tmp_path):
     _, output = replay_and_record(bag, {"/odom": "nav_msgs/msg/Odometry"}, 1, tmp_path, rate=10.0, linger=0.0)
@@ -263,6 +357,8 @@ def unreadable_metadata(bag, folder):
         (lambda bag, folder: bag, {"start_offset": 5.0}, "start_offset 5.0 s is beyond the bag's 0.600 s"),
         (lambda bag, folder: bag, {"topics": "[/odometry]"}, "topic '/odometry' is not in the bag, which has /CAM"),
         (lambda bag, folder: bag, {"topics": "[/odom]", "wait_for_topics": "[/CAM]"}, "'/CAM' is not a replayed topic"),
+        (lambda bag, folder: bag, {"source": "nuscenes"}, "parameter 'dataroot' is not set, and source is 'nuscenes'"),
+        (lambda bag, folder: bag, {"source": "radio"}, "parameter 'source' is 'radio', expected bag or nuscenes"),
         (lambda bag, folder: bag, {"rate": -1.0}, "parameter 'rate' .* out of range"),
         (lambda bag, folder: bag, {"rate": "fast"}, "parameter 'rate' .* expecting type 'DOUBLE'"),
     ],
