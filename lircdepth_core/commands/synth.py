@@ -2,9 +2,14 @@
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
 from lircdepth_core import synthetic
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.synthetic.builder import DIFFICULTIES
+from lircdepth_core.synthetic.splits import SPLITS
+from lircdepth_core.synthetic.weather import WEATHERS
 
 
 def _image_size(text):
@@ -18,23 +23,49 @@ def add_arguments(parser):
     parser.add_argument("-o", "--output", required=True, type=Path, help="the data root to create")
     parser.add_argument("--scenes", type=int, default=1, help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another street (default: %(default)s)")
+    parser.add_argument("--split", choices=list(SPLITS), help="the frozen validation or test scenes instead")
     parser.add_argument("--duration", type=float, default=synthetic.MAX_DURATION,
                         help="seconds a scene, at most 20 (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--sensors", choices=["front", "all"], default="front",
+                        help="front: CAM_FRONT, LIDAR_TOP, RADAR_FRONT; all: six cameras, five radars (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--weather", choices=WEATHERS, help="the same for all scenes (default: drawn)")
+    parser.add_argument("--difficulty", choices=list(DIFFICULTIES), help="how much traffic (default: drawn)")
     parser.add_argument("--image-size", type=_image_size, default=(1600, 900), metavar="WxH",
-                        help="pixels of the camera, same field of view (default: 1600x900)")  # fmt: skip
+                        help="pixels of the cameras, same field of view (default: 1600x900)")  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=1, help="scenes made at once (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="where rays are cast (default: %(default)s)")
     parser.add_argument("--version", default="v1.0-mini", help="name of the tables' folder (default: %(default)s)")
 
 
 def run(arguments):
-    camera = synthetic.CameraModel().resized(*arguments.image_size)
-    common = (arguments.scenes, arguments.seed, arguments.duration, camera)
-    synthetic.check(arguments.output, *common)
-    seconds, size = synthetic.estimate(*common)
-    place = next(folder for folder in arguments.output.absolute().parents if folder.exists())
+    if arguments.split and (arguments.weather or arguments.difficulty):
+        raise LircDepthError("--split fixes weather and difficulty: give no --weather and no --difficulty")
+    sensors = synthetic.suite(arguments.sensors, arguments.image_size)
+    output, duration, jobs = arguments.output, arguments.duration, arguments.jobs
+    synthetic.check(output, arguments.scenes, arguments.seed, duration, sensors, jobs)
+    choice = {"weather": arguments.weather, "difficulty": arguments.difficulty, "split": arguments.split}
+    specs = synthetic.scene_specs(arguments.scenes, arguments.seed, **choice)
+    seconds, size = synthetic.estimate(specs, duration, sensors, jobs, arguments.device)
+    place = next(folder for folder in output.absolute().parents if folder.exists())
+    free = shutil.disk_usage(place).free
     print(
-        f"{arguments.scenes} scene(s) of {arguments.duration:g} s: about {seconds:.0f} s and {size / 1e6:.0f} MB "
-        f"({shutil.disk_usage(place).free / 1e6:.0f} MB free)",
+        f"{len(specs)} scene(s) of {duration:g} s: about {seconds:.0f} s and {size / 1e6:.0f} MB "
+        f"({free / 1e6:.0f} MB free)",
         flush=True,
     )
-    output = synthetic.generate(arguments.output, *common, version=arguments.version, progress=True)
+    partial = synthetic.partial_folder(output)
+    finished = sum(1 for spec in specs if (partial / spec.name).is_dir())
+    if finished:
+        print(f"{finished} of them were finished before and are kept", flush=True)
+    elif size > free:
+        raise LircDepthError(f"{place} has {free / 1e6:.0f} MB free, and about {size / 1e6:.0f} MB are needed")
+    try:
+        synthetic.generate(
+            output, arguments.scenes, arguments.seed, duration, sensors, arguments.version, arguments.device,
+            progress=True, jobs=jobs, **choice,
+        )  # fmt: skip
+    except BaseException:
+        if partial.is_dir() and any(partial.glob("scene-*")):
+            print(f"finished scenes are kept in {partial}: the same command goes on from there", file=sys.stderr)
+        raise
     print(f"wrote {output} ({arguments.version})")

@@ -1,4 +1,4 @@
-"""Scenes of a World written as a nuScenes v1.0 data root (https://www.nuscenes.org/nuscenes#data-format).
+"""One scene of a World written as part of a nuScenes v1.0 data root (https://www.nuscenes.org/nuscenes#data-format).
 
 Beside the published layout there is ``depth/<camera>/<stem>.png`` for every image of every camera: exact depth along
 the optical axis, 16 bit, metres * 256, 0 where there is nothing within 255.99 m.
@@ -6,17 +6,20 @@ the optical axis, 16 bit, metres * 256, 0 where there is nothing within 255.99 m
 
 import hashlib
 import io
-import json
 import time as clock
-from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import numpy as np
 
 from lircdepth_core import geometry
 from lircdepth_core.radar import encode_pcd
-from lircdepth_core.synthetic import sensors
-from lircdepth_core.synthetic.world import KERB, build_world
+from lircdepth_core.synthetic.builder import build_world
+from lircdepth_core.synthetic.camera import camera_frame
+from lircdepth_core.synthetic.lidar import lidar_scan
+from lircdepth_core.synthetic.radar_scan import radar_scan
+from lircdepth_core.synthetic.rig import MODALITY
+from lircdepth_core.synthetic.schedule import scene_start, schedule
+from lircdepth_core.synthetic.visibility import visible_share
 
 CATEGORIES = (
     "human.pedestrian.adult", "human.pedestrian.child", "human.pedestrian.wheelchair", "human.pedestrian.stroller",
@@ -31,135 +34,85 @@ ATTRIBUTES = (
     "pedestrian.sitting_lying_down", "pedestrian.standing", "pedestrian.moving",
 )  # fmt: skip
 VISIBILITIES = (("1", "v0-40", 0, 40), ("2", "v40-60", 40, 60), ("3", "v60-80", 60, 80), ("4", "v80-100", 80, 100))
-
-_KEY_PERIOD = 0.5  # seconds
-_CAMERA_RATE, _LIDAR_RATE, _RADAR_RATE = 12, 20, 13  # Hz
-_FIRST_KEY = 0.1  # seconds into the world's time, so that no sensor starts before 0
-_CAMERA_LEAD = 0.0355  # seconds: nuScenes fires CAM_FRONT when the lidar sweeps past it, this long before its stamp
-_EPOCH = 1_530_000_000_000_000  # microseconds; scenes start an hour apart
+_SCENE_TABLES = (
+    "log", "map", "scene", "sample", "calibrated_sensor", "ego_pose", "sample_data", "instance", "sample_annotation",
+)  # fmt: skip
 _ANNOTATED_RANGE = 100.0  # metres
 
 
-@dataclass(frozen=True)
-class Capture:
-    """One file of one sensor: time [s] in the world, timestamp [us], the sample it belongs to (the key frame at or
-    after it), and whether it is that key frame."""
-
-    time: float
-    timestamp: int
-    sample: int
-    is_key_frame: bool
+def _token(*key):
+    return hashlib.blake2b(repr(key).encode(), digest_size=16).hexdigest()
 
 
-def schedule(seed, scene, duration):
-    """Return when the sensors of a scene measure: a dict camera/lidar/radar to a list of Capture.
-
-    Key frames at 2 Hz from the first to ``duration`` seconds later; each sensor records from its first key frame to its
-    last, so that each sweep lies between two. The camera's period divides the key frames', the radar runs freely: its
-    key frame is the scan nearest to the middle between image and lidar scan, up to 60 ms from the image.
-    """
-    random = np.random.default_rng((*seed, scene, 1))
-    keys = _FIRST_KEY + _KEY_PERIOD * np.arange(int(duration / _KEY_PERIOD + 1e-9) + 1)
-    span = keys[-1] - keys[0]
-    lidar = keys[0] + np.arange(round(span * _LIDAR_RATE) + 1) / _LIDAR_RATE
-    camera = keys[0] - _CAMERA_LEAD + np.arange(round(span * _CAMERA_RATE) + 1) / _CAMERA_RATE
-    radar = random.uniform(0, 1 / _RADAR_RATE) + np.arange(int(keys[-1] * _RADAR_RATE) + 2) / _RADAR_RATE
-    nearest = np.abs(radar[:, None] - (keys - _CAMERA_LEAD / 2)).argmin(0)
-    marks = {
-        "camera": (camera, np.arange(len(keys)) * round(_CAMERA_RATE * _KEY_PERIOD)),
-        "lidar": (lidar, np.arange(len(keys)) * round(_LIDAR_RATE * _KEY_PERIOD)),
-        "radar": (radar, nearest),
+def common_tables(models):
+    """Return the tables that all scenes share: category, attribute, visibility and sensor."""
+    return {
+        "category": [{"token": _token("category", name), "name": name, "description": name} for name in CATEGORIES],
+        "attribute": [{"token": _token("attribute", name), "name": name, "description": name} for name in ATTRIBUTES],
+        "visibility": [
+            {"token": token, "level": level, "description": f"visibility of whole object is between {low} and {high}%"}
+            for token, level, low, high in VISIBILITIES
+        ],
+        "sensor": [
+            {"token": _token("sensor", m.channel), "channel": m.channel, "modality": MODALITY[type(m)]} for m in models
+        ],
     }
-    start = _EPOCH + scene * 3_600_000_000
-    plan = {}
-    for name, (times, key_index) in marks.items():
-        stamps = start + np.rint(times * 1e6 + random.uniform(-400, 400, len(times))).astype(np.int64)
-        plan[name] = [
-            Capture(
-                (int(stamps[i]) - start) * 1e-6,
-                int(stamps[i]),
-                int(np.searchsorted(key_index, i)),
-                bool(i in key_index),
-            )
-            for i in range(key_index[0], key_index[-1] + 1)
-        ]
-    return plan
 
 
 class SceneWriter:
-    """Writes scenes below ``root`` and collects the rows of the tables, which ``write_tables`` writes last."""
+    """Measures one scene, writes its files below ``root`` and collects the rows of its tables.
 
-    def __init__(self, root, version, seed, camera, lidar, radar, device="cpu"):
-        self.root, self.version, self.seed, self.device = root, version, tuple(np.atleast_1d(seed).tolist()), device
-        self.models = {"camera": camera, "lidar": lidar, "radar": radar}
-        names = ("log", "map", "scene", "sample", "calibrated_sensor", "ego_pose", "sample_data", "instance",
-                 "sample_annotation")  # fmt: skip
-        self.tables = {name: [] for name in names}
-        self.tables["category"] = [
-            {"token": self._token("category", name), "name": name, "description": name} for name in CATEGORIES
-        ]
-        self.tables["attribute"] = [
-            {"token": self._token("attribute", name), "name": name, "description": name} for name in ATTRIBUTES
-        ]
-        self.tables["visibility"] = [
-            {"token": token, "level": level, "description": f"visibility of whole object is between {low} and {high}%"}
-            for token, level, low, high in VISIBILITIES
-        ]
-        self.tables["sensor"] = [
-            {"token": self._token("sensor", model.channel), "channel": model.channel, "modality": modality}
-            for modality, model in self.models.items()
-        ]
+    spec: splits.SceneSpec. models: sensor models, among them one lidar and the camera that comes first.
+    """
 
-    def frames(self, duration):
-        """Return the number of images, lidar scans and radar scans of one scene, about: a dict as in ``schedule``."""
-        return {name: len(captures) for name, captures in schedule(self.seed, 0, duration).items()}
+    def __init__(self, root, spec, models, duration, device="cpu"):
+        self.root, self.spec, self.device = root, spec, device
+        self.models = {model.channel: model for model in models}
+        self.modality = {model.channel: MODALITY[type(model)] for model in models}
+        self.tables = {name: [] for name in _SCENE_TABLES}
+        self.plan = schedule(models, scene_start(spec.name), duration, (*spec.seed, 1))
+        self.world = build_world(spec.seed, weather_name=spec.weather, difficulty=spec.difficulty)
 
     def measure(self):
-        """Make one file of each sensor without keeping it; return a dict of (seconds, bytes) a capture."""
-        world = build_world((*self.seed, 0))
-        plan = schedule(self.seed, 0, 0.0)
+        """Make one file of each sensor without keeping it; return a dict from channel to (seconds, bytes)."""
         cost = {}
-        for modality in self.models:
-            for _ in range(2):  # the first call also pays for the libraries' start
+        for channel, modality in self.modality.items():
+            same = next((c for c in cost if self.modality[c] == modality and modality != "camera"), None)
+            if same:
+                cost[channel] = cost[same]
+                continue
+            for _ in range(1 if "camera" in map(self.modality.get, cost) else 2):  # the first call starts the libraries
                 started = clock.perf_counter()
-                files, _points = self._capture(world, 0, modality, plan[modality][0])
-                cost[modality] = (clock.perf_counter() - started, sum(len(data) for _, data in files))
+                files, _points = self._capture(channel, self.plan[channel][0])
+                cost[channel] = (clock.perf_counter() - started, sum(len(data) for _, data in files))
         return cost
 
-    def add_scene(self, number, duration, advance=lambda: None):
-        """Make and write scene ``number`` (0, 1, ...); ``advance()`` is called after every file of a sensor."""
-        world = build_world((*self.seed, number))
-        plan = schedule(self.seed, number, duration)
-        name = f"scene-{9001 + number}"
-        samples = [capture for capture in plan["lidar"] if capture.is_key_frame]
-        sample_tokens = [self._token(number, "sample", index) for index in range(len(samples))]
-        calibrated = {modality: self._token(number, "calibrated", modality) for modality in self.models}
-        self._add_scene_rows(world, number, name, samples, sample_tokens, calibrated)
-        hits = {"lidar": [None] * len(samples), "radar": [None] * len(samples)}
-        for modality, captures in plan.items():
-            channel = self.models[modality].channel
-            tokens = [self._token(number, channel, capture.timestamp) for capture in captures]
+    def write(self, advance=lambda: None):
+        """Make and write the scene's files; ``advance()`` is called after each. Return the rows of its tables."""
+        lidar = next(channel for channel, modality in self.modality.items() if modality == "lidar")
+        samples = [capture for capture in self.plan[lidar] if capture.is_key_frame]
+        sample_tokens = [self._own("sample", index) for index in range(len(samples))]
+        self._add_scene_rows(samples, sample_tokens)
+        inside = {modality: np.zeros((len(samples), len(self.world.actors.category)), np.int64) for modality in
+                  ("lidar", "radar")}  # fmt: skip
+        for channel, captures in self.plan.items():
+            tokens = [self._own(channel, capture.timestamp) for capture in captures]
             for index, capture in enumerate(captures):
-                files, points = self._capture(world, number, modality, capture)
+                files, points = self._capture(channel, capture)
                 for path, data in files:
                     self._write(path, data)
                 if capture.is_key_frame and points is not None:
-                    hits[modality][capture.sample] = self._points_in_actors(world, modality, points, capture.time)
-                self._add_data_rows(
-                    world, modality, capture, files[0][0], tokens, index, sample_tokens, calibrated[modality]
-                )
+                    inside[self.modality[channel]][capture.sample] += self._points_in_actors(channel, points, capture)
+                self._add_data_rows(channel, capture, files[0][0], tokens, index, sample_tokens)
                 advance()
-        self._add_annotations(world, number, samples, sample_tokens, hits)
+        self._add_annotations(samples, sample_tokens, inside)
+        return self.tables
 
-    def write_tables(self):
-        for name, rows in self.tables.items():
-            self._write(f"{self.version}/{name}.json", json.dumps(rows, indent=0).encode("ascii"))
+    def _own(self, *key):
+        return _token(self.spec, *key)
 
-    def _token(self, *key):
-        return hashlib.blake2b(repr((self.seed, key)).encode(), digest_size=16).hexdigest()
-
-    def _log(self, number):
-        return f"synthetic-seed-{'-'.join(map(str, self.seed))}-scene-{9001 + number}"
+    def _log(self):
+        return f"synthetic-{'-'.join(map(str, self.spec.seed))}-{self.spec.name}"
 
     def _write(self, path, data):
         target = self.root / path
@@ -169,54 +122,55 @@ class SceneWriter:
         except OSError as error:  # a failed write, unlike a failed open, does not say which file it was
             raise OSError(error.errno, error.strerror, str(target)) from error
 
-    def _capture(self, world, number, modality, capture):
+    def _capture(self, channel, capture):
         """Measure; return [(path, bytes), ...], the sensor's own file first, and the points in its frame or None."""
         from PIL import Image
 
-        model = self.models[modality]
-        stem = f"{self._log(number)}__{model.channel}__{capture.timestamp}"
-        folder = f"{'samples' if capture.is_key_frame else 'sweeps'}/{model.channel}"
-        generator = np.random.default_rng((*self.seed, number, 2, list(self.models).index(modality), capture.timestamp))
+        model, world = self.models[channel], self.world
+        stem = f"{self._log()}__{channel}__{capture.timestamp}"
+        folder = f"{'samples' if capture.is_key_frame else 'sweeps'}/{channel}"
+        generator = np.random.default_rng((*self.spec.seed, 2, *channel.encode(), capture.timestamp))
+        modality = self.modality[channel]
         if modality == "camera":
-            frame = sensors.camera_frame(world, model, capture.time, self.device)
+            frame = camera_frame(world, model, capture.time, self.device).numpy()
             metres = np.where(frame.depth < 65535.5 / 256, frame.depth, 0)
             return [
-                (f"{folder}/{stem}.jpg", _encoded(Image.fromarray(frame.image), "JPEG", quality=92)),
+                (f"{folder}/{stem}.jpg", _encoded(Image.fromarray(frame.image), "JPEG", quality=world.weather.jpeg)),
                 (
-                    f"depth/{model.channel}/{stem}.png",
+                    f"depth/{channel}/{stem}.png",
                     _encoded(Image.fromarray(np.rint(metres * 256).astype(np.uint16)), "PNG", compress_level=1),
                 ),
             ], None
         if modality == "lidar":
-            points = sensors.lidar_scan(world, model, capture.time, generator, self.device)
+            points = lidar_scan(world, model, capture.time, generator, self.device)
             return [(f"{folder}/{stem}.pcd.bin", points.astype("<f4").tobytes())], points[:, :3]
-        returns = sensors.radar_scan(world, model, capture.time, generator, self.device)
+        returns = radar_scan(world, model, capture.time, generator, self.device)
         points = np.column_stack([returns["x"], returns["y"], returns["z"]])
-        # The devkit wants a byte after the last point; published files are padded, too.
-        return [(f"{folder}/{stem}.pcd", encode_pcd(returns) + b"\n")], points
+        return [(f"{folder}/{stem}.pcd", encode_pcd(returns))], points
 
-    def _add_scene_rows(self, world, number, name, samples, sample_tokens, calibrated):
-        scene_token, log_token = self._token(number, "scene"), self._token(number, "log")
+    def _add_scene_rows(self, samples, sample_tokens):
+        scene_token, log_token = self._own("scene"), self._own("log")
         date = datetime.fromtimestamp(samples[0].timestamp * 1e-6, timezone.utc)
         self.tables["log"].append(
             {
                 "token": log_token,
-                "logfile": self._log(number),
+                "logfile": self._log(),
                 "vehicle": "synthetic",
                 "date_captured": date.strftime("%Y-%m-%d"),
                 "location": "synthetic-street",
             }
         )
-        map_path = f"maps/{self._token(number, 'map')}.png"
+        map_path = f"maps/{self._own('map')}.png"
         self.tables["map"].append(
             {
-                "token": self._token(number, "map"),
+                "token": self._own("map"),
                 "log_tokens": [log_token],
                 "category": "semantic_prior",
                 "filename": map_path,
             }
         )
-        self._write(map_path, _street_map(world.road))
+        self._write(map_path, _street_map(self.world.street))
+        world = self.world
         self.tables["scene"].append(
             {
                 "token": scene_token,
@@ -224,8 +178,8 @@ class SceneWriter:
                 "nbr_samples": len(samples),
                 "first_sample_token": sample_tokens[0],
                 "last_sample_token": sample_tokens[-1],
-                "name": name,
-                "description": f"Synthetic street, seed {self.seed}, scene {number}",
+                "name": self.spec.name,
+                "description": f"Synthetic street, seed {self.spec.seed}, {world.weather.name}, {world.difficulty}",
             }
         )
         for index, capture in enumerate(samples):
@@ -237,20 +191,20 @@ class SceneWriter:
                     "scene_token": scene_token,
                 }
             )
-        for modality, model in self.models.items():
+        for channel, model in self.models.items():
             mounting = np.array(model.ego_from_sensor)
             self.tables["calibrated_sensor"].append(
                 {
-                    "token": calibrated[modality],
-                    "sensor_token": self._token("sensor", model.channel),
+                    "token": self._own("calibrated", channel),
+                    "sensor_token": _token("sensor", channel),
                     "translation": mounting[:3, 3].tolist(),
                     "rotation": geometry.quaternion_from_transform(mounting).tolist(),
-                    "camera_intrinsic": model.intrinsics.tolist() if modality == "camera" else [],
+                    "camera_intrinsic": model.intrinsics.tolist() if self.modality[channel] == "camera" else [],
                 }
             )
 
-    def _add_data_rows(self, world, modality, capture, path, tokens, index, sample_tokens, calibrated):
-        pose = world.ego_pose(capture.time)
+    def _add_data_rows(self, channel, capture, path, tokens, index, sample_tokens):
+        pose = self.world.ego_pose(capture.time)
         self.tables["ego_pose"].append(
             {
                 "token": tokens[index],
@@ -259,34 +213,36 @@ class SceneWriter:
                 "translation": pose[:3, 3].tolist(),
             }
         )
-        camera = self.models["camera"]
+        image = self.modality[channel] == "camera"
         self.tables["sample_data"].append(
             {
                 "token": tokens[index],
                 "sample_token": sample_tokens[capture.sample],
                 "ego_pose_token": tokens[index],
-                "calibrated_sensor_token": calibrated,
+                "calibrated_sensor_token": self._own("calibrated", channel),
                 "timestamp": capture.timestamp,
-                "fileformat": "jpg" if modality == "camera" else "pcd",
+                "fileformat": "jpg" if image else "pcd",
                 "is_key_frame": capture.is_key_frame,
-                "height": camera.height if modality == "camera" else 0,
-                "width": camera.width if modality == "camera" else 0,
+                "height": self.models[channel].height if image else 0,
+                "width": self.models[channel].width if image else 0,
                 "filename": path,
                 **_links(tokens, index),
             }
         )
 
-    def _points_in_actors(self, world, modality, points, time):
+    def _points_in_actors(self, channel, points, capture):
         """Return how many points [N, 3] of a sensor's frame lie in each actor's box: int [A]; scenery counts 0.
 
         Radar points have no height (their z is 0): only their place on the ground counts.
         """
-        sensor = world.ego_pose(time) @ np.array(self.models[modality].ego_from_sensor)
+        actors = self.world.actors
+        sensor = self.world.ego_pose(capture.time) @ np.array(self.models[channel].ego_from_sensor)
         points = geometry.transform_points(sensor, points)
-        position, yaw, _ = (values.numpy() for values in world.actors.at(time))
-        size = world.actors.size.numpy()
+        position, yaw, _ = (values.numpy() for values in actors.at(capture.time))
+        size = actors.size.numpy()
         inside = np.zeros(len(yaw), dtype=np.int64)
-        for actor in np.flatnonzero(np.array(world.actors.category) != ""):
+        near_enough = np.linalg.norm(position - sensor[:3, 3], axis=1) < _ANNOTATED_RANGE + 20
+        for actor in np.flatnonzero((np.array(actors.category) != "") & near_enough):
             offset = points - position[actor]
             length, width, height = size[actor]
             near = offset[np.abs(offset[:, :2]).max(1) < np.hypot(length, width)]
@@ -294,42 +250,43 @@ class SceneWriter:
             within = (np.abs(near[:, 0] * c + near[:, 1] * s) <= length / 2) & (
                 np.abs(near[:, 1] * c - near[:, 0] * s) <= width / 2
             )
-            if modality == "lidar":
+            if self.modality[channel] == "lidar":
                 within &= (near[:, 2] >= 0) & (near[:, 2] <= height)
             inside[actor] = within.sum()
         return inside
 
-    def _add_annotations(self, world, number, samples, sample_tokens, hits):
+    def _add_annotations(self, samples, sample_tokens, inside):
         """An actor is annotated from the first to the last sample in which it is in range and a point lies on it."""
-        lidar, radar = np.array(hits["lidar"]), np.array(hits["radar"])
+        world, lidar, radar = self.world, inside["lidar"], inside["radar"]
         states = [[values.numpy() for values in world.actors.at(capture.time)] for capture in samples]
         distance = np.array([
             np.linalg.norm(position - world.ego_pose(capture.time)[:3, 3], axis=1)
             for (position, _, _), capture in zip(states, samples, strict=True)
         ])  # fmt: skip
         measured = (lidar + radar > 0) & (distance < _ANNOTATED_RANGE)
-        camera_mount = np.array(self.models["camera"].ego_from_sensor)
+        camera = next(model for channel, model in self.models.items() if self.modality[channel] == "camera")
         spans = {a: np.flatnonzero(measured[:, a]) for a in np.flatnonzero(measured.any(0))}
         visibility = []
         for index, capture in enumerate(samples):
             present = [a for a, seen in spans.items() if seen[0] <= index <= seen[-1]]
-            eye = (world.ego_pose(capture.time) @ camera_mount)[:3, 3]
-            share = sensors.visible_share(world, np.array(present, dtype=int), capture.time, eye, self.device)
+            eye = (world.ego_pose(capture.time) @ np.array(camera.ego_from_sensor))[:3, 3]
+            share = visible_share(world, present, capture.time, eye, self.device)
             visibility.append(dict(zip(present, share, strict=True)))
         for actor, seen in spans.items():
             indices = range(seen[0], seen[-1] + 1)
-            tokens = [self._token(number, "annotation", int(actor), index) for index in indices]
-            instance_token = self._token(number, "instance", int(actor))
+            tokens = [self._own("annotation", int(actor), index) for index in indices]
+            instance_token = self._own("instance", int(actor))
             self.tables["instance"].append(
                 {
                     "token": instance_token,
-                    "category_token": self._token("category", world.actors.category[actor]),
+                    "category_token": _token("category", world.actors.category[actor]),
                     "nbr_annotations": len(tokens),
                     "first_annotation_token": tokens[0],
                     "last_annotation_token": tokens[-1],
                 }
             )
             length, width, height = world.actors.size[actor].tolist()
+            attribute = world.actors.attribute[actor]
             for step, index in enumerate(indices):
                 position, yaw, _ = states[index]
                 level = int(np.searchsorted([0.4, 0.6, 0.8], visibility[index][actor], side="right"))
@@ -340,7 +297,7 @@ class SceneWriter:
                         "sample_token": sample_tokens[index],
                         "instance_token": instance_token,
                         "visibility_token": VISIBILITIES[level][0],
-                        "attribute_tokens": [self._token("attribute", world.actors.attribute[actor])],
+                        "attribute_tokens": [_token("attribute", attribute)] if attribute else [],
                         "translation": centre.tolist(),
                         "size": [width, length, height],
                         "rotation": [float(np.cos(yaw[actor] / 2)), 0.0, 0.0, float(np.sin(yaw[actor] / 2))],
@@ -364,15 +321,21 @@ def _encoded(image, file_format, **options):
     return buffer.getvalue()
 
 
-def _street_map(road):
+def _street_map(street):
     """Return a PNG of road and pavement at 0.1 m a pixel, the map's origin in the lower left corner (as nuScenes)."""
     from PIL import Image, ImageDraw
 
-    s = np.linspace(0, road.length, 300)
-    left, right = (np.column_stack(road.pose(s, d)[:2]) for d in (KERB, -KERB))
-    outline = np.concatenate([left, right[::-1]]) * 10
-    width, height = (np.ceil(outline.max(0)) + 200).astype(int).tolist()
+    s = np.linspace(0, street.road.length, 300)
+    outlines = [np.concatenate([np.column_stack(street.road.pose(s, street.edge)[:2]),
+                                np.column_stack(street.road.pose(s, -street.edge)[:2])[::-1]])]  # fmt: skip
+    half = street.crossing_kerb + street.edge - street.kerb
+    for junction in street.junctions:
+        corners = [(-half, -120.0), (half, -120.0), (half, 120.0), (-half, 120.0)]
+        outlines.append(np.array([street.crossing_pose(junction, a, left)[:2] for a, left in corners]))
+    width, height = (np.ceil(np.concatenate(outlines).max(0) * 10) + 200).astype(int).tolist()
     image = Image.new("L", (width, height), 0)
-    outline[:, 1] = height - outline[:, 1]
-    ImageDraw.Draw(image).polygon([tuple(point) for point in outline.tolist()], fill=255)
+    for outline in outlines:
+        pixels = outline * 10
+        pixels[:, 1] = height - pixels[:, 1]
+        ImageDraw.Draw(image).polygon([tuple(point) for point in pixels.tolist()], fill=255)
     return _encoded(image, "PNG", compress_level=1)
