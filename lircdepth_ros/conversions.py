@@ -75,7 +75,10 @@ def image_to_rgb(message):
     if conversion is not None:
         import cv2
 
-        return cv2.cvtColor(pixels, getattr(cv2, conversion))
+        try:
+            return cv2.cvtColor(pixels, getattr(cv2, conversion))
+        except cv2.error as error:  # an odd width of YUV 4:2:2, a Bayer pattern of a single row
+            raise LircDepthError(f"image of {width}x{height} cannot be {message.encoding}: {error.err}") from error
     if channels == 1:
         return np.repeat(pixels, 3, axis=2)
     return np.ascontiguousarray(pixels[..., 2::-1] if message.encoding.startswith("bgr") else pixels[..., :3])
@@ -114,7 +117,7 @@ def cloud_to_radar_scan(message, names=_RADAR_FIELDS):
             f"radar cloud has no field {', '.join(missing)}; it has {', '.join(fields) or 'none'} "
             "(parameter radar_fields names a driver's own)"
         )
-    if points * step > MAX_CLOUD_BYTES or message.row_step < message.width * step:
+    if max(points, 1) * step > MAX_CLOUD_BYTES or message.row_step < message.width * step:
         raise LircDepthError(
             f"radar cloud declares {message.width}x{message.height} points of {step} bytes in rows of "
             f"{message.row_step}, expected rows that hold them and at most {MAX_CLOUD_BYTES:,} bytes"
@@ -161,15 +164,18 @@ def camera_matrix(message):
     Raises LircDepthError for an uncalibrated camera (K[0] = 0, REP 104) or an image that is not rectified.
     """
     intrinsics = np.asarray(message.k, dtype=np.float64).reshape(3, 3)
-    projection = np.asarray(message.p, dtype=np.float64).reshape(3, 4)[:, :3]
-    if not np.isfinite(intrinsics).all() or intrinsics[0, 0] <= 0 or intrinsics[1, 1] <= 0:
+    if not _is_calibrated(intrinsics):
         raise LircDepthError(f"camera_info is not calibrated: K is {intrinsics.reshape(-1).tolist()} (REP 104)")
     if any(message.d):
         # A rectified topic keeps D for whoever wants the raw image back; P describes the rectified one.
-        if projection[0, 0] <= 0:
+        intrinsics = np.asarray(message.p, dtype=np.float64).reshape(3, 4)[:, :3]
+        if not _is_calibrated(intrinsics):
             raise LircDepthError("camera_info has distortion but no P matrix; expected the info of a rectified image")
-        return projection, (message.width, message.height)
     return intrinsics, (message.width, message.height)
+
+
+def _is_calibrated(matrix):
+    return bool(np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0)
 
 
 def fill_depth_image(message, depth, encoding):

@@ -88,6 +88,11 @@ def test_yuv_422_of_a_grey_scene_is_its_luma(encoding, luma_first):
     assert np.abs(conversions.image_to_rgb(image(encoding, pixels)).astype(int) - 128).max() <= 1
 
 
+def test_an_odd_width_of_yuv_422_is_refused():
+    with pytest.raises(LircDepthError, match="image of 5x4 cannot be uyvy"):
+        conversions.image_to_rgb(image("uyvy", np.zeros((4, 5, 2), np.uint8)))
+
+
 def changed(message, **changes):
     for name, value in changes.items():
         setattr(message, name, value)
@@ -211,6 +216,7 @@ def test_an_empty_cloud_is_an_empty_scan():
     [
         ({"point_step": 20, "row_step": 80}, "ends at byte 24, beyond point_step 20"),
         ({"point_step": 0, "row_step": 0}, "beyond point_step 0"),
+        ({"width": 0, "point_step": 2**31, "data": array.array("B")}, "declares 0x1 points of 2147483648 bytes"),
         ({"width": 5}, "rows of 108|holds"),
         ({"width": 2**30, "row_step": 2**30}, "declares 1073741824x1"),
         ({"data": array.array("B", bytes(100))}, "holds 100 bytes, expected row_step"),
@@ -255,6 +261,8 @@ def test_camera_info_gives_the_matrix_of_the_rectified_image():
         (camera_info(k=[0.0] * 9), "not calibrated"),
         (camera_info(k=[np.nan] * 9), "not calibrated"),
         (camera_info(d=[0.1] * 5, p=[0.0] * 12), "no P matrix"),
+        (camera_info(d=[0.1] * 5, p=[1.0] + [0.0] * 11), "no P matrix"),
+        (camera_info(d=[0.1] * 5, p=[np.nan] * 12), "no P matrix"),
     ],
 )
 def test_an_uncalibrated_camera_is_refused(info, words):
