@@ -252,6 +252,7 @@ def _marker(stamp, frame_id, action, namespace, number, pose, size, color, text)
         _new("sensor_msgs/msg/CompressedImage", _header(0, ""), "", np.zeros(0, np.uint8)),
         [],
         text,
+        "",
         _new("visualization_msgs/msg/MeshFile", "", np.zeros(0, np.uint8)),
         False,
     )

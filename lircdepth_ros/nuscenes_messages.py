@@ -246,7 +246,7 @@ class SceneMessages:
             w, x, y, z = message["q"]
             imu = bag_messages.imu(
                 message["utime"] * NANOSECONDS,
-                BASE_FRAME,
+                "imu",
                 (x, y, z, w),
                 message["rotation_rate"],
                 message["linear_accel"],

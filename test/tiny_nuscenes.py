@@ -1,4 +1,4 @@
-"""A tiny nuScenes v1.0 data root: two scenes of half a second, three sensors, small files."""
+"""A tiny nuScenes v1.0 data root: two scenes of half a second, three sensors or all twelve, small files."""
 
 import itertools
 import json
@@ -19,13 +19,21 @@ _SENSORS = {
     "LIDAR_TOP": (50_000, "pcd.bin", [0.9, 0.0, 1.8], [math.sqrt(0.5), 0.0, 0.0, -math.sqrt(0.5)]),
     "RADAR_FRONT": (62_500, "pcd", [3.4, 0.0, 0.5], [1.0, 0.0, 0.0, 0.0]),
 }
+_OTHERS = (
+    *("CAM_BACK", "CAM_BACK_LEFT", "CAM_BACK_RIGHT", "CAM_FRONT_LEFT", "CAM_FRONT_RIGHT"),
+    *("RADAR_BACK_LEFT", "RADAR_BACK_RIGHT", "RADAR_FRONT_LEFT", "RADAR_FRONT_RIGHT"),
+)
 _MODALITY = {"CAM": "camera", "LIDAR": "lidar", "RADAR": "radar"}
 INTRINSICS = [[60.0, 0.0, 32.0], [0.0, 60.0, 24.0], [0.0, 0.0, 1.0]]
 
 
-def write(root):
+def write(root, all_sensors=False):
     """Write the data root, tables v1.0-mini. Each sensor also has a sweep before a scene's first key frame."""
     root = Path(root)
+    sensors = dict(_SENSORS)
+    for i, channel in enumerate(_OTHERS if all_sensors else ()):
+        period, ending, _, rotation = _SENSORS[channel.split("_")[0] + "_FRONT"]
+        sensors[channel] = (period, ending, [0.1 * i, 0.2, 0.3], rotation)
     random = np.random.default_rng(0)
     tables = {name: [] for name in ("category", "attribute", "visibility", "instance", "sample_annotation")}
     tables |= {name: [] for name in ("sensor", "calibrated_sensor", "scene", "sample", "sample_data", "ego_pose")}
@@ -33,7 +41,7 @@ def write(root):
     tables["map"] = [{"token": "map", "category": "semantic_prior", "filename": "maps/map.png", "log_tokens": ["log"]}]
     (root / "maps").mkdir(parents=True)
     Image.new("L", (4, 4)).save(root / "maps/map.png")
-    for channel, (_, _, translation, rotation) in _SENSORS.items():
+    for channel, (_, _, translation, rotation) in sensors.items():
         modality = _MODALITY[channel.split("_")[0]]
         tables["sensor"].append({"token": channel, "channel": channel, "modality": modality})
         tables["calibrated_sensor"].append(
@@ -63,7 +71,7 @@ def write(root):
             links = {"prev": ([""] + tokens)[i], "next": (tokens + [""])[i + 1]}
             sample = {"token": token, "timestamp": begin + _KEY_FRAMES[i], "scene_token": scene}
             tables["sample"].append(sample | links)
-        for channel, (period, ending, _, _) in _SENSORS.items():
+        for channel, (period, ending, _, _) in sensors.items():
             for offset in range(-period, _KEY_FRAMES[-1] + 1, period):
                 key = offset in _KEY_FRAMES
                 stamp = begin + offset
@@ -96,8 +104,8 @@ def write(root):
                         "translation": [1000 + distance * math.cos(YAW), 500 + distance * math.sin(YAW), 0.0],
                     }
                 )
-    for channel in _SENSORS:
-        chain = [r for r in tables["sample_data"] if r["token"].startswith(channel)]
+    for channel in sensors:
+        chain = [r for r in tables["sample_data"] if r["token"].startswith(f"{channel}-")]
         for earlier, later in itertools.pairwise(chain):
             earlier["next"], later["prev"] = later["token"], earlier["token"]
     (root / "v1.0-mini").mkdir()
