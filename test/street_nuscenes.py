@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import tiny_nuscenes
+from PIL import Image
+
+from lircdepth_core import radar
 
 WIDTH, HEIGHT, FOCAL = 320, 240, 300.0
 WALL = 45.0  # metres along the road from the start of scene-0001
@@ -76,6 +79,17 @@ def _lidar_points(stamp):
     return np.column_stack([points, np.zeros((len(points), 2))]).astype("<f4")
 
 
+def _radar_returns(stamp):
+    """Twelve returns that the camera sees: eleven from the wall, one from the box's back."""
+    forward = tiny_nuscenes._SENSORS["RADAR_FRONT"][2][0] + tiny_nuscenes.SPEED * (stamp - tiny_nuscenes.START) / 1e6
+    returns = np.zeros(12, dtype=radar.PCD_DTYPE)
+    returns["x"], returns["y"] = WALL - forward, np.linspace(-9, 9, 12)
+    returns["x"][6], returns["y"][6] = box_at(stamp)[0] - SIZE[0] / 2 - forward, BOX_SIDE
+    returns["rcs"], returns["vx"] = np.linspace(-5, 20, 12), -tiny_nuscenes.SPEED
+    returns["vx"][6], returns["vy"] = BOX_SPEED - tiny_nuscenes.SPEED, np.linspace(-1, 1, 12)
+    return returns
+
+
 def write(root, annotated=True):
     """Write the data root, tables v1.0-mini; return its path."""
     root = tiny_nuscenes.write(Path(root))
@@ -88,11 +102,11 @@ def write(root, annotated=True):
     for row in records:
         if row["fileformat"] == "jpg":
             row["width"], row["height"] = WIDTH, HEIGHT
-            from PIL import Image
-
             Image.fromarray(np.full((HEIGHT, WIDTH, 3), 90, np.uint8)).save(root / row["filename"])
         elif row["filename"].endswith("pcd.bin"):
             _lidar_points(row["timestamp"]).tofile(root / row["filename"])
+        elif row["filename"].endswith(".pcd"):
+            (root / row["filename"]).write_bytes(radar.encode_pcd(_radar_returns(row["timestamp"])))
     rewritten = {"calibrated_sensor": calibrations, "sample_data": records}
     if annotated:
         rewritten |= _annotations(json.loads((tables / "sample.json").read_text()))

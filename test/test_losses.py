@@ -242,9 +242,12 @@ def test_a_return_labels_what_is_near_its_depth_in_its_box_or_around_it():
     assert torch.equal(label, expected)
 
     dense[:] = 20.39
-    label = confidence_label(radar, dense, boxes=[(90, 110, 290, 310), (0, 240, 0, 700), (0, 9, 0, 9)])
+    label = confidence_label(radar, dense, boxes=[
+        (90, 110, 290, 310, 19.5, 24.0), (0, 240, 0, 700, 5.0, 60.0), (0, 9, 0, 9, 5.0, 60.0),
+        (98, 102, 298, 302, 30.0, 34.0),
+    ])  # fmt: skip
     expected = torch.zeros(240, 700)
-    expected[90:110, 290:310] = 1.0  # the smallest box that holds the return
+    expected[90:110, 290:310] = 1.0  # the smallest box that holds the return, in depth too
     assert torch.equal(label, expected)
 
 

@@ -7,6 +7,7 @@ from lircdepth_core.losses.reduction import at_least_float32, masked_mean
 
 _TOLERANCE = 0.4  # metres between a radar depth and the true depth of a pixel that it holds for
 _SURE = 1e-6  # no less is the probability of what is true taken to be
+_IN_BOX = 1.0  # metres by which a return may lie before or behind the box that it belongs to
 _REACH = (50, 150)  # rows and columns around a return that it may speak for
 
 
@@ -33,9 +34,10 @@ class CoarseDepthLoss(nn.Module):
 def confidence_label(radar_depth, dense_depth, boxes=None, scale=1.0):
     """Return where a radar return's depth holds: [H, W] with 1 (it does), 0 (it does not), -1 (dense depth unknown).
 
-    radar_depth, dense_depth: [H, W] metres, 0 = none. boxes: int [K, 4], rows top to bottom and columns left to right
-    (ends excluded) of annotated objects; a return inside one speaks for the smallest such box, any other for
-    +-50 rows x +-150 columns around it. scale: size of this image relative to nuScenes' 1600 x 900.
+    radar_depth, dense_depth: [H, W] metres, 0 = none. boxes: [K, 6] of annotated objects: rows top to bottom and
+    columns left to right (pixels, ends excluded), depths near to far (metres). A return that lies in one speaks for the
+    smallest such box, any other for +-50 rows x +-150 columns around it. scale: width of this image relative to
+    nuScenes' 1600 pixels.
     """
     label = torch.where(dense_depth > 0, 0.0, -1.0).to(radar_depth.dtype)
     reach_rows, reach_columns = (max(round(reach * scale), 1) for reach in _REACH)
@@ -45,7 +47,11 @@ def confidence_label(radar_depth, dense_depth, boxes=None, scale=1.0):
     for row, column, depth in zip(rows.tolist(), columns.tolist(), depths, strict=True):
         patch = (max(row - reach_rows, 0), row + reach_rows + 1, max(column - reach_columns, 0),
                  column + reach_columns + 1)  # fmt: skip
-        top, bottom, left, right = next((b for b in boxes if b[0] <= row < b[1] and b[2] <= column < b[3]), patch)
+        own = (
+            b[:4] for b in boxes
+            if b[0] <= row < b[1] and b[2] <= column < b[3] and b[4] - _IN_BOX <= depth <= b[5] + _IN_BOX
+        )  # fmt: skip
+        top, bottom, left, right = next(own, patch)
         region = (slice(top, bottom), slice(left, right))
         near = (dense_depth[region] > 0) & ((dense_depth[region] - depth).abs() < _TOLERANCE)
         label[region].masked_fill_(near, 1.0)

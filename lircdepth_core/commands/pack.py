@@ -1,0 +1,28 @@
+"""`lircdepth pack`: frames of a nuScenes split in one file, for training at the speed of the network."""
+
+from pathlib import Path
+
+from lircdepth_core.errors import LircDepthError
+
+
+def add_arguments(parser):
+    parser.add_argument("--dataroot", required=True, type=Path, help="nuScenes data root, or one of `lircdepth synth`")
+    parser.add_argument("--version", default="v1.0-trainval", help="name of the tables' folder (default: %(default)s)")
+    parser.add_argument("--split", default="all", help="train, val, mini_train ..., or all (default: %(default)s)")
+    parser.add_argument("--dense", type=Path, help="folder of `lircdepth ground-truth`; without it: single scans alone")
+    parser.add_argument("--scale", type=float, default=1.0, help="resize images by this (default: %(default)s)")
+    parser.add_argument("--labels", action="store_true", help="add the teacher's confidence labels from boxes")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.safetensors", help="file to write")
+
+
+def run(arguments):
+    from lircdepth_core.data.dataset import NuScenesFrames
+    from lircdepth_core.data.packed import pack
+
+    if not arguments.scale > 0:
+        raise LircDepthError(f"--scale {arguments.scale}: expected a positive number")
+    frames = NuScenesFrames(
+        arguments.dataroot, arguments.version, arguments.split, arguments.dense, arguments.scale, arguments.labels
+    )
+    pack(frames, arguments.output)
+    print(f"{arguments.output}: {frames.description}, {arguments.output.stat().st_size / 1e6:.1f} MB")

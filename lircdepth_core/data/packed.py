@@ -1,0 +1,73 @@
+"""Frames in one safetensors file, held in memory or on a GPU: training at the speed of the network, with no dataset,
+no decoding and no package but safetensors."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from lircdepth_core.errors import LircDepthError
+
+_DEPTHS = ("dense", "single", "exact")  # kept as uint16, metres * 256, which is what depth PNGs hold
+_METADATA_KEY = "lircdepth_frames"
+
+
+def pack(frames, path, indices=None):
+    """Write a source of frames (see data.dataset), or some of them, to ``path``."""
+    from safetensors.torch import save_file
+
+    columns = {}
+    for index in range(len(frames)) if indices is None else indices:
+        frame = frames.frame(index)
+        for name, value in frame.items():
+            if name == "radar":
+                rows, cols = torch.nonzero(value[0] > 0, as_tuple=True)
+                value = torch.cat([torch.stack([rows, cols]).float(), value[:, rows, cols].float()])
+            elif name in _DEPTHS:
+                value = (value * 256).round()
+                value = torch.where(value < 2**16, value, 0.0).to(torch.int32).to(torch.uint16)
+            columns.setdefault(name, []).append(value.cpu())
+    if not columns:
+        raise LircDepthError(f"{path}: no frames to write")
+    most = max(value.shape[1] for value in columns["radar"])
+    columns["radar"] = [torch.nn.functional.pad(value, (0, most - value.shape[1])) for value in columns["radar"]]
+    header = {"focal_length": float(frames.focal_length), "description": frames.description}
+    temporary = Path(path).with_name(Path(path).name + ".partial")
+    save_file(
+        {name: torch.stack(values).contiguous() for name, values in columns.items()},
+        temporary,
+        metadata={_METADATA_KEY: json.dumps(header)},
+    )
+    temporary.replace(path)
+
+
+class PackedFrames:
+    """Frames that ``pack`` wrote, on a device. Raises LircDepthError when the file is missing or another's."""
+
+    def __init__(self, path, device="cpu"):
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt", device=str(device)) as file:
+                header = json.loads((file.metadata() or {})[_METADATA_KEY])
+                self._columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        except FileNotFoundError as error:
+            raise LircDepthError(f"{path}: no such file of frames") from error
+        except (KeyError, SafetensorError) as error:
+            raise LircDepthError(f"{path}: not a complete file of frames ({type(error).__name__}: {error})") from error
+        self.focal_length, self.description = header["focal_length"], header["description"]
+        self.size = tuple(self._columns["image"].shape[-2:])
+
+    def __len__(self):
+        return len(self._columns["image"])
+
+    def frame(self, index):
+        """Return the raw frame ``index``, see data.augmentation."""
+        frame = {name: column[index] for name, column in self._columns.items()}
+        rows, cols, *values = frame["radar"]
+        values = torch.stack(values)
+        measured = values[0] > 0  # the rest is padding
+        radar = values.new_zeros(4, *self.size)
+        radar[:, rows[measured].long(), cols[measured].long()] = values[:, measured]
+        depths = {name: frame[name].to(torch.int32).float() / 256 for name in _DEPTHS if name in frame}
+        return frame | depths | {"radar": radar}

@@ -1,0 +1,1 @@
+"""Training on Lightning: modules, callbacks, and the `lircdepth train` command line."""

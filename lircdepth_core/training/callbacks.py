@@ -1,0 +1,90 @@
+"""Lightning callbacks: stop in time, look at depth."""
+
+import time
+from pathlib import Path
+
+import torch
+
+from lircdepth_core.training.lightning_loader import lightning  # isort: skip - prepares what the next one imports
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+_FAR = 80.0  # metres: the end of the pictures' colours
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps ``checkpoints/best.ckpt``, by MAE on the validation split, and ``last.ckpt`` in default_root_dir."""
+
+    def __init__(self):
+        super().__init__(
+            monitor="val/mae", mode="min", filename="best", save_last=True, save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        )  # fmt: skip
+
+    def setup(self, trainer, module, stage):
+        self.dirpath = str(Path(trainer.default_root_dir, "checkpoints"))
+        super().setup(trainer, module, stage)
+
+
+class StopAfter(Checkpoint):
+    """Ends a run within a time window, with a checkpoint from which `--ckpt_path resume` goes on exactly.
+
+    minutes: counted from the start of this run, not of the first one. The checkpoint is ``resume.ckpt`` in the
+    trainer's default_root_dir. As a Checkpoint it is called last, after what averages weights.
+    """
+
+    def __init__(self, minutes: float):
+        self.minutes = minutes
+        self._started = time.monotonic()
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
+        # One rank's clock decides for all, lest they stop at different steps.
+        if not trainer.strategy.broadcast(time.monotonic() - self._started > 60 * self.minutes):
+            return
+        # Here and not at the end of training: Lightning counts the epoch that it breaks off as done.
+        trainer.save_checkpoint(resume_path(trainer))
+        trainer.should_stop = True
+        trainer.limit_val_batches = 0  # the window is for training; the run that ends the epoch validates
+        if trainer.is_global_zero:
+            print(f"stopped after {self.minutes:g} minutes at step {trainer.global_step}; --ckpt_path resume goes on")
+
+
+def resume_path(trainer):
+    """Return where StopAfter leaves its checkpoint."""
+    return Path(trainer.default_root_dir, "resume.ckpt")
+
+
+class DepthPictures(lightning.Callback):
+    """Logs image, depth and truth of the first validation frames to TensorBoard; other loggers get none."""
+
+    def __init__(self, frames: int = 2):
+        self.frames = frames
+
+    def on_validation_batch_end(self, trainer, module, outputs, batch, batch_index, dataloader_index=0):
+        if batch_index or not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            add_image = getattr(logger.experiment, "add_image", None)
+            if add_image is not None:
+                for i in range(min(self.frames, len(batch["image"]))):
+                    add_image(f"depth/{i}", picture(batch, outputs, i), trainer.global_step)
+
+
+def picture(batch, output, index):
+    """Return image, depth and dense (or single-scan) truth of a batch's frame, one above the other: uint8 [3, 3 H, W].
+
+    Near is bright; truth is black where unknown.
+    """
+    from matplotlib import colormaps
+
+    from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD
+
+    mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
+    image = (batch["image"][index].float().cpu() * std + mean).clamp(0, 1)
+    truth = batch["dense"][index, 0].float().cpu()
+    if not (truth > 0).any():
+        truth = batch["single"][index, 0].float().cpu()
+    panels = [image]
+    for depth in (output.depth[index, 0].float().cpu(), truth):
+        colours = torch.from_numpy(colormaps["turbo"](1 - (depth / _FAR).clamp(0, 1).numpy())[..., :3]).permute(2, 0, 1)
+        panels.append(torch.where(depth > 0, colours, 0.0).float())
+    return (torch.cat(panels, dim=1) * 255).round().to(torch.uint8)

@@ -1,0 +1,74 @@
+"""What `lircdepth train` runs: Lightning's command line over the modules and data of this package."""
+
+import contextlib
+import warnings
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.runtime.pytorch import is_out_of_memory
+from lircdepth_core.training.callbacks import BestCheckpoint, DepthPictures, resume_path
+from lircdepth_core.training.datamodule import DepthData
+from lircdepth_core.training.module import DepthModule
+
+
+def trainer_defaults():
+    """Return what a Trainer needs here: an order for each epoch, batches that know their rank, the best checkpoint."""
+    callbacks = [BestCheckpoint(), DepthPictures()]
+    return {"reload_dataloaders_every_n_epochs": 1, "use_distributed_sampler": False, "callbacks": callbacks}
+
+
+def main(arguments):
+    """Run `fit`, `validate` ... with Lightning's options (a list of words).
+
+    Beside what Lightning knows, ``--ckpt_path resume`` goes on from where StopAfter stopped, or starts. Raises
+    LircDepthError for a user's mistake.
+    """
+    try:
+        from jsonargparse import ArgumentError
+    except ImportError as error:
+        raise LircDepthError("`lircdepth train` needs the packages jsonargparse and typeshed-client") from error
+    from lightning.pytorch.cli import LightningCLI
+
+    class CommandLine(LightningCLI):
+        def fit(self, model, ckpt_path=None, **options):
+            if ckpt_path == "resume":
+                path = resume_path(self.trainer)
+                ckpt_path = path if path.is_file() else None
+                print(f"resuming {path}" if ckpt_path else f"no {path}: starting", flush=True)
+            fit(self.trainer, model, ckpt_path=ckpt_path, **options)
+
+    warnings.filterwarnings("ignore", "LightningCLI's args parameter")  # our own command line calls it
+    try:
+        CommandLine(
+            DepthModule,
+            DepthData,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_kwargs={"overwrite": True},  # a resumed run writes again what it resumes
+            seed_everything_default=0,
+            trainer_defaults=trainer_defaults(),
+            auto_configure_optimizers=False,
+            parser_kwargs={"exit_on_error": False},
+            args=arguments,
+        )
+    except ArgumentError as error:
+        raise LircDepthError(" ".join(str(error).split())) from error
+
+
+def fit(trainer, module, datamodule, ckpt_path=None, **options):
+    """Trainer.fit, with exhausted memory explained (LircDepthError)."""
+    with explained_out_of_memory(datamodule.batch_size):
+        trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+
+
+@contextlib.contextmanager
+def explained_out_of_memory(batch_size):
+    """Turn exhausted memory, of a GPU or of the machine, into a LircDepthError that says which batch size to try."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError) and not is_out_of_memory(error):
+            raise
+        advice = "try a smaller crop (--data.crop)"
+        if batch_size > 1:
+            advice = f"try --data.batch_size {batch_size // 2} and --trainer.accumulate_grad_batches 2"
+        raise LircDepthError(f"out of memory at batch size {batch_size}: {advice}") from error

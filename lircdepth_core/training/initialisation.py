@@ -1,0 +1,65 @@
+"""How networks start: decoders Xavier, encoders from ImageNet where weights are at hand."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.models.torchvision_loader import load_torchvision
+
+
+def initialise(network, encoder_weights, seed):
+    """Initialise a LiRCDepth or CaFNet in place; the global random generator is left alone.
+
+    encoder_weights: "imagenet" (torchvision's, downloaded), a safetensors file with the keys of MobileNetV2's
+    ``features`` (LiRCDepth alone), or None: torchvision's random start. Raises LircDepthError.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, module in network.named_modules():
+            in_encoder = name.startswith("encoder") and "base_model" in name
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not in_encoder and "sparsity" not in name:
+                nn.init.xavier_uniform_(module.weight)
+    if encoder_weights is None:
+        return
+    for name, module in network.named_modules():
+        if name.rpartition(".")[2] in ("base_model", "base_model_radar"):
+            _load(module, name, encoder_weights)
+
+
+def _load(encoder, name, source):
+    mobilenet = isinstance(encoder, nn.Sequential)
+    if source == "imagenet":
+        torchvision = load_torchvision()
+        kind = "mobilenet_v2" if mobilenet else f"resnet{34 if len(encoder.layer2) == 4 else 18}"
+        try:
+            published = getattr(torchvision.models, kind)(weights="IMAGENET1K_V1")
+        except OSError as error:
+            raise LircDepthError(f"ImageNet weights of {kind} cannot be downloaded: {error}") from error
+        state = (published.features if mobilenet else published).state_dict()
+    else:
+        if not mobilenet:
+            raise LircDepthError(
+                f"encoder weights {source}: a file can only start MobileNetV2; CaFNet takes 'imagenet'"
+            )
+        state = _read(Path(source))
+    wanted = encoder.state_dict()
+    found = {key: value for key, value in state.items() if key in wanted and value.shape == wanted[key].shape}
+    missing = [key for key in wanted if key not in found and not key.endswith("num_batches_tracked")]
+    if missing:
+        raise LircDepthError(f"encoder weights {source}: do not fit {name}, for example {missing[0]}")
+    encoder.load_state_dict(found, strict=False)
+
+
+def _read(path):
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise LircDepthError(f"encoder weights {path}: no such file")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise LircDepthError(f"encoder weights {path}: not a complete safetensors file: {error}") from error
+    return {key.removeprefix("features."): value for key, value in state.items()}
