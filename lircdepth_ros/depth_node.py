@@ -373,20 +373,25 @@ class DepthNode(LifecycleNode):
 
     # --- what the node says ------------------------------------------------------------------------------------
 
-    def say_once(self, key, text):
-        """Log a warning the first time that its key comes up in an activation; the counters tell the rest."""
+    def say_once(self, key, text, error=False):
+        """Log a text the first time that its key comes up in an activation; the counters tell the rest."""
         if key not in self._said:
             self._said.add(key)
-            self.get_logger().warning(f"{text} (said once; see /diagnostics)")
+            logger = self.get_logger()
+            # Two calls on two lines: rclpy ties a severity to the line that logs.
+            if error:
+                logger.error(f"{text} (said once; see /diagnostics)")
+            else:
+                logger.warning(f"{text} (said once; see /diagnostics)")
 
     def _drop(self, cause, reason):
         self.statistics.drop(cause, reason)
-        self.say_once(cause, f"image left out: {reason}")
+        self.say_once(cause, f"image left out: {reason}", error=True)
 
     def _leave_scan_out(self, counter, topic, error):
         self.statistics.count(counter)
         self.statistics.last_error = f"{topic}: {error}"
-        self.say_once(f"{counter} {topic}", f"{topic}: scan left out: {error}")
+        self.say_once(f"{counter} {topic}", f"{topic}: scan left out: {error}", error=True)
 
     def _publish_diagnostics(self):
         statistics = self.statistics

@@ -15,6 +15,9 @@ except ImportError:  # wheels alone have no tf2
     tf2_ros = None
 
 
+_MAX_EXTRAPOLATION = 100_000_000  # nanoseconds
+
+
 def make_transforms(node, settings):
     """Return the source of transforms that the parameters ask for. Raises LircDepthError when it is not to be had.
 
@@ -40,13 +43,13 @@ class CalibrationTransforms:
 
     def __init__(self, node, calibration_file, odometry_topic):
         self._calibration = Calibration.load(calibration_file)
-        self._trajectory = Trajectory()
+        self._trajectory = Trajectory(max_extrapolation=_MAX_EXTRAPOLATION)
         self._node = node
         self._topic = odometry_topic
         self._subscription = None
 
     def start(self):
-        self._trajectory = Trajectory()
+        self._trajectory = Trajectory(max_extrapolation=_MAX_EXTRAPOLATION)
         self._subscription = qos.create_subscription(self._node, Odometry, self._topic, self._add, depth=100)
 
     def stop(self):
@@ -119,18 +122,30 @@ class TfTransforms:
 
     def camera_from_radar(self, camera_frame, camera_stamp, radar_frame, radar_stamp):
         """Return (4x4 transform, whether ego motion between the stamps [ns] is in it). Raises LircDepthError."""
-        try:
-            return _matrix(
-                self._buffer.lookup_transform_full(
-                    camera_frame, _time(camera_stamp), radar_frame, _time(radar_stamp), self._fixed_frame
-                )
-            ), True
-        except tf2_ros.TransformException:
-            pass  # the vehicle's motion is not known: is at least the mounting?
-        try:
+        camera_pose, radar_pose = self._pose(camera_frame, camera_stamp), self._pose(radar_frame, radar_stamp)
+        if camera_pose is not None and radar_pose is not None:
+            return geometry.invert(camera_pose) @ radar_pose, True
+        try:  # the vehicle's motion is not known: is at least the mounting?
             return _matrix(self._buffer.lookup_transform(camera_frame, radar_frame, _time(0))), False
         except tf2_ros.TransformException as error:
             raise LircDepthError(f"tf: {error}") from error
+
+    def _pose(self, frame, stamp):
+        """Return fixed <- frame at ``stamp``, or None. A little past the newest transform the motion goes on."""
+        try:
+            return _matrix(self._buffer.lookup_transform(self._fixed_frame, frame, _time(stamp)))
+        except tf2_ros.TransformException:
+            pass
+        try:
+            latest = self._buffer.lookup_transform(self._fixed_frame, frame, _time(0))
+            newest = stamp_to_ns(latest.header.stamp)
+            if not newest < stamp <= newest + _MAX_EXTRAPOLATION:
+                return None
+            before = self._buffer.lookup_transform(self._fixed_frame, frame, _time(newest - _MAX_EXTRAPOLATION))
+        except tf2_ros.TransformException:
+            return None
+        fraction = 1 + (stamp - newest) / _MAX_EXTRAPOLATION
+        return geometry.interpolate(_matrix(before), _matrix(latest), fraction)
 
     def describe(self):
         return f"tf, ego motion through {self._fixed_frame}"
