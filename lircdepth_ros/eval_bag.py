@@ -6,7 +6,8 @@ time and projected as nuScenes does; where the bag has ground truth (depth_gt/im
 
 import heapq
 import json
-from collections import Counter, defaultdict
+import math
+from collections import Counter, defaultdict, deque
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -72,23 +73,24 @@ def evaluate(depth_bag, reference_bag, depth_topic, lidar_topic, calibration=Non
         types = {c.topic: c.msgtype for reader in readers for c in reader.connections}
         if depth_topic not in types and f"{depth_topic}/compressedDepth" in types:
             depth_topic += "/compressedDepth"
-        base = depth_topic.partition("/depth/image")[0]
-        info_topic, truth_topic = f"{base}/camera_info", f"{base}/depth_gt/image"
-        if info_topic not in types:
-            info_topic = f"{base}/depth/camera_info"
-        for topic, where in ((depth_topic, depth_bag), (info_topic, reference_bag), (lidar_topic, reference_bag)):
+        folder = depth_topic.removesuffix("/compressedDepth").rpartition("/")[0]
+        camera = folder.rpartition("/")[0]
+        # A depth image has its camera_info beside it; a recording without them has the camera's.
+        info_topic = next((t for t in (f"{folder}/camera_info", f"{camera}/camera_info") if t in types), None)
+        truth_topic = f"{camera}/depth_gt/image"
+        for topic, where in ((depth_topic, depth_bag), (lidar_topic, reference_bag)):
             if topic not in types and not (topic == lidar_topic and truth_topic in types):
                 raise LircDepthError(f"{where} has no topic {topic}; there are {', '.join(sorted(types))}")
+        if info_topic is None:
+            raise LircDepthError(f"{depth_bag} has no topic {folder}/camera_info, nor {camera}/camera_info")
         beside = Path(reference_bag) / "calibration.yaml"
         path = calibration or (beside if beside.is_file() else None)
         transforms = BagTransforms(types, Calibration.load(path) if path else None)
         matcher = FrameMatcher([lidar_topic], _points, transforms, _WINDOW, 2 * _WINDOW)
         result = _Errors(transforms, matcher, lidar_topic)
-        used = {depth_topic, info_topic, truth_topic, lidar_topic, *transforms.topics} & set(types)
-        sources = []
-        for reader in readers:
-            # Depth comes from the first bag, everything else from the reference.
-            topics = used - {depth_topic} if reader is not readers[0] else used if len(readers) == 1 else {depth_topic}
+        used, sources = {depth_topic, info_topic, truth_topic, lidar_topic, *transforms.topics}, []
+        own = {depth_topic, f"{folder}/camera_info"}  # from the bag with depth; everything else from the reference
+        for reader, topics in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
             connections = [c for c in reader.connections if c.topic in topics]
             if connections:
                 sources.append(bag_messages.read_messages(reader, connections))
@@ -96,7 +98,7 @@ def evaluate(depth_bag, reference_bag, depth_topic, lidar_topic, calibration=Non
         with tqdm(total=count, desc="evaluate", unit=" images", disable=None) as bar:
             typestore = bag_messages.typestore()
             for connection, now, data in heapq.merge(*sources, key=lambda entry: entry[1]):
-                bar.update(result.take(matcher.poll(now - 1)))
+                bar.update(result.take(matcher.poll(now - 1), now))
                 message = typestore.deserialize_cdr(data, connection.msgtype)
                 if connection.topic == depth_topic:
                     matcher.add_image(message, now)
@@ -108,7 +110,7 @@ def evaluate(depth_bag, reference_bag, depth_topic, lidar_topic, calibration=Non
                     matcher.add_cloud(lidar_topic, message)
                 else:
                     transforms.add(connection.topic, message)
-                bar.update(result.take(matcher.poll(now)))
+                bar.update(result.take(matcher.poll(now), now))
             bar.update(result.take(matcher.poll()))
     return result.summary()
 
@@ -124,12 +126,15 @@ class _Errors:
     def __init__(self, transforms, matcher, lidar_topic):
         self._transforms, self._matcher, self._lidar_topic = transforms, matcher, lidar_topic
         self.ground_truth = {}  # depth images by stamp
+        self._held = deque()  # matches that the ground truth of the same time may still follow
         self._sums, self._counts = {cap: defaultdict(float) for cap in CAPS}, Counter()
 
-    def take(self, matches):
-        """Evaluate matches; return how many there were."""
+    def take(self, matches, now=math.inf):
+        """Take matches, evaluate those of before log time ``now``; return how many those were."""
         number = 0
-        for match in matches:
+        self._held += matches
+        while self._held and self._held[0].image[1] < now:
+            match = self._held.popleft()
             number += 1
             depth = bag_messages.depth_of(match.image[0])
             try:
