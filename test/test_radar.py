@@ -105,6 +105,19 @@ def test_velocity_of_a_radar_that_looks_elsewhere_is_turned_into_the_cameras_hea
     assert radar.velocity_in_camera_heading(velocity, CAMERA_FROM_RADAR) is velocity
 
 
+def test_a_past_scan_is_moved_to_now_standing_things_by_the_sensor_and_moving_ones_by_themselves():
+    """The sensor drove 2 m on in 0.2 s. A wall stands; a car ahead keeps its distance; another comes closer at 20 m/s."""
+    from lircdepth_core import geometry
+
+    scan = radar.RadarScan.from_fields(
+        [30.0, 30.0, 30.0], [4.0, 0.0, -2.0], [0.0] * 3, [1.0, 2.0, 3.0], [-10.0, 0.0, -20.0], [0.0] * 3
+    )
+    now_from_then = geometry.rigid_transform((-2.0, 0.0, 0.0), (1, 0, 0, 0))
+    moved = radar.move_to(scan, now_from_then, 0.2)
+    np.testing.assert_allclose(moved.points, [[28.0, 4.0, 0.0], [30.0, 0.0, 0.0], [26.0, -2.0, 0.0]], atol=1e-5)
+    assert moved.rcs.tolist() == [1.0, 2.0, 3.0]
+
+
 @pytest.fixture
 def real_radar_scans():
     folder = Path(__file__).resolve().parents[2] / "shared" / "nuscenes_real_radar"
