@@ -78,9 +78,10 @@ def kill_at(fraction, root, output, storage, size, *options):
     written = 0
     while child.poll() is None and written < fraction * size:
         written = 0
-        for path in output.rglob("*") if output.exists() else ():
-            with suppress(FileNotFoundError):  # renamed meanwhile
-                written += path.stat().st_size if path.is_file() else 0
+        for folder, _, names in os.walk(output):  # skips what is renamed meanwhile, as pathlib does not
+            for name in names:
+                with suppress(FileNotFoundError):
+                    written += os.path.getsize(os.path.join(folder, name))
         time.sleep(0.0005)
     child.kill()  # SIGKILL, the parent alone: its processes must end by themselves
     child.wait()
