@@ -13,8 +13,10 @@ CLEAR = weather.draw(np.random.default_rng(0), "overcast")
 
 
 def bodies(*rows, corner=(1000.0, 1000.0), drawings=None, conditions=CLEAR):
-    """A straight road along x from ``corner`` with boxes of 2 x 2 x 2 m; rows: x ahead of the ego vehicle's start, y left
-    of the road's centre line, speed. At time 0 the ego vehicle is 1.55 m right of the centre, driving at exactly 10 m/s.
+    """A straight road along x from ``corner`` with boxes of 2 x 2 x 2 m; rows: x ahead of the ego vehicle's start, y
+    left
+    of the road's centre line, speed. At time 0 the ego vehicle is 1.55 m right of the centre, driving at exactly 10
+    m/s.
 
     drawings: what stands there instead of the boxes, a list of Parts for each row.
     """

@@ -53,6 +53,17 @@ def test_devkit_lists_the_scene_and_finds_every_file(nusc, capsys):
     assert (len(nusc.category), len(nusc.attribute), len(nusc.visibility)) == (23, 8, 4)
 
 
+def test_devkit_draws_a_sample_with_its_boxes_and_its_lidar_in_the_image(nusc, tmp_path):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    sample = nusc.sample[1]
+    nusc.render_sample(sample["token"], out_path=str(tmp_path / "sample.png"), verbose=False)
+    nusc.render_pointcloud_in_image(sample["token"], "LIDAR_TOP", "CAM_FRONT", out_path=str(tmp_path / "lidar.png"))
+    assert min(path.stat().st_size for path in tmp_path.iterdir()) > 5000
+    assert len(list(tmp_path.iterdir())) >= 2
+
+
 def test_every_token_is_unique_and_every_reference_leads_to_a_row(nusc):
     for table in nusc.table_names:
         rows = getattr(nusc, table)
@@ -151,7 +162,8 @@ def pose_of(nusc, row):
 
 
 def distance_to_surface(world, actor, points, eye):
-    """Return how far points [N, 3] lie from where their line of sight from ``eye`` enters or passes an actor's parts (both
+    """Return how far points [N, 3] lie from where their line of sight from ``eye`` enters or passes an actor's parts
+    (both
     in its frame): the least distance to any part's surface along the ray, by stepping along it."""
     steps = np.linspace(-0.15, 0.15, 61)
     sight = (points - eye) / np.linalg.norm(points - eye, axis=1, keepdims=True)
@@ -203,8 +215,10 @@ def test_lidar_points_in_an_annotated_box_lie_on_that_object_and_are_counted(nus
             on_object += (surface < 5 * RANGE_NOISE).sum()
             on_road += ((surface >= 5 * RANGE_NOISE) & (local[:, 2] < 5 * RANGE_NOISE)).sum()
             total += len(local)
-    print(f"of {total} points in annotated boxes {on_object / total:.2%} lie on the rendered object, {on_road / total:.2%}"
-          " on the ground under it")  # fmt: skip
+    print(
+        f"of {total} points in annotated boxes {on_object / total:.2%} lie on the rendered object,"
+        f" {on_road / total:.2%} on the ground under it"
+    )
     assert total > 1000
     assert on_object / total > 0.9
     assert (on_object + on_road) / total > 0.995

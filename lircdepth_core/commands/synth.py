@@ -26,8 +26,12 @@ def add_arguments(parser):
     parser.add_argument("--split", choices=list(SPLITS), help="the frozen validation or test scenes instead")
     parser.add_argument("--duration", type=float, default=synthetic.MAX_DURATION,
                         help="seconds a scene, at most 20 (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--sensors", choices=["front", "all"], default="front",
-                        help="front: CAM_FRONT, LIDAR_TOP, RADAR_FRONT; all: six cameras, five radars (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--sensors",
+        choices=["front", "all"],
+        default="front",
+        help="front: CAM_FRONT, LIDAR_TOP, RADAR_FRONT; all: six cameras, five radars (default: %(default)s)",
+    )
     parser.add_argument("--weather", choices=WEATHERS, help="the same for all scenes (default: drawn)")
     parser.add_argument("--difficulty", choices=list(DIFFICULTIES), help="how much traffic (default: drawn)")
     parser.add_argument("--image-size", type=_image_size, default=(1600, 900), metavar="WxH",

@@ -12,8 +12,12 @@ DIFFICULTIES = {"easy": 0.5, "medium": 1.0, "hard": 1.6}  # how much traffic and
 _BEYOND = 290.0  # metres of street ahead of where the ego vehicle may end
 _SETTINGS = ("town", "suburb", "arterial")
 _VEHICLES = (
-    (vehicles.car, 0.66), (vehicles.van, 0.12), (vehicles.truck, 0.1), (vehicles.bus, 0.05), (vehicles.motorcycle, 0.07),
-)  # fmt: skip
+    (vehicles.car, 0.66),
+    (vehicles.van, 0.12),
+    (vehicles.truck, 0.1),
+    (vehicles.bus, 0.05),
+    (vehicles.motorcycle, 0.07),
+)
 
 
 def build_world(seed, corner=None, weather_name=None, difficulty=None):
@@ -56,7 +60,12 @@ def _plan(random, setting, corner):
     lane_width = random.uniform(3.1, 3.6)
     parking = bool(not fast and random.random() < 0.75)
     kerb = lanes * lane_width + (2.3 if parking else 0.9)
-    edge = kerb + {"town": random.uniform(2.6, 4.5), "suburb": random.uniform(1.8, 2.6), "arterial": random.uniform(1.6, 3.0)}[setting]  # fmt: skip
+    edge = (
+        kerb
+        + {"town": random.uniform(2.6, 4.5), "suburb": random.uniform(1.8, 2.6), "arterial": random.uniform(1.6, 3.0)}[
+            setting
+        ]
+    )
     s, junctions = START + random.uniform(25, 110), []
     while s < length - 60:
         junctions.append(float(s))
@@ -191,7 +200,6 @@ class _Builder:
                 if random.random() < 0.4 * self.density:
                     parts, category, rcs = vehicles.bicycle(random)
                     d = -(street.kerb - 0.45)
-                    x, y, yaw = self.road.pose(s, d)
                     speed = random.uniform(3.5, 5.0)
                     # Beside the lane, not in it: only other cyclists can be in the way.
                     self.drive(s, d, (parts, rcs), category, "cycle.with_rider", speed)
@@ -279,7 +287,8 @@ class _Builder:
                 )
 
     def _row(self, start, end, put, line, room=60.0):
-        """Fill the side of a street from ``start`` to ``end``; ``put(s, distance, drawing)``, ``line``: where plots begin."""
+        """Fill the side of a street from ``start`` to ``end``; ``put(s, distance, drawing)``, ``line``: where plots
+        begin."""
         random, bend = self.random, abs(self.road.curvature)
         s = start
         while s < end - 5:
@@ -349,8 +358,12 @@ class _Builder:
                     self.place(*place, drawing, category=category, attribute="vehicle.stopped")
                 elif not incoming and random.random() < 0.6 * self.density:
                     parts, category, rcs = vehicles.car(random)
-                    self.place(*at(a, side * (street.edge + random.uniform(15, 50)), turn), (parts, rcs), category=category,
-                               attribute="vehicle.stopped")  # fmt: skip
+                    self.place(
+                        *at(a, side * (street.edge + random.uniform(15, 50)), turn),
+                        (parts, rcs),
+                        category=category,
+                        attribute="vehicle.stopped",
+                    )
             for a in (-1, 1):
                 along = np.arange(street.edge + 17.0, 110.0)
 

@@ -9,12 +9,13 @@ from lircdepth_core.synthetic.shading import surfaces
 _FAINT = 0.006  # share of light that must come back at 30 m for a return
 
 
-def lidar_scan(world, lidar, time, generator, device="cpu", field=None):
+def lidar_scan(world, lidar, time, generator, device="cpu", field=None, with_actor=False):
     """Return one turn of the lidar, taken at one instant: float32 [N, 5] x, y, z [m], intensity 0..255, ring.
 
     Sensor frame (x right, y forward, z up). Rays that meet nothing within max_range give no point, nor do dark or
     grazed surfaces far away. generator: numpy Generator of the noise. field: (centre, half width) in radians, azimuth
     in the sensor's frame: only these columns of the turn.
+    with_actor: return int64 [N], the index into World.actors of what each point lies on (-1 for the ground), too.
     """
     pose = world.ego_pose(time) @ np.array(lidar.ego_from_sensor)
     view = world.snapshot(time, pose[:3, 3], device)
@@ -40,4 +41,5 @@ def lidar_scan(world, lidar, time, generator, device="cpu", field=None):
     intensity = 130 * back * generator.uniform(0.7, 1.3, len(back))
     intensity = np.clip(np.rint(intensity), 0, 255)
     points = np.column_stack([flat.cpu().numpy() * distance[:, None], intensity, ring[seen].cpu().numpy()])
-    return points[returned].astype(np.float32)
+    points = points[returned].astype(np.float32)
+    return (points, view.actor(hits.primitive).cpu().numpy()[returned]) if with_actor else points

@@ -1,4 +1,5 @@
-"""How the parts' surfaces are painted: windows, wheels, signs, bark and the rest, from coordinates of the part itself."""
+"""How the parts' surfaces are painted: windows, wheels, signs, bark and the rest, from coordinates of the part
+itself."""
 
 from dataclasses import dataclass, replace
 

@@ -7,6 +7,8 @@ the optical axis, 16 bit, metres * 256, 0 where there is nothing within 255.99 m
 import hashlib
 import io
 import time as clock
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import numpy as np
@@ -19,6 +21,7 @@ from lircdepth_core.synthetic.lidar import lidar_scan
 from lircdepth_core.synthetic.radar_scan import radar_scan
 from lircdepth_core.synthetic.rig import MODALITY
 from lircdepth_core.synthetic.schedule import scene_start, schedule
+from lircdepth_core.synthetic.threads import one_thread
 from lircdepth_core.synthetic.visibility import visible_share
 
 CATEGORIES = (
@@ -75,6 +78,12 @@ class SceneWriter:
 
     def measure(self):
         """Make one file of each sensor without keeping it; return a dict from channel to (seconds, bytes)."""
+        with one_thread() as threads:
+            return {
+                channel: (seconds / min(threads, 1.7), size) for channel, (seconds, size) in self._measured().items()
+            }
+
+    def _measured(self):
         cost = {}
         for channel, modality in self.modality.items():
             same = next((c for c in cost if self.modality[c] == modality and modality != "camera"), None)
@@ -97,8 +106,7 @@ class SceneWriter:
                   ("lidar", "radar")}  # fmt: skip
         for channel, captures in self.plan.items():
             tokens = [self._own(channel, capture.timestamp) for capture in captures]
-            for index, capture in enumerate(captures):
-                files, points = self._capture(channel, capture)
+            for index, (capture, (files, points)) in enumerate(zip(captures, self._captured(channel), strict=True)):
                 for path, data in files:
                     self._write(path, data)
                 if capture.is_key_frame and points is not None:
@@ -107,6 +115,17 @@ class SceneWriter:
                 advance()
         self._add_annotations(samples, sample_tokens, inside)
         return self.tables
+
+    def _captured(self, channel):
+        """Yield what ``_capture`` returns for each capture of a channel, as many at once as PyTorch may use threads."""
+        with one_thread() as threads, ThreadPoolExecutor(threads) as pool:
+            waiting = deque()
+            for capture in self.plan[channel]:
+                waiting.append(pool.submit(self._capture, channel, capture))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _own(self, *key):
         return _token(self.spec, *key)

@@ -1,8 +1,8 @@
 """The solids that everything is made of, and where a ray enters them.
 
 Each solid is a unit shape under an affine map: a point p of the sensor-centred frame is ``centre + axes @ q`` for a
-point q of the unit shape. A ray t * d from the sensor is then t * (M d) - M centre there, with M = inverse(axes) and the
-same t. The formulas below work in those unit coordinates, on any shape and float type: one text for the search in
+point q of the unit shape. A ray t * d from the sensor is then t * (M d) - M centre there, with M = inverse(axes) and
+the same t. The formulas below work in those unit coordinates, on any shape and float type: one text for the search in
 float32 and the exact solution in float64.
 """
 

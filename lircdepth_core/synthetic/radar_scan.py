@@ -31,8 +31,8 @@ def radar_scan(world, radar, time, generator, device="cpu"):
 
     # Mean cross section by aspect, fluctuating from scan to scan (Swerling), against what the range leaves of it.
     aspect = np.abs((normal * point).sum(1)) / np.linalg.norm(point, axis=1)
-    rcs = world.actors.rcs.numpy()[actor] - 12 + 14 * aspect**2 + generator.normal(0, 4.0, len(actor))
-    detected = (rcs - 40 * np.log10(distance / 80) > -12) & (
+    rcs = world.actors.rcs.numpy()[actor] - 11 + 13 * aspect**2 + generator.normal(0, 5.5, len(actor))
+    detected = (rcs - 40 * np.log10(distance / 80) > -13) & (
         distance < np.interp(np.degrees(np.abs(bearing)), edges, ranges)
     )
     strongest = np.flatnonzero(detected)[np.argsort(-rcs[detected], kind="stable")]
@@ -41,46 +41,89 @@ def radar_scan(world, radar, time, generator, device="cpu"):
     azimuth_cell = np.where(np.abs(sine) < np.sin(np.radians(9)), sine // 0.028, 100 + sine // 0.08)
     cells = np.column_stack([actor, distance // 1.8, azimuth_cell])[strongest].astype(np.int64)
     kept = strongest[np.unique(cells, axis=0, return_index=True)[1]]
-    kept = generator.permutation(kept)  # which are reported when there are more than the sensor has room for
-
-    # Clutter: weak fixed returns of the road and of what the scene does not model.
     clutter = min(generator.poisson(radar.clutter), radar.max_returns)
-    kept = kept[: radar.max_returns - clutter]
-    cluttered_bearing = np.radians(generator.uniform(-edges[-1], edges[-1], clutter))
-    limit = np.interp(np.degrees(np.abs(cluttered_bearing)), edges, ranges)
-    distance = np.concatenate([distance[kept], generator.uniform(3.0, limit)])
-    bearing = np.concatenate([bearing[kept], cluttered_bearing])
-    rcs = np.concatenate([rcs[kept], generator.uniform(-5, 2, clutter)])
-
+    ghosts = min(generator.poisson(radar.ghosts), radar.max_returns - clutter)
+    # Which are reported when there are more than the sensor has room for: near ones crowd, and few of them get through.
+    room = radar.max_returns - clutter - ghosts
+    if len(kept) > room:
+        weight = np.interp(distance[kept], *_REPORTED)
+        kept = kept[np.argsort(generator.exponential(1.0, len(kept)) / weight)[:room]]
     own, heading = _target_motion(world, time, pose, actor[kept], point[kept])
-    own = np.concatenate([own, np.zeros(clutter)])
-    crossing = np.concatenate([np.abs(np.sin(heading - bearing[: len(kept)])) > 0.9, np.zeros(clutter, dtype=bool)])
-    own = own + generator.normal(0, radar.speed_noise, len(own))
-    distance = distance + generator.normal(0, radar.range_noise, len(distance))
-    bearing = bearing + np.radians(generator.normal(0, radar.azimuth_noise, len(bearing)))
+    distance, bearing, rcs = distance[kept], bearing[kept], rcs[kept]
+
+    # Multipath: a strong echo again, later and weaker, in the same direction and with the same speed.
+    strong = np.flatnonzero(rcs > np.median(rcs)) if len(rcs) else np.zeros(0, dtype=np.int64)
+    source = generator.choice(strong, ghosts) if len(strong) else strong
+    later = distance[source] * generator.uniform(1.3, 2.2, len(source))
+    later = np.minimum(later, np.interp(np.degrees(np.abs(bearing[source])), edges, ranges) - 1)
+    distance = np.concatenate([distance, later])
+    bearing = np.concatenate([bearing, bearing[source] + np.radians(generator.normal(0, 1.0, len(source)))])
+    rcs = np.concatenate([rcs, rcs[source] - generator.uniform(4, 12, len(source))])
+    own, heading = np.concatenate([own, own[source]]), np.concatenate([heading, heading[source]])
+
+    # Clutter: fixed returns of the road's surface and of what the scene does not model.
+    cluttered = np.radians(np.clip(generator.normal(0, 24.0, clutter), -edges[-1], edges[-1]))
+    limit = np.interp(np.degrees(np.abs(cluttered)), edges, ranges)
+    distance = np.concatenate([distance, np.minimum(generator.gamma(3.6, 15.5, clutter) + 2, limit)])
+    bearing = np.concatenate([bearing, cluttered])
+    rcs = np.concatenate([rcs, generator.gamma(1.9, 4.6, clutter) - 5])
+    own, heading = np.concatenate([own, np.zeros(clutter)]), np.concatenate([heading, cluttered])
+    return _measured(world, radar, time, pose, generator, distance, bearing, rcs, own, heading)
+
+
+# Range [m] and relative chance that an echo from there is reported when there are too many.
+_REPORTED = ((0, 10, 20, 40, 60, 80, 110, 150, 250), (0.1, 0.15, 0.3, 0.8, 1.2, 1.5, 1.6, 1.0, 0.6))
+
+
+def _measured(world, radar, time, pose, generator, distance, bearing, rcs, own, heading):
+    """Return the structured array of echoes [N]: distance [m], bearing [rad], rcs [dBsm], own speed over ground
+    along the
+    line of sight [m/s], heading of the target [rad]; all but rcs exact."""
+    n = len(distance)
+    crossing = np.abs(np.sin(heading - bearing)) > 0.9
+    own = own + generator.normal(0, radar.speed_noise, n)
+    distance = distance + generator.normal(0, radar.range_noise, n)
+    bearing = bearing + np.radians(generator.normal(0, radar.azimuth_noise, n))
     sight = np.column_stack([np.cos(bearing), np.sin(bearing)])
     position = np.rint(sight * distance[:, None] / 0.2) * 0.2  # the sensor's resolutions: 0.2 m, 0.25 m/s, 0.5 dB
     moving = np.abs(own) > 0.5
     relative = own[:, None] * sight + _apparent_motion(world, time, pose, position)
-    across = generator.normal(0, 1.2, len(own)) * moving  # a mover's tangential speed is the sensor's guess
+    across = generator.normal(0, 1.2, n) * moving  # a mover's tangential speed is the sensor's guess
     relative += across[:, None] * sight[:, ::-1] * (-1, 1)
 
-    returns = np.zeros(len(own), dtype=PCD_DTYPE)
+    returns = np.zeros(n, dtype=PCD_DTYPE)
     returns["x"], returns["y"] = position.T
     returns["rcs"] = np.clip(np.rint(rcs * 2) / 2, -5, 60)
     returns["vx"], returns["vy"] = (np.rint(relative / 0.25) * 0.25).T
     returns["vx_comp"], returns["vy_comp"] = (own[:, None] * sight).T
-    candidate = np.where(generator.random(len(own)) < 0.35, 3, 1)  # 1 stationary, 3 stationary candidate
-    # 0 moving, 2 oncoming, 6 crossing moving (ARS 408 DynProp)
-    returns["dyn_prop"] = np.where(moving, np.where(crossing, 6, np.where(own < 0, 2, 0)), candidate)
+    # ARS 408 DynProp: 0 moving, 1 stationary, 2 oncoming, 3 stationary candidate (the farther, the more), 4 unknown,
+    # 5 crossing stationary, 6 crossing moving, 7 stopped.
+    candidate = generator.random(n) < np.clip(0.16 + 0.0042 * distance, 0, 0.75)
+    fixed = np.where(candidate, 3, 1)
+    rare = generator.random(n)
+    fixed = np.where(rare < 0.01, np.where(rare < 0.004, 5, 7), fixed)
+    returns["dyn_prop"] = np.where(moving, np.where(crossing, 6, np.where(own < 0, 2, 0)), fixed)
+    young = generator.random(n) < 0.057  # just detected: class, ambiguity and accuracy are not known yet
+    returns["dyn_prop"][young] = 4
     returns["is_quality_valid"] = 1
-    returns["ambig_state"] = 3  # unambiguous
-    returns["x_rms"], returns["y_rms"], returns["vx_rms"], returns["vy_rms"] = 19, 19, 16, 3
-    # 0 valid; 4, 9, 11 valid with a caveat (ARS 408 InvalidState)
-    returns["invalid_state"] = generator.choice([0, 4, 9, 11], len(own), p=[0.65, 0.12, 0.09, 0.14])
-    returns["pdh0"] = generator.choice([1, 3], len(own), p=[0.65, 0.35])  # false-alarm probability below 25 %, 75 %
+    returns["ambig_state"] = np.where(young, 0, generator.choice([0, 1, 2, 3], n, p=[0.011, 0.024, 0.006, 0.959]))
+    for name, values, chances in (
+        ("x_rms", (19, 20, 21, 22), (0.58, 0.285, 0.12, 0.015)),
+        ("y_rms", (19, 20, 21, 22, 23), (0.455, 0.285, 0.155, 0.08, 0.025)),
+        ("vx_rms", (16, 17, 18, 19), (0.763, 0.18, 0.045, 0.012)),
+        ("vy_rms", (3,), (1.0,)),
+    ):
+        returns[name] = np.where(young, 0, generator.choice(values, n, p=chances))
+    # 0 valid; 4, 9, 10, 11, 15 and 16 valid with a caveat; 7 and others not (ARS 408 InvalidState)
+    states = [0, 3, 4, 7, 9, 10, 11, 15, 16]
+    returns["invalid_state"] = generator.choice(
+        states, n, p=[0.52, 0.01, 0.108, 0.056, 0.085, 0.007, 0.124, 0.023, 0.067]
+    )
+    returns["pdh0"] = generator.choice(
+        [1, 3, 6], n, p=[0.6, 0.333, 0.067]
+    )  # false-alarm probability below 25, 75, 99.9 %
     returns = returns[np.argsort(distance, kind="stable")]
-    returns["id"] = np.arange(len(returns))
+    returns["id"] = np.arange(n)
     return returns
 
 

@@ -144,8 +144,10 @@ def _candidates(solid, hull):
     pairs = parents.repeat_interleave(len(solids)), solids.repeat(len(parents))
     for depth in range(len(levels) - 1, -1, -1):
         planes = _pyramids(levels[depth])
-        touching = torch.cat([_touches(solid, planes, *some) for some in zip(*(p.split(1 << 17) for p in pairs), strict=True)] or
-                             [torch.zeros(0, dtype=torch.bool, device=hull.device)])  # fmt: skip
+        touching = torch.cat(
+            [_touches(solid, planes, *some) for some in zip(*(p.split(1 << 17) for p in pairs), strict=True)]
+            or [torch.zeros(0, dtype=torch.bool, device=hull.device)]
+        )
         pairs = pairs[0][touching], pairs[1][touching]
         if depth:
             member = torch.arange(_FAN_OUT, device=hull.device)

@@ -76,7 +76,8 @@ class RadarModel:
     """A radar like the ARS 408: noise is one standard deviation in metres, degrees, m/s.
 
     reach: (azimuth in degrees, range in metres) pairs of the field of view's edge, interpolated between: a narrow far
-    field and a wide near field. clutter: mean number of returns a scan that no modelled object causes.
+    field and a wide near field. clutter, ghosts: mean number of
+    returns a scan that no modelled object causes, and of echoes by a detour.
     """
 
     channel: str = "RADAR_FRONT"
@@ -85,19 +86,59 @@ class RadarModel:
     range_noise: float = 0.15
     azimuth_noise: float = 0.4
     speed_noise: float = 0.07
-    clutter: float = 8.0
+    clutter: float = 30.0
     ghosts: float = 3.0
     ego_from_sensor: tuple = _turned((3.41, 0.0, 0.5), 0)
 
 
 CAMERAS = (
     CameraModel(),
-    CameraModel("CAM_FRONT_RIGHT", fx=1260.8, fy=1260.8, cx=807.9, cy=495.3, ego_from_sensor=_turned((1.55, -0.49, 1.50), -56.0, True), lead=0.0273),
-    CameraModel("CAM_BACK_RIGHT", fx=1259.5, fy=1259.5, cx=807.3, cy=501.2, ego_from_sensor=_turned((1.01, -0.48, 1.56), -110.0, True), lead=0.0198),
-    CameraModel("CAM_BACK", fx=809.2, fy=809.2, cx=829.2, cy=481.8, ego_from_sensor=_turned((0.03, 0.0, 1.58), 180.0, True), lead=0.0104),
-    CameraModel("CAM_BACK_LEFT", fx=1256.7, fy=1256.7, cx=792.1, cy=492.8, ego_from_sensor=_turned((1.04, 0.48, 1.59), 108.0, True), lead=0.0005),
-    CameraModel("CAM_FRONT_LEFT", fx=1272.6, fy=1272.6, cx=826.6, cy=479.8, ego_from_sensor=_turned((1.52, 0.49, 1.51), 55.0, True), lead=0.0431),
-)  # fmt: skip
+    CameraModel(
+        "CAM_FRONT_RIGHT",
+        fx=1260.8,
+        fy=1260.8,
+        cx=807.9,
+        cy=495.3,
+        ego_from_sensor=_turned((1.55, -0.49, 1.50), -56.0, True),
+        lead=0.0273,
+    ),
+    CameraModel(
+        "CAM_BACK_RIGHT",
+        fx=1259.5,
+        fy=1259.5,
+        cx=807.3,
+        cy=501.2,
+        ego_from_sensor=_turned((1.01, -0.48, 1.56), -110.0, True),
+        lead=0.0198,
+    ),
+    CameraModel(
+        "CAM_BACK",
+        fx=809.2,
+        fy=809.2,
+        cx=829.2,
+        cy=481.8,
+        ego_from_sensor=_turned((0.03, 0.0, 1.58), 180.0, True),
+        lead=0.0104,
+    ),
+    CameraModel(
+        "CAM_BACK_LEFT",
+        fx=1256.7,
+        fy=1256.7,
+        cx=792.1,
+        cy=492.8,
+        ego_from_sensor=_turned((1.04, 0.48, 1.59), 108.0, True),
+        lead=0.0005,
+    ),
+    CameraModel(
+        "CAM_FRONT_LEFT",
+        fx=1272.6,
+        fy=1272.6,
+        cx=826.6,
+        cy=479.8,
+        ego_from_sensor=_turned((1.52, 0.49, 1.51), 55.0, True),
+        lead=0.0431,
+    ),
+)
 RADARS = (
     RadarModel(),
     RadarModel("RADAR_FRONT_LEFT", ego_from_sensor=_turned((2.42, 0.80, 0.78), 90.0)),

@@ -4,8 +4,27 @@
 import numpy as np
 
 from lircdepth_core.synthetic.parts import (
-    BARK, BRICK, CLOTH, FACADE, LEAVES, METAL, PICKETS, PLAIN, ROOF, SHOP, SIGN_BOARD, SIGN_ROUND, SIGN_TRIANGLE,
-    STREET_LAMP, STRIPED, TRAFFIC_LIGHT, ball, box, disc, hull, limb,
+    BARK,
+    BRICK,
+    CLOTH,
+    FACADE,
+    LEAVES,
+    METAL,
+    PICKETS,
+    PLAIN,
+    ROOF,
+    SHOP,
+    SIGN_BOARD,
+    SIGN_ROUND,
+    SIGN_TRIANGLE,
+    STREET_LAMP,
+    STRIPED,
+    TRAFFIC_LIGHT,
+    ball,
+    box,
+    disc,
+    hull,
+    limb,
 )  # fmt: skip
 
 _WALLS = (
@@ -63,7 +82,9 @@ def bush(random):
     parts = []
     for _ in range(random.integers(2, 5)):
         size = random.uniform(0.6, 1.3)
-        parts.append(ball((*random.uniform(-0.5, 0.5, 2), 0.35 * size), (size, size, 0.9 * size), green, LEAVES, random.random()))  # fmt: skip
+        parts.append(
+            ball((*random.uniform(-0.5, 0.5, 2), 0.35 * size), (size, size, 0.9 * size), green, LEAVES, random.random())
+        )
     return parts, -2.0
 
 
@@ -113,7 +134,10 @@ def bin_(random):
     """A litter bin or a wheeled bin."""
     if random.random() < 0.5:
         colour = _pick(random, ((0.12, 0.2, 0.14), (0.2, 0.2, 0.2)))
-        return [limb((0, 0, 0), (0, 0, 0.85), 0.24, colour, METAL, top=1.15), limb((0, 0, 0.85), (0, 0, 0.98), 0.29, colour * 0.6, METAL)], 0.0  # fmt: skip
+        return [
+            limb((0, 0, 0), (0, 0, 0.85), 0.24, colour, METAL, top=1.15),
+            limb((0, 0, 0.85), (0, 0, 0.98), 0.29, colour * 0.6, METAL),
+        ], 0.0
     colour = _pick(random, ((0.05, 0.12, 0.3), (0.1, 0.25, 0.1), (0.1, 0.1, 0.1)))
     return [
         hull((0, 0, 0.52), (0.55, 0.5, 0.9), colour, (1.15, 1.15)),
@@ -144,7 +168,10 @@ def bus_stop(random):
 
 def cone(random):
     """A traffic cone (movable_object.trafficcone)."""
-    return [box((0, 0, 0.03), (0.4, 0.4, 0.06), (0.04, 0.04, 0.04)), limb((0, 0, 0.05), (0, 0, 0.72), 0.15, (0.8, 0.2, 0.03), STRIPED, 0.0, 0.15)], -6.0  # fmt: skip
+    return [
+        box((0, 0, 0.03), (0.4, 0.4, 0.06), (0.04, 0.04, 0.04)),
+        limb((0, 0, 0.05), (0, 0, 0.72), 0.15, (0.8, 0.2, 0.03), STRIPED, 0.0, 0.15),
+    ], -6.0
 
 
 def barrier(random):
@@ -165,10 +192,21 @@ def fence(random, length):
     kind = random.choice(["wall", "hedge", "railing", "pickets"], p=[0.3, 0.35, 0.2, 0.15])
     if kind == "wall":
         height, colour = random.uniform(0.8, 1.9), _pick(random, _WALLS)
-        return [box((0, 0, height / 2), (length, 0.3, height), colour, BRICK), box((0, 0, height + 0.04), (length, 0.4, 0.08), (0.5, 0.49, 0.46))], 6.0  # fmt: skip
+        return [
+            box((0, 0, height / 2), (length, 0.3, height), colour, BRICK),
+            box((0, 0, height + 0.04), (length, 0.4, 0.08), (0.5, 0.49, 0.46)),
+        ], 6.0
     if kind == "hedge":
         height = random.uniform(0.9, 1.9)
-        return [box((0, 0, height / 2), (length, random.uniform(0.6, 1.0), height), _pick(random, _GREENS), LEAVES, random.random())], 0.0  # fmt: skip
+        return [
+            box(
+                (0, 0, height / 2),
+                (length, random.uniform(0.6, 1.0), height),
+                _pick(random, _GREENS),
+                LEAVES,
+                random.random(),
+            )
+        ], 0.0
     if kind == "pickets":
         return [box((0, 0, 0.55), (length, 0.06, 1.1), (0.62, 0.58, 0.5), PICKETS)], 1.0
     parts = [limb((x, 0, 0), (x, 0, 1.05), 0.03, _POLE, METAL) for x in np.arange(-length / 2, length / 2 + 0.1, 2.0)]
@@ -231,11 +269,17 @@ def house(random, front, depth):
         hull((0, 0, height + rise / 2), (front + 0.7, depth + 0.9, rise), _pick(random, _ROOFS), (0.98, 0.02), 0, ROOF),
         box((0.3 * front, 0.1 * depth, height + 0.8 * rise), (0.7, 0.6, 1.6), (0.35, 0.2, 0.15), BRICK),
         box((-0.12 * front, -depth / 2 - 0.5, 1.25), (1.7, 1.0, 0.15 + 2.3), wall * 0.9, PLAIN),
-        box((-0.12 * front, -depth / 2 - 1.02, 1.05), (1.0, 0.06, 2.1), _pick(random, ((0.3, 0.05, 0.04), (0.05, 0.12, 0.2), (0.2, 0.12, 0.06)))),
-    ]  # fmt: skip
+        box(
+            (-0.12 * front, -depth / 2 - 1.02, 1.05),
+            (1.0, 0.06, 2.1),
+            _pick(random, ((0.3, 0.05, 0.04), (0.05, 0.12, 0.2), (0.2, 0.12, 0.06))),
+        ),
+    ]
     if random.random() < 0.5:  # a garage
         parts.append(box((front / 2 + 1.6, 0.1 * depth, 1.3), (3.2, 0.7 * depth, 2.6), wall * 0.95))
-        parts.append(box((front / 2 + 1.6, 0.1 * depth - 0.35 * depth - 0.02, 1.1), (2.5, 0.06, 2.2), (0.6, 0.6, 0.58), PICKETS))  # fmt: skip
+        parts.append(
+            box((front / 2 + 1.6, 0.1 * depth - 0.35 * depth - 0.02, 1.1), (2.5, 0.06, 2.2), (0.6, 0.6, 0.58), PICKETS)
+        )
     return parts, 6.0
 
 
@@ -245,7 +289,13 @@ def hall(random, front, depth):
     parts = [
         box((0, 0, height / 2), (front, depth, height), wall, FACADE, 0.9 + 0.1 * random.random()),
         box((0, 0, height + 0.2), (front + 0.1, depth + 0.1, 0.5), (0.3, 0.31, 0.33), METAL),
-        box((0, -depth / 2 - 0.06, height - 1.2), (min(8, 0.4 * front), 0.12, 1.2), _pick(random, _WALLS[:1] + ((0.05, 0.15, 0.45),)), SIGN_BOARD, random.random()),
+        box(
+            (0, -depth / 2 - 0.06, height - 1.2),
+            (min(8, 0.4 * front), 0.12, 1.2),
+            _pick(random, _WALLS[:1] + ((0.05, 0.15, 0.45),)),
+            SIGN_BOARD,
+            random.random(),
+        ),
         box((random.uniform(-0.3, 0.3) * front, 0, height + 1.0), (3, 2.5, 1.4), (0.45, 0.45, 0.46), METAL),
-    ]  # fmt: skip
+    ]
     return parts, 12.0

@@ -33,7 +33,8 @@ def schedule(models, start, duration, seed):
     """Return when the sensors of a scene measure: a dict from channel to a list of Capture.
 
     Key frames at 2 Hz from the first to ``duration`` seconds later; each sensor records from its first key frame to its
-    last, so that each sweep lies between two. A camera fires before the lidar's stamp by its ``lead``; its period and the
+    last, so that each sweep lies between two. A camera fires before the lidar's stamp by its ``lead``; its period
+    and the
     lidar's divide the key frames'. Radars run freely: their key frame is the scan nearest to the middle between front
     image and lidar scan, up to 60 ms from the image.
     """

@@ -150,7 +150,11 @@ def sky_light(weather, rays, clouds=True):
         cover = ((shape * 0.6 + 2 * weather.clouds - 1) * 1.8 + 0.3).clamp(0, 1) * (up * 12).clamp(0, 1)
         lit = rays.new_tensor(weather.horizon) * 1.08
         shaded = lit * (0.78 - 0.16 * shape.clamp(0, 1))[:, None]
-        light = torch.lerp(light, shaded if weather.clouds > 0.8 else torch.lerp(shaded, lit.expand_as(light), 0.6), cover[:, None] * 0.9)  # fmt: skip
+        light = torch.lerp(
+            light,
+            shaded if weather.clouds > 0.8 else torch.lerp(shaded, lit.expand_as(light), 0.6),
+            cover[:, None] * 0.9,
+        )
     if weather.sun_light[0] > 0:
         glow = (rays @ rays.new_tensor(weather.sun)).clamp(min=0)[:, None]
         light = light + rays.new_tensor(weather.sun_light) * (0.35 * glow**40 + 8.0 * (glow > 0.99985))

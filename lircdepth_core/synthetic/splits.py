@@ -33,9 +33,26 @@ VALIDATION = _frozen(9501, 700_000_001, (
     ("clear", "medium"), ("clouds", "hard"), ("overcast", "medium"), ("wet", "medium"),
     ("haze", "easy"), ("dusk", "medium"), ("night", "medium"), ("wet-night", "easy"),
 ))  # fmt: skip
-TEST = _frozen(9601, 900_000_001, (
-    ("clear", "easy"), ("clear", "medium"), ("clear", "hard"), ("clouds", "medium"), ("clouds", "hard"),
-    ("overcast", "easy"), ("overcast", "medium"), ("overcast", "hard"), ("wet", "easy"), ("wet", "hard"),
-    ("haze", "medium"), ("haze", "hard"), ("dusk", "easy"), ("dusk", "hard"), ("night", "medium"), ("wet-night", "medium"),
-))  # fmt: skip
+TEST = _frozen(
+    9601,
+    900_000_001,
+    (
+        ("clear", "easy"),
+        ("clear", "medium"),
+        ("clear", "hard"),
+        ("clouds", "medium"),
+        ("clouds", "hard"),
+        ("overcast", "easy"),
+        ("overcast", "medium"),
+        ("overcast", "hard"),
+        ("wet", "easy"),
+        ("wet", "hard"),
+        ("haze", "medium"),
+        ("haze", "hard"),
+        ("dusk", "easy"),
+        ("dusk", "hard"),
+        ("night", "medium"),
+        ("wet-night", "medium"),
+    ),
+)
 SPLITS = {"val": VALIDATION, "test": TEST}

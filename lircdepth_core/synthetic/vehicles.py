@@ -3,8 +3,23 @@
 import numpy as np
 
 from lircdepth_core.synthetic.parts import (
-    BIKE_WHEEL, BUS_BODY, CLOTH, GLASS_CABIN, HEAD_LAMP, METAL, PAINT, SIGN_BOARD, SKIN, TAIL_LAMP, TRUCK_CAB,
-    VAN_BODY, ball, box, hull, limb, wheel,
+    BIKE_WHEEL,
+    BUS_BODY,
+    CLOTH,
+    GLASS_CABIN,
+    HEAD_LAMP,
+    METAL,
+    PAINT,
+    SIGN_BOARD,
+    SKIN,
+    TAIL_LAMP,
+    TRUCK_CAB,
+    VAN_BODY,
+    ball,
+    box,
+    hull,
+    limb,
+    wheel,
 )  # fmt: skip
 
 _PAINT = (
@@ -44,9 +59,21 @@ def _lamps(length, width, low, high, front_shift=0.0):
     parts = []
     for side in (-1, 1):
         parts.append(
-            box((length / 2 - 0.05 + front_shift, side * 0.36 * width, middle), (0.12, 0.21 * width, height), (0.85, 0.85, 0.8), HEAD_LAMP)
-        )  # fmt: skip
-        parts.append(box((-length / 2 + 0.04, side * 0.38 * width, middle + 0.08), (0.1, 0.17 * width, height * 1.2), (0.5, 0.02, 0.02), TAIL_LAMP))  # fmt: skip
+            box(
+                (length / 2 - 0.05 + front_shift, side * 0.36 * width, middle),
+                (0.12, 0.21 * width, height),
+                (0.85, 0.85, 0.8),
+                HEAD_LAMP,
+            )
+        )
+        parts.append(
+            box(
+                (-length / 2 + 0.04, side * 0.38 * width, middle + 0.08),
+                (0.1, 0.17 * width, height * 1.2),
+                (0.5, 0.02, 0.02),
+                TAIL_LAMP,
+            )
+        )
     for end in (-1, 1):
         parts.append(box((end * (length / 2), 0, low - 0.1), (0.03, 0.5, 0.11), (0.75, 0.75, 0.7), SIGN_BOARD))
     return parts
@@ -61,20 +88,32 @@ def car(random):
     colour, waist, floor = _pick(random, _PAINT).clip(0, 0.9), 0.6 * height, 0.2
     radius = 0.35 if style == "suv" else 0.31
     long, rear, top = {
-        "saloon": (0.58, -0.06, 0.56), "hatch": (0.66, -0.13, 0.68), "estate": (0.72, -0.12, 0.76), "suv": (0.72, -0.12, 0.76),
-    }[style]  # fmt: skip
+        "saloon": (0.58, -0.06, 0.56),
+        "hatch": (0.66, -0.13, 0.68),
+        "estate": (0.72, -0.12, 0.76),
+        "suv": (0.72, -0.12, 0.76),
+    }[style]
     cabin = long * length
     shift = {"saloon": -0.05, "hatch": -0.14, "estate": -0.15, "suv": -0.12}[style]
     nose = 0.52 * height
     parts = [
         hull((0, 0, (floor + nose) / 2), (length, width, nose - floor), colour, (0.985, 0.985), material=PAINT),
-        hull((0, 0, (nose + waist) / 2), (0.975 * length, 0.985 * width, waist - nose), colour, (0.9, 0.95), -0.02, PAINT),
-        hull((rear * length, 0, (waist + height) / 2), (cabin, 0.92 * width, height - waist), colour, (top, 0.78), shift, GLASS_CABIN),
+        hull(
+            (0, 0, (nose + waist) / 2), (0.975 * length, 0.985 * width, waist - nose), colour, (0.9, 0.95), -0.02, PAINT
+        ),
+        hull(
+            (rear * length, 0, (waist + height) / 2),
+            (cabin, 0.92 * width, height - waist),
+            colour,
+            (top, 0.78),
+            shift,
+            GLASS_CABIN,
+        ),
         box((0, 0, 0.24), (0.9 * length, 0.9 * width, 0.16), _DARK),
         box((length / 2 - 0.02, 0, 0.5 * nose + 0.12), (0.06, 0.4 * width, 0.14), _DARK),
         *_wheels(length, width, radius, 0.21, (-0.3, 0.31)),
         *_lamps(length, width, nose - 0.17, nose - 0.02),
-    ]  # fmt: skip
+    ]
     for side in (-1, 1):
         mirror = ((rear + long / 2) * length - 0.35, side * (width / 2 + 0.06), waist + 0.06)
         parts.append(box(mirror, (0.1, 0.16, 0.12), colour, PAINT))
@@ -86,12 +125,25 @@ def van(random):
     length, width, height = random.uniform(4.9, 5.9), random.uniform(1.95, 2.05), random.uniform(2.1, 2.6)
     colour = _pick(random, _LIVERY).clip(0, 0.88)
     parts = [
-        box((-0.08 * length, 0, (0.3 + height) / 2), (0.84 * length, width, height - 0.3), colour, VAN_BODY, random.random()),
-        hull((0.385 * length, 0, (1.05 + 0.95 * height) / 2), (0.16 * length, 0.97 * width, 0.95 * height - 1.05), colour, (0.35, 0.9), -0.6, TRUCK_CAB),
+        box(
+            (-0.08 * length, 0, (0.3 + height) / 2),
+            (0.84 * length, width, height - 0.3),
+            colour,
+            VAN_BODY,
+            random.random(),
+        ),
+        hull(
+            (0.385 * length, 0, (1.05 + 0.95 * height) / 2),
+            (0.16 * length, 0.97 * width, 0.95 * height - 1.05),
+            colour,
+            (0.35, 0.9),
+            -0.6,
+            TRUCK_CAB,
+        ),
         hull((0.41 * length, 0, 0.68), (0.18 * length, 0.98 * width, 0.76), colour, (0.85, 0.97), -0.1, PAINT),
         *_wheels(length, width, 0.34, 0.22, (-0.3, 0.33)),
         *_lamps(length, width, 0.72, 0.95),
-    ]  # fmt: skip
+    ]
     return parts, "vehicle.car", 13.0
 
 
@@ -116,12 +168,20 @@ def truck(random):
     body, middle = length - cab - 0.25, -(cab + 0.25) / 2
     style = random.choice(["box", "tank", "tipper"], p=[0.65, 0.15, 0.2])
     parts = [
-        hull(((length - cab) / 2, 0, (0.5 + cab_height) / 2), (cab, 0.96 * width, cab_height - 0.5), colour, (0.88, 0.95), -0.12, TRUCK_CAB, 1.0),
+        hull(
+            ((length - cab) / 2, 0, (0.5 + cab_height) / 2),
+            (cab, 0.96 * width, cab_height - 0.5),
+            colour,
+            (0.88, 0.95),
+            -0.12,
+            TRUCK_CAB,
+            1.0,
+        ),
         box((middle, 0, 0.85), (length - 0.6, 0.35 * width, 0.3), _DARK),
         box((-length / 2 + 0.1, 0, 0.62), (0.12, 0.92 * width, 0.16), (0.6, 0.6, 0.58)),
         *_wheels(length, width, 0.5, 0.3, (-0.38, -0.25, 0.37)),
         *_lamps(length, width, 0.68, 0.92),
-    ]  # fmt: skip
+    ]
     if style == "box":
         parts.append(
             box((middle, 0, (1.0 + height) / 2), (body, width, height - 1.0), load, SIGN_BOARD, random.random())

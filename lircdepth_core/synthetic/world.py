@@ -56,8 +56,8 @@ class Actors:
 class Parts:
     """The K solids that the actors are made of: see parts.Part, one row each.
 
-    owner [K] index of the actor; kind [K]; offset [K, 3]; half [K, 3]; rotation [K, 3, 3] (columns are the part's axes in
-    the actor's frame); slopes [K, 3]; colour [K, 3] in 0..1; material [K]; variant [K].
+    owner [K] index of the actor; kind [K]; offset [K, 3]; half [K, 3]; rotation [K, 3, 3] (columns are the part's
+    axes in the actor's frame); slopes [K, 3]; colour [K, 3] in 0..1; material [K]; variant [K].
     """
 
     owner: torch.Tensor

@@ -1,0 +1,78 @@
+"""`lircdepth synth-report`: how near synthetic radar is to real radar, and what trivial guesses reach on the frozen
+sets."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.synthetic import RadarModel, baselines, build_world, radar_report
+from lircdepth_core.synthetic.radar_scan import radar_scan
+from lircdepth_core.synthetic.splits import SPLITS, VALIDATION, training_scenes
+from lircdepth_core.synthetic.threads import one_thread
+
+
+def add_arguments(parser):
+    parser.add_argument("real", nargs="?", type=Path, help="folder of real radar files (nuScenes' samples/RADAR_FRONT)")
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/radar_report.png"), help="default: %(default)s")
+    parser.add_argument("--scenes", type=int, default=20, help="synthetic scenes (default: %(default)s)")
+    parser.add_argument("--scans", type=int, default=10, help="scans of each (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the scenes (default: %(default)s)")
+    parser.add_argument("--baselines", choices=list(SPLITS), help="instead: trivial depth guesses on a frozen set")
+    parser.add_argument("--frames", type=int, default=5, help="of each scene for --baselines (default: %(default)s)")
+
+
+def run(arguments):
+    for name in ("scenes", "scans", "frames"):
+        if getattr(arguments, name) < 1:
+            raise LircDepthError(f"{name} is {getattr(arguments, name)}, expected at least 1")
+    with one_thread():
+        if arguments.baselines:
+            _print_baselines(arguments)
+        else:
+            _print_radar(arguments)
+
+
+def _print_radar(arguments):
+    from tqdm import tqdm
+
+    real = radar_report.read_scenes(arguments.real) if arguments.real else None
+    if real is not None and len(real) < 2:
+        raise LircDepthError(f"{arguments.real} holds one scene: two are needed to tell how far real scenes differ")
+    scans = []
+    for spec in tqdm(training_scenes(arguments.scenes, arguments.seed), unit="scene"):
+        world = build_world(spec.seed)
+        for index, time in enumerate(np.linspace(0.5, 19.5, arguments.scans)):
+            scans.append(radar_scan(world, RadarModel(), time, np.random.default_rng((*spec.seed, 5, index))))
+    for name, values in radar_report.measure(scans).items():
+        low, middle, high = np.percentile(values, [5, 50, 95])
+        print(f"{name:18} median {middle:7.2f}   5 to 95 %: {low:7.2f} to {high:7.2f}")
+    if real is None:
+        print("no comparison: no folder of real scans was given")
+    else:
+        print(
+            f"\nagainst {sum(map(len, real))} real scans of {len(real)} scenes"
+            " (Wasserstein-1; dyn_prop: total variation)"
+        )
+        print(f"{'':18} {'distance':>9} {'yardstick':>10} {'ratio':>6}   yardstick: one real scene against the others")
+        for name, (reached, yardstick, ratio) in radar_report.compare(scans, real).items():
+            print(f"{name:18} {reached:9.3f} {yardstick:10.3f} {ratio:6.2f}")
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    radar_report.draw(arguments.output, scans, None if real is None else [scan for scene in real for scan in scene])
+    print(f"wrote {arguments.output}")
+
+
+def _print_baselines(arguments):
+    from tqdm import tqdm
+
+    specs = SPLITS[arguments.baselines]
+    result, value = baselines.evaluate(
+        specs, VALIDATION, arguments.frames, progress=lambda items: tqdm(items, unit="scene")
+    )
+    print(
+        f"{arguments.baselines}: {len(specs)} scenes, {arguments.frames} frames each; MAE / RMSE [m], mean over images"
+    )
+    print(f"the constant is {value:.1f} m, the median lidar depth of the validation scenes")
+    print(f"{'truth':6} {'baseline':26}" + "".join(f"{f'to {cap:g} m':>17}" for cap in baselines.CAPS))
+    for (truth, name), caps in sorted(result.items(), key=lambda item: item[0][0] != "lidar"):
+        print(f"{truth:6} {name:26}" + "".join(f"{mae:8.2f} /{rmse:7.2f}" for mae, rmse in caps.values()))
