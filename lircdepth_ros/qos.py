@@ -3,12 +3,16 @@
 ROS's own mechanism is used: parameters such as ``qos_overrides./RADAR_FRONT/points.subscription.reliability``.
 """
 
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import ParameterException
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
 
 from lircdepth_core.errors import LircDepthError
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # Humble's name for it
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 _NO_PUBLISHER_AFTER = 5.0  # seconds
 _POLICIES = (QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY, QoSPolicyKind.DEPTH)
