@@ -1,4 +1,4 @@
-"""Seconds that the synthetic street takes: a 1600x900 camera frame, a 352x704 training sample, a lidar and a radar scan.
+"""What the synthetic street costs: a 1600x900 camera frame, a 352x704 training sample, a lidar and a radar scan.
 
     python benchmarks/bench_synthetic.py [--device cuda] [--processes N] [--samples N]
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.synthetic import RadarModel, baselines, build_world, radar_report
+from lircdepth_core.synthetic import CameraModel, RadarModel, baselines, build_world, radar_report
+from lircdepth_core.synthetic.camera import camera_frame
 from lircdepth_core.synthetic.radar_scan import radar_scan
 from lircdepth_core.synthetic.splits import SPLITS, VALIDATION, training_scenes
 from lircdepth_core.synthetic.threads import one_thread
+from lircdepth_core.synthetic.weather import WEATHERS
 
 
 def add_arguments(parser):
@@ -18,6 +20,9 @@ def add_arguments(parser):
     parser.add_argument("--scenes", type=int, default=20, help="synthetic scenes (default: %(default)s)")
     parser.add_argument("--scans", type=int, default=10, help="scans of each (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the scenes (default: %(default)s)")
+    parser.add_argument(
+        "--contact-sheet", type=Path, metavar="FILE", help="instead: draw 24 frames, seeds and weathers"
+    )
     parser.add_argument("--baselines", choices=list(SPLITS), help="instead: trivial depth guesses on a frozen set")
     parser.add_argument("--frames", type=int, default=5, help="of each scene for --baselines (default: %(default)s)")
 
@@ -27,7 +32,9 @@ def run(arguments):
         if getattr(arguments, name) < 1:
             raise LircDepthError(f"{name} is {getattr(arguments, name)}, expected at least 1")
     with one_thread():
-        if arguments.baselines:
+        if arguments.contact_sheet:
+            _draw_contact_sheet(arguments.contact_sheet, arguments.seed)
+        elif arguments.baselines:
             _print_baselines(arguments)
         else:
             _print_radar(arguments)
@@ -60,6 +67,22 @@ def _print_radar(arguments):
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     radar_report.draw(arguments.output, scans, None if real is None else [scan for scene in real for scan in scene])
     print(f"wrote {arguments.output}")
+
+
+def _draw_contact_sheet(path, seed):
+    from PIL import Image
+    from tqdm import tqdm
+
+    columns, rows, size = 4, 6, (480, 270)
+    sheet = Image.new("RGB", (columns * size[0], rows * size[1]))
+    for number in tqdm(range(columns * rows), unit="frame"):
+        world = build_world((seed, number), weather_name=WEATHERS[number % len(WEATHERS)])
+        frame = camera_frame(world, CameraModel().resized(2 * size[0], 2 * size[1]), 1.0 + 3.7 * number % 18).numpy()
+        place = (number % columns * size[0], number // columns * size[1])
+        sheet.paste(Image.fromarray(frame.image).resize(size, Image.Resampling.LANCZOS), place)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path, quality=88)
+    print(f"wrote {path}: weathers {', '.join(WEATHERS)}, in turn")
 
 
 def _print_baselines(arguments):

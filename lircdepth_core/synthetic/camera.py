@@ -1,12 +1,12 @@
 """A camera's picture with exact depth, normals and actors, from one intersection pass."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from lircdepth_core.synthetic.patterns import scramble
-from lircdepth_core.synthetic.raycast import NOTHING, cast
+from lircdepth_core.synthetic.raycast import GROUND, NOTHING, cast
 from lircdepth_core.synthetic.shading import shade
 
 _TILE = 16  # pixels: side of a bundle of camera rays
@@ -119,12 +119,38 @@ class _Tiles:
 
 def _shaded(world, view, rays, hits, time, camera):
     """Return light and glow, flat [T * R, 3], of rays [T, R, 3]."""
+    reflection = _reflection(world, view, rays, hits, time, camera) if world.weather.wet > 0 else None
     flat, rays = hits.flat(), rays.flatten(0, 1).float()
-    # The footprint: a pixel's width at that depth, stretched by the angle of incidence. Half of it, since patterns are
-    # stretched in one direction only and would blur in the other.
-    slant = ((rays * flat.normal).sum(1).abs() / rays.norm(dim=1)).clamp(min=0.02)
-    footprint = torch.where(torch.isinf(flat.distance), 0, flat.distance / camera.fx / slant.sqrt())
-    return shade(world, view, rays, flat, time, footprint)
+    return shade(world, view, rays, flat, time, _footprint(rays, flat, camera), reflection=reflection)
+
+
+def _footprint(rays, hits, camera):
+    """Return a pixel's width at each hit's depth, stretched by the angle of incidence. Half of it, since patterns are
+    stretched in one direction only and would blur in the other."""
+    slant = ((rays * hits.normal).sum(1).abs() / rays.norm(dim=1)).clamp(min=0.02)
+    return torch.where(torch.isinf(hits.distance), 0, hits.distance / camera.fx / slant.sqrt())
+
+
+def _reflection(world, view, rays, hits, time, camera):
+    """Return the light [T * R, 3] that the wet ground mirrors, NaN elsewhere.
+
+    Mirrored rays all come from the eye's mirror image below the ground: again rays from one point.
+    """
+    height = -view.scene.ground
+    shift = torch.tensor([0.0, 0.0, -2 * height], dtype=torch.float64, device=rays.device)
+    bundle = torch.nonzero((hits.primitive == GROUND).any(1))[:, 0]
+    mirrored = rays[bundle] * torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64, device=rays.device)
+    scene = view.scene.seen_from(shift)
+    wet = (hits.primitive[bundle] == GROUND).flatten()
+    seen = cast(scene, mirrored).flat()[wet]
+    mirrored = mirrored.flatten(0, 1)[wet].float()
+    below = replace(view, scene=replace(scene, ground=height), origin=view.origin * (1, 1, -1))
+    light, _ = shade(world, below, mirrored, seen, time, _footprint(mirrored, seen, camera), shadows=False)
+    result = torch.full((*hits.primitive.shape, 3), torch.nan, device=rays.device)
+    part = result[bundle].flatten(0, 1)
+    part[wet] = light
+    result[bundle] = part.reshape(len(bundle), -1, 3)
+    return result.flatten(0, 1)
 
 
 def _edges(primitive, normal):

@@ -114,21 +114,19 @@ def unit_normal(kind, point, slopes):
     x, y, z = point.unbind(1)
     if kind in (BOX, HULL):
         front, back, side = slopes.unbind(1)
-        zero, one = torch.zeros_like(x), torch.ones_like(x)
-        planes = torch.stack(
+        one = torch.ones_like(x)
+        rooms = torch.stack(
             [
-                torch.stack([one, zero, -front], 1),
-                torch.stack([-one, zero, -back], 1),
-                torch.stack([zero, one, -side], 1),
-                torch.stack([zero, -one, -side], 1),
-                torch.stack([zero, zero, one], 1),
-                torch.stack([zero, zero, -one], 1),
-            ],
-            dim=1,
-        )
-        room = torch.stack([1 + front, 1 + back, 1 + side, 1 + side, one, one], dim=1)
-        face = ((planes @ point[:, :, None])[..., 0] - room).argmax(1)
-        return planes[torch.arange(len(face), device=face.device), face]
+                x - front * z - 1 - front, -x - back * z - 1 - back, y - side * z - 1 - side, -y - side * z - 1 - side,
+                z - 1, -z - 1,
+            ]
+        )  # fmt: skip
+        face = rooms.argmax(0)
+        along_x = one * (face == 0) - one * (face == 1)
+        along_y = one * (face == 2) - one * (face == 3)
+        along_z = one * (face == 4) - one * (face == 5)
+        leaning = front * (face == 0) + back * (face == 1) + side * ((face == 2) | (face == 3))
+        return torch.stack([along_x, along_y, along_z - leaning], dim=1)
     if kind == ELLIPSOID:
         return point
     slope = slopes[:, 0] if kind == CONE else torch.zeros_like(x)

@@ -249,14 +249,14 @@ def _solve(solid, ground, directions, primitive):
         if not len(some):
             continue
         chosen = primitive[some]
-        data = solid.exact[chosen]
-        inverse, slopes = data[:, :9].reshape(-1, 3, 3), data[:, 12:15]
-        rays = directions[some]
-        turned = (inverse * rays[:, None]).sum(2)
-        t, _ = enter(kind, turned.unbind(1), data[:, 9:12].unbind(1), slopes.unbind(1))
-        point = turned * t[:, None] - data[:, 9:12]
-        outward = unit_normal(kind, point, slopes)
-        outward = (inverse * outward[:, :, None]).sum(1)
+        data = solid.exact[chosen].T.contiguous()  # component by component: sums over the last axis are slow
+        inverse, centre, slopes = data[:9], data[9:12], data[12:15]
+        x, y, z = directions[some].T.contiguous()
+        turned = [inverse[k] * x + inverse[k + 1] * y + inverse[k + 2] * z for k in (0, 3, 6)]
+        t, _ = enter(kind, turned, centre, slopes)
+        point = torch.stack([turned[k] * t - centre[k] for k in range(3)], dim=1)
+        nx, ny, nz = unit_normal(kind, point, slopes.T).T
+        outward = torch.stack([inverse[k] * nx + inverse[k + 3] * ny + inverse[k + 6] * nz for k in range(3)], dim=1)
         distance[some] = t.float()
         local[some] = (point * solid.half[chosen]).float()
         normal[some] = torch.nn.functional.normalize(outward, dim=1).float()

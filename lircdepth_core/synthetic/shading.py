@@ -24,13 +24,18 @@ def surfaces(world, view, directions, hits, footprint):
     on_ground = torch.nonzero(hits.primitive == GROUND)[:, 0]
     if len(on_ground):
         painted, paved = paint_ground(world.street, hits.local[on_ground, :2], view.origin, footprint[on_ground])
-        colour[on_ground], wet[on_ground] = painted, paved * world.weather.wet
+        colour[on_ground] = painted
+        if world.weather.wet:  # more in puddles
+            x, y = (hits.local[on_ground, k] + float(view.origin[k]) for k in (0, 1))
+            puddle = noise(x, y, 2.6, footprint[on_ground]) + 0.4 * noise(x, y, 0.7, footprint[on_ground])
+            wet[on_ground] = paved * world.weather.wet * (0.36 + 0.9 * (puddle - 0.25).clamp(0, 0.6))
     on_part = torch.nonzero(hits.primitive >= 0)[:, 0]
     if len(on_part):
         chosen = hits.primitive[on_part]
         axes = view.scene.axes.float()
         axes = (axes / axes.norm(dim=1, keepdim=True))[chosen]
-        normal = (axes * hits.normal[on_part][:, :, None]).sum(1)
+        nx, ny, nz = hits.normal[on_part][:, :, None].unbind(1)
+        normal = axes[:, 0] * nx + axes[:, 1] * ny + axes[:, 2] * nz
         colour[on_part], glow[on_part] = materials.paint_parts(
             view.parts, chosen, hits.local[on_part], normal, footprint[on_part], world.weather.dark
         )
@@ -38,10 +43,12 @@ def surfaces(world, view, directions, hits, footprint):
     return colour, glow, wet
 
 
-def shade(world, view, directions, hits, time, footprint, shadows=True):
+def shade(world, view, directions, hits, time, footprint, shadows=True, reflection=None):
     """Return the light [N, 3] along rays [N, 3] with flat Hits [N], and the part of it that lamps send out [N, 3].
 
     The other arguments are those of ``surfaces``; time [s] says where the ego vehicle's head lamps are.
+    shadows: whether what stands between hides the sun. reflection [N, 3]: the light that arrives along the mirrored
+    rays, NaN where it is not known and the sky stands for it.
     """
     rays = directions.float()
     length = rays.norm(dim=1)
@@ -53,7 +60,16 @@ def shade(world, view, directions, hits, time, footprint, shadows=True):
     for start in range(0, len(rays), _CHUNK):
         some = slice(start, start + _CHUNK)
         light[some], glow[some] = _chunk(
-            world, view, rays[some], points[some], away[some], hits[some], lit[some], time, footprint[some]
+            world,
+            view,
+            rays[some],
+            points[some],
+            away[some],
+            hits[some],
+            lit[some],
+            time,
+            footprint[some],
+            None if reflection is None else reflection[some],
         )
     return light, glow
 
@@ -77,7 +93,7 @@ def direct_light(world, view, points, hits, away):
     return lit
 
 
-def _chunk(world, view, rays, points, away, hits, lit, time, footprint):
+def _chunk(world, view, rays, points, away, hits, lit, time, footprint, reflection):
     weather = world.weather
     sky = hits.primitive == NOTHING
     colour, glow, wet = surfaces(world, view, rays, hits, footprint)
@@ -106,6 +122,9 @@ def _chunk(world, view, rays, points, away, hits, lit, time, footprint):
         if weather.sun_light[0] > 0:
             glint = (bounced @ towards).clamp(min=0) ** 200 * lit[index]
             seen = seen + 4 * rays.new_tensor(weather.sun_light) * glint[:, None]
+        if reflection is not None:
+            known = reflection[index]
+            seen = torch.where(known.isnan(), seen, known)
         light[index] = torch.lerp(light[index], seen, share[:, None])
     light = _in_haze(weather, light, away)
     if bool(sky.any()):
@@ -124,6 +143,7 @@ def _mirror(view, hits, rays, wet):
     index = torch.nonzero(glossy | (gloss > 0))[:, 0]
     incidence = -(rays[index] * hits.normal[index]).sum(1).clamp(max=0)
     fresnel = 0.05 + 0.95 * (1 - incidence) ** 5
+    fresnel = torch.where(on_part[index], fresnel, 0.1 + 0.9 * fresnel)  # a rough film mirrors more steeply, too
     return index, (fresnel * (0.6 * gloss[index] + 0.75 * wet[index])).clamp(max=0.85)
 
 
