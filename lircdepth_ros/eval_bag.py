@@ -93,26 +93,40 @@ def evaluate(depth_bag, reference_bag, depth_topic, lidar_topic, calibration=Non
         for reader, topics in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
             connections = [c for c in reader.connections if c.topic in topics]
             if connections:
-                sources.append(bag_messages.read_messages(reader, connections))
+                sources.append(_by_stamp(reader, connections))
         count = sum(c.msgcount for c in readers[0].connections if c.topic == depth_topic)
         with tqdm(total=count, desc="evaluate", unit=" images", disable=None) as bar:
-            typestore = bag_messages.typestore()
-            for connection, now, data in heapq.merge(*sources, key=lambda entry: entry[1]):
+            for now, topic, message in heapq.merge(*sources, key=lambda entry: entry[0]):
                 bar.update(result.take(matcher.poll(now - 1), now))
-                message = typestore.deserialize_cdr(data, connection.msgtype)
-                if connection.topic == depth_topic:
+                if topic == depth_topic:
                     matcher.add_image(message, now)
-                elif connection.topic == info_topic:
+                elif topic == info_topic:
                     matcher.camera_info = message
-                elif connection.topic == truth_topic:
+                elif topic == truth_topic:
                     result.ground_truth[conversions.stamp_to_ns(message.header.stamp)] = message
-                elif connection.topic == lidar_topic:
+                elif topic == lidar_topic:
                     matcher.add_cloud(lidar_topic, message)
                 else:
-                    transforms.add(connection.topic, message)
+                    transforms.add(topic, message)
                 bar.update(result.take(matcher.poll(now), now))
             bar.update(result.take(matcher.poll()))
     return result.summary()
+
+
+def _by_stamp(reader, connections):
+    """Yield (header stamp [ns], topic, message). Log times of two bags may lie years apart; the sensors' do not.
+
+    In a recording a message may come a little after one with a later stamp: it then takes that one's.
+    """
+    typestore, latest = bag_messages.typestore(), 0
+    for connection, logged, data in bag_messages.read_messages(reader, connections):
+        try:
+            message = typestore.deserialize_cdr(data, connection.msgtype)
+        except Exception as error:  # rosbags lets a decoder's own errors through
+            raise LircDepthError(f"{connection.topic} at {logged}: message is damaged: {error}") from error
+        stamped = message.transforms if hasattr(message, "transforms") else [message]
+        latest = max([latest, *(conversions.stamp_to_ns(entry.header.stamp) for entry in stamped)])
+        yield latest, connection.topic, message
 
 
 def _points(message):
@@ -157,6 +171,8 @@ class _Errors:
             return depth[known], truth[known], "ground truth"
         if self._lidar_topic not in match.scans:
             raise LircDepthError(f"no lidar scan within {_WINDOW} s")
+        if self._matcher.camera_info is None:
+            raise LircDepthError("no camera_info so far")
         scan = match.scans[self._lidar_topic]
         points, frame = scan.data
         camera_frame = match.image[0].header.frame_id

@@ -109,7 +109,7 @@ def _write(plan, output, advance, **storage):
     """Write one planned scene; call advance(bytes) as sensor files are read."""
     typestore = bag_messages.typestore()
     counts = dict.fromkeys(plan.counts, 0)
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     with bag_messages.new_bag(output, **storage) as writer:
         connections = {
             topic: writer.add_connection(topic, msgtype, typestore=typestore, offered_qos_profiles=[qos])
@@ -135,6 +135,7 @@ def _write(plan, output, advance, **storage):
     return _result(output, plan, "converted", counts, plan.skipped) | {
         "bytes": sum(path.stat().st_size for path in Path(output).iterdir()),
         "wall_s": round(time.perf_counter() - started, 3),
+        "cpu_s": round(time.process_time() - cpu_started, 3),
     }
 
 

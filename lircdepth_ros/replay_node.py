@@ -63,8 +63,8 @@ _PARAMETERS = {
     "linger": (1.0, "how long /clock goes on after the last message, seconds of bag time", (0.0, 1e6)),
 }
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_READ_AHEAD = 32  # messages
-_READ_SLACK = 0.005  # seconds before a message is due from which on nothing is read
+_READ_AHEAD = 64  # messages: a third of a second of a nuScenes scene
+_SWITCH_INTERVAL = 0.0005  # seconds that the reading thread may keep the publishing one from Python's lock
 _SETTLE = 0.25  # seconds: a subscription is known here a little before it knows this publisher
 _ATTEMPTS = 10  # at a message that the middleware has no room for; it blocks some 100 ms each
 _ANSWER_TIMEOUT = 5.0  # seconds that a service call waits for the replay
@@ -92,6 +92,36 @@ class _InterruptibleSleep:
     def __call__(self, seconds):
         if select.select([self._read_end], [], [], max(seconds, 0.0))[0]:
             raise _StopSignalError
+
+
+class _ReadAhead(threading.Thread):
+    """Iterates in a thread of its own, a bounded number of items ahead, and is iterated over; errors come through."""
+
+    def __init__(self, items):
+        super().__init__(name="read_ahead", daemon=True)
+        self._items, self._queue = items, queue.Queue(_READ_AHEAD)
+        self._ended = threading.Event()
+
+    def run(self):
+        end = None
+        try:
+            for item in self._items:
+                self._queue.put(item)
+        except Exception as error:
+            end = error
+        self._ended.set()
+        self._queue.put(end)
+
+    def wait_until_full(self, timeout):
+        deadline = time.monotonic() + timeout
+        while not self._queue.full() and not self._ended.is_set() and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def __iter__(self):
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
 
 
 class ReplayNode(Node):
@@ -218,14 +248,14 @@ class ReplayNode(Node):
                 return
 
     def _publish_all(self):
-        self._incoming, self._ahead = self._messages(), deque()
-        self._read_ahead(time.monotonic() + 1.0)
+        incoming = _ReadAhead(self._messages())
+        incoming.start()
+        incoming.wait_until_full(timeout=1.0)
         # Bag time `self._start` is wall time `self._origin`; a loop, a pause and a step move the origin, nothing else.
         self._origin = self._next_tick = time.monotonic()
         self._paused_at = self._origin if self._start_paused else None
         lap, last = 0, self._start
-        while self._ahead or self._read_ahead(np.inf):
-            message_lap, topic, stamp, data = self._ahead.popleft()
+        for message_lap, topic, stamp, data in incoming:
             if message_lap != lap:
                 self._origin += (last - self._start) / 1e9 / self._rate
                 lap = message_lap
@@ -238,15 +268,6 @@ class ReplayNode(Node):
                 answer.put((True, f"{topic} at {stamp}"))
             last = stamp
         self._last = last
-
-    def _read_ahead(self, due):
-        """Read messages while there is time before ``due`` (monotonic seconds); return whether there are any."""
-        while len(self._ahead) < _READ_AHEAD and (not self._ahead or time.monotonic() < due - _READ_SLACK):
-            message = next(self._incoming, None)
-            if message is None:
-                break
-            self._ahead.append(message)
-        return bool(self._ahead)
 
     def _run_until(self, stamp, step=False):
         """Wait until bag time ``stamp`` is due while /clock ticks; return when it was due (monotonic seconds).
@@ -267,7 +288,6 @@ class ReplayNode(Node):
                 self._publish_clock(self._start + int((bag_now - self._origin) * self._rate * 1e9))
                 self._next_tick = max(self._next_tick + self._tick, now)
             wake = now + _COMMAND_PERIOD if self._paused_at is not None else due
-            self._read_ahead(wake)
             self._sleep(min(wake, self._next_tick, now + _COMMAND_PERIOD) - time.monotonic())
 
     # --- services ----------------------------------------------------------------------------------------------
@@ -360,6 +380,7 @@ def _recorded_qos(topic):
 def main(args=None):
     """Run the node; return its exit status: 0 after the last message or a stop signal, 2 after a one-line error."""
     sleep = _InterruptibleSleep()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
     spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)

@@ -1,4 +1,7 @@
-"""A tiny nuScenes v1.0 data root: two scenes of half a second, three sensors or all twelve, small files."""
+"""A tiny nuScenes v1.0 data root: two scenes of half a second, three sensors or all twelve, small files.
+
+benchmarks/bench_bags.py makes it long and its files full-size.
+"""
 
 import itertools
 import json
@@ -12,7 +15,7 @@ from lircdepth_core import radar
 
 START = 1_600_000_000_000_000  # microseconds: the first key frame of scene-0001
 SPEED, YAW = 10.0, math.radians(30)  # the vehicle drives straight on: m/s, rad
-_KEY_FRAMES = (0, 500_000)
+_KEY_PERIOD = 500_000
 # Period in microseconds, file ending, calibration. All three fire in the same microsecond at every key frame.
 _SENSORS = {
     "CAM_FRONT": (100_000, "jpg", [1.7, 0.02, 1.5], [0.5, -0.5, 0.5, -0.5]),
@@ -27,9 +30,13 @@ _MODALITY = {"CAM": "camera", "LIDAR": "lidar", "RADAR": "radar"}
 INTRINSICS = [[60.0, 0.0, 32.0], [0.0, 60.0, 24.0], [0.0, 0.0, 1.0]]
 
 
-def write(root, all_sensors=False):
-    """Write the data root, tables v1.0-mini. Each sensor also has a sweep before a scene's first key frame."""
+def write(root, all_sensors=False, seconds=0.5):
+    """Write the data root, tables v1.0-mini. Each sensor also has a sweep before a scene's first key frame.
+
+    seconds: from a scene's first key frame to its last, a multiple of 0.5; the second scene follows a second later.
+    """
     root = Path(root)
+    key_frames = range(0, round(seconds * 1e6) + 1, _KEY_PERIOD)
     sensors = dict(_SENSORS)
     for i, channel in enumerate(_OTHERS if all_sensors else ()):
         period, ending, _, rotation = _SENSORS[channel.split("_")[0] + "_FRONT"]
@@ -53,9 +60,9 @@ def write(root, all_sensors=False):
                 "camera_intrinsic": INTRINSICS if modality == "camera" else [],
             }
         )
-    # The second scene follows a second later, and the records' chains run through both.
-    for scene, begin in (("scene-0001", START), ("scene-0002", START + 1_500_000)):
-        tokens = [f"{scene}-{i}" for i in range(len(_KEY_FRAMES))]
+    # The records' chains run through both scenes.
+    for scene, begin in (("scene-0001", START), ("scene-0002", START + key_frames[-1] + 1_000_000)):
+        tokens = [f"{scene}-{i}" for i in range(len(key_frames))]
         tables["scene"].append(
             {
                 "token": scene,
@@ -69,11 +76,11 @@ def write(root, all_sensors=False):
         )
         for i, token in enumerate(tokens):
             links = {"prev": ([""] + tokens)[i], "next": (tokens + [""])[i + 1]}
-            sample = {"token": token, "timestamp": begin + _KEY_FRAMES[i], "scene_token": scene}
+            sample = {"token": token, "timestamp": begin + key_frames[i], "scene_token": scene}
             tables["sample"].append(sample | links)
         for channel, (period, ending, _, _) in sensors.items():
-            for offset in range(-period, _KEY_FRAMES[-1] + 1, period):
-                key = offset in _KEY_FRAMES
+            for offset in range(-period, key_frames[-1] + 1, period):
+                key = offset in key_frames
                 stamp = begin + offset
                 folder = "samples" if key else "sweeps"
                 filename = f"{folder}/{channel}/log__{channel}__{stamp}.{ending}"
@@ -82,7 +89,7 @@ def write(root, all_sensors=False):
                 tables["sample_data"].append(
                     {
                         "token": token,
-                        "sample_token": tokens[0] if offset <= 0 else tokens[1],
+                        "sample_token": tokens[max(0, math.ceil(offset / _KEY_PERIOD))],
                         "ego_pose_token": token,
                         "calibrated_sensor_token": f"{channel}-calibration",
                         "timestamp": stamp,
