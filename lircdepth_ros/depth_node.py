@@ -7,7 +7,6 @@ network runs in one worker thread, on the newest frame that is complete.
 import sys
 import time
 import traceback
-from dataclasses import dataclass
 from functools import partial
 
 import rclpy
@@ -24,29 +23,17 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.sync import FrameAssembler
 from lircdepth_ros import conversions, diagnostics, parameters, qos
-from lircdepth_ros.diagnostics import Statistics
+from lircdepth_ros.diagnostics import Reporter, Statistics
+from lircdepth_ros.frame import Job, process
 from lircdepth_ros.outputs import DepthOutputs
 from lircdepth_ros.transforms import make_transforms, radar_inputs
 from lircdepth_ros.worker import Worker
 
 _POLL_PERIOD = 0.005  # seconds between looks at a frame that waits
 _ASSESS_PERIOD = 0.1  # seconds between looks at the node's health; a change of level is published at once
-_REPORT_PERIOD = 1.0  # seconds between diagnostics when nothing changes
 _CLOCK_STALL = 2.0  # seconds of wall time after which no frame waits for a simulated clock that stands still
 _JUMP_TOLERANCE = 500_000_000  # nanoseconds by which messages may run ahead of /clock without being of another lap
 _RANDOM_WEIGHTS = "the weights are RANDOM: the published depth means nothing (parameter weights)"
-
-
-@dataclass
-class _Job:
-    """A complete frame on its way to the worker. Times are time.perf_counter() seconds."""
-
-    image: object
-    camera_info: CameraInfo
-    radars: list
-    arrived: float
-    released: float
-    lap: int
 
 
 class DepthNode(LifecycleNode):
@@ -115,7 +102,7 @@ class DepthNode(LifecycleNode):
 
     def _configure(self):
         settings = parameters.read(self)
-        self._worker = Worker(self._infer)
+        self._worker = Worker(self._process)
         self._worker.start()
         self._pipeline = self._worker.call(self._load_pipeline, settings).result()
         self._transforms = make_transforms(self, settings)
@@ -148,8 +135,7 @@ class DepthNode(LifecycleNode):
         self.statistics = Statistics()
         self._said.clear()
         self._camera_info = None
-        self._level = None
-        self._reported = 0.0
+        self._reporter = Reporter()
         self._clock_seen = (None, 0.0)  # the node's time when it last advanced, and the wall time then
         self._assembler = FrameAssembler(settings["radar_topics"], ready=self._is_ready)
         self._apply_live_settings()
@@ -313,15 +299,16 @@ class DepthNode(LifecycleNode):
         offsets = [(scan.stamp - match.stamp) / 1e6 for scan in match.scans.values()]
         for offset in offsets:
             self.statistics.sample({"sync_offset_ms": offset})
-        job = _Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap)
+        job = Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap)
         if self._worker.submit(job) is not None:
             self.statistics.drop("busy")
 
-    # --- inference, in the worker's thread ---------------------------------------------------------------------
+    # --- the worker's thread -----------------------------------------------------------------------------------
 
-    def _infer(self, job):
+    def _process(self, job):
+        """Compute and publish one frame; whatever goes wrong is counted, and the thread lives on for the next."""
         try:
-            self._publish_depth(job)
+            process(job, self._pipeline, self._outputs, self._settings, self.statistics, self._still_wanted, self._now)
         except LircDepthError as error:
             self._drop("bad_input", str(error))
         except MemoryError as error:
@@ -329,47 +316,11 @@ class DepthNode(LifecycleNode):
         except Exception as error:
             if not self.context.ok():
                 return  # the process was asked to stop while the network ran
-            # A fault of ours must not end the thread that all later frames need.
             self.get_logger().error(traceback.format_exc())
             self._drop("internal_error", f"{type(error).__name__}: {error}")
 
-    def _publish_depth(self, job):
-        started = time.perf_counter()
-        statistics, settings = self.statistics, self._settings
-        intrinsics, size = conversions.camera_matrix(job.camera_info)
-        if isinstance(job.image, CompressedImage):
-            image = conversions.compressed_image_to_rgb(job.image)
-        else:
-            image = conversions.image_to_rgb(job.image)
-        if size != (image.shape[1], image.shape[0]):
-            raise LircDepthError(
-                f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}"
-            )
-        decoded = time.perf_counter()
-        frame = self._pipeline(image, intrinsics, job.radars)
-        computed = time.perf_counter()
-        if not self._active or job.lap != self._lap:
-            return
-        header = job.image.header
-        unrepresented = self._outputs.publish_depth(header, frame.depth, job.camera_info, settings["depth_encoding"])
-        published = time.perf_counter()
-        statistics.count("frames_out")
-        statistics.count("fused" if frame.fused else "camera_only")
-        statistics.count("returns_rejected", frame.rejected_returns)
-        statistics.count("pixels_beyond_encoding", unrepresented)
-        stages = {
-            "wait": job.released - job.arrived,
-            "queue": started - job.released,
-            "decode": decoded - started,
-            **frame.seconds,
-            "publish": published - computed,
-            "total": published - job.arrived,
-        }
-        statistics.sample({f"{stage}_ms": seconds * 1e3 for stage, seconds in stages.items()})
-        since_stamp = (self._now() - conversions.stamp_to_ns(header.stamp)) / 1e9
-        statistics.sample({"staleness_ms": since_stamp * 1e3})
-        self._outputs.publish_latency(stages["total"], since_stamp)
-        self._outputs.publish_views(header, frame.depth, image, intrinsics, job.radars, settings)
+    def _still_wanted(self, job):
+        return self._active and job.lap == self._lap
 
     # --- what the node says ------------------------------------------------------------------------------------
 
@@ -390,7 +341,7 @@ class DepthNode(LifecycleNode):
 
     def _leave_scan_out(self, counter, topic, error):
         self.statistics.count(counter)
-        self.statistics.last_error = f"{topic}: {error}"
+        self.statistics.error(f"{topic}: {error}")
         self.say_once(f"{counter} {topic}", f"{topic}: scan left out: {error}", error=True)
 
     def _publish_diagnostics(self):
@@ -401,12 +352,10 @@ class DepthNode(LifecycleNode):
         if statistics.recent("without_ego_motion"):
             remarks.insert(0, "no ego motion between radar and camera stamps: the vehicle is taken to stand")
         if statistics.recent("scans_refused") or statistics.recent("scans_without_transform"):
-            remarks.insert(0, f"radar scans are left out: {statistics.last_error}")
+            remarks.insert(0, f"radar scans are left out: {statistics.recent_error()}")
         level, message = diagnostics.assess(statistics, self._settings, remarks, silent)
-        now = time.monotonic()
-        if level == self._level and now - self._reported < _REPORT_PERIOD:
+        if not self._reporter.is_due(level):
             return
-        self._level, self._reported = level, now
         values = statistics.values()
         values.update(
             time_jumps=self._assembler.time_jumps,

@@ -11,6 +11,8 @@ OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticS
 
 _WINDOW = 5.0  # seconds over which rates and shares are taken
 _SAMPLES = 1000  # over which p50 and p99 are taken
+_LATEST = 50  # samples on which the node is judged: some seconds
+_REPORT_PERIOD = 1.0  # seconds between reports when nothing changes
 _ALWAYS = ("frames_in", "frames_out", "fused", "camera_only", "dropped")
 
 
@@ -25,6 +27,7 @@ class Statistics:
         self._last = {}
         self._started = time.monotonic()
         self.last_error = ""
+        self._last_error_at = 0.0
         self.problems = {}  # what stays wrong until the node is activated again, by key
 
     def count(self, name, number=1):
@@ -44,7 +47,21 @@ class Statistics:
         self.count("dropped")
         self.count(f"dropped_{cause}")
         if reason:
-            self.last_error = reason
+            self.error(reason)
+
+    def error(self, text):
+        """Keep the text of an error, as the reason behind what is counted."""
+        self.last_error, self._last_error_at = text, time.monotonic()
+
+    def recent_error(self):
+        """Return the last error's text if it is of the last seconds, else an empty one."""
+        return self.last_error if time.monotonic() - self._last_error_at < _WINDOW else ""
+
+    def latest_median(self, name):
+        """Return the median of the latest measurements of a name, or 0."""
+        with self._lock:
+            kept = self._samples.get(name)
+            return float(np.median([kept[i] for i in range(-min(len(kept), _LATEST), 0)])) if kept else 0.0
 
     def sample(self, values):
         """Add one frame's measurements {name: value}."""
@@ -97,23 +114,43 @@ def assess(statistics, settings, remarks=(), waiting=()):
     without_depth = statistics.age("frames_out")
     dropped, images = statistics.recent("dropped"), max(statistics.recent("frames_in"), 1)
     if without_depth > stale_after and dropped:
-        return ERROR, f"no depth for {without_depth:.1f} s while images arrive: {statistics.last_error or 'dropped'}"
-    latency = statistics.values().get("total_ms_p50", 0.0) / 1e3
+        return (
+            ERROR,
+            f"no depth for {without_depth:.1f} s while images arrive: {statistics.recent_error() or 'dropped'}",
+        )
+    latency = statistics.latest_median("total_ms") / 1e3
     if latency > settings["latency_error"]:
         return ERROR, f"depth is {latency:.2f} s late, more than latency_error ({settings['latency_error']} s)"
     if latency > settings["latency_warn"]:
         return WARN, f"depth is {latency:.2f} s late, more than latency_warn ({settings['latency_warn']} s)"
     if dropped / images > settings["drop_warn"]:
-        cause = f": {statistics.last_error}" if statistics.last_error else ": the network does not keep up"
-        return WARN, f"{dropped} of the last {images} images were dropped{cause}"
+        cause = statistics.recent_error() or "the network does not keep up"
+        return WARN, f"{dropped} of the last {images} images were dropped: {cause}"
     depth = statistics.recent("frames_out")
     alone = statistics.recent("camera_only") / max(depth, 1)
     if depth and alone > settings["camera_only_warn"]:
-        why = statistics.last_error or (waiting[0] if waiting else "no radar scan came in time, or none was in view")
+        why = statistics.recent_error() or (
+            waiting[0] if waiting else "no radar scan came in time, or none was in view"
+        )
         return WARN, f"{100 * alone:.0f} % of depth is from the camera alone: {why}"
     if remarks:
         return WARN, remarks[0]
     return OK, "depth is published"
+
+
+class Reporter:
+    """Decides when to report: once a second, and at once when the level changes."""
+
+    def __init__(self):
+        self._level, self._reported = None, 0.0
+
+    def is_due(self, level):
+        """Return whether to report now, at this level; if so, the next report is due a period later."""
+        now = time.monotonic()
+        if level == self._level and now - self._reported < _REPORT_PERIOD:
+            return False
+        self._level, self._reported = level, now
+        return True
 
 
 def diagnostic_array(stamp, name, level, message, values):
