@@ -1,0 +1,62 @@
+"""One frame through the worker: decode, estimate, publish, and note how long each stage took."""
+
+import time
+from dataclasses import dataclass
+
+from sensor_msgs.msg import CameraInfo, CompressedImage
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_ros import conversions
+
+
+@dataclass
+class Job:
+    """A complete frame on its way to the worker. Times are time.perf_counter() seconds."""
+
+    image: object  # sensor_msgs/Image or CompressedImage
+    camera_info: CameraInfo
+    radars: list  # (RadarScan, camera_from_radar), as DepthPipeline takes them
+    arrived: float
+    released: float
+    lap: int  # the activation that it belongs to
+
+
+def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
+    """Publish the depth of a job.
+
+    still_wanted(job) is asked after the network ran: a deactivated node publishes nothing. now() is the node's time in
+    nanoseconds. Raises LircDepthError for an image or camera_info that cannot be worked with, and MemoryError.
+    """
+    started = time.perf_counter()
+    intrinsics, size = conversions.camera_matrix(job.camera_info)
+    decode = conversions.image_to_rgb
+    if isinstance(job.image, CompressedImage):
+        decode = conversions.compressed_image_to_rgb
+    image = decode(job.image)
+    if size != (image.shape[1], image.shape[0]):
+        raise LircDepthError(f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}")
+    decoded = time.perf_counter()
+    frame = pipeline(image, intrinsics, job.radars)
+    computed = time.perf_counter()
+    if not still_wanted(job):
+        return
+    header = job.image.header
+    unrepresented = outputs.publish_depth(header, frame.depth, job.camera_info, settings["depth_encoding"])
+    published = time.perf_counter()
+    statistics.count("frames_out")
+    statistics.count("fused" if frame.fused else "camera_only")
+    statistics.count("returns_rejected", frame.rejected_returns)
+    statistics.count("pixels_beyond_encoding", unrepresented)
+    since_stamp = (now() - conversions.stamp_to_ns(header.stamp)) / 1e9
+    stages = {
+        "wait": job.released - job.arrived,
+        "queue": started - job.released,
+        "decode": decoded - started,
+        **frame.seconds,
+        "publish": published - computed,
+        "total": published - job.arrived,
+        "staleness": since_stamp,
+    }
+    statistics.sample({f"{stage}_ms": seconds * 1e3 for stage, seconds in stages.items()})
+    outputs.publish_latency(stages["total"], since_stamp)
+    outputs.publish_views(header, frame.depth, image, intrinsics, job.radars, settings)
