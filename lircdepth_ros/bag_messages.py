@@ -154,19 +154,32 @@ def camera_info(stamp, frame_id, intrinsics, width, height):
     )
 
 
+@functools.cache
+def _point_fields(dtype):
+    return [
+        _new("sensor_msgs/msg/PointField", name, offset, _POINT_FIELD_TYPES[kind.str[1:]], 1)
+        for name, (kind, offset) in dtype.fields.items()
+    ]
+
+
 def point_cloud(stamp, frame_id, points):
     """Return a sensor_msgs/PointCloud2 with the fields of a structured array [N], little-endian, one row."""
     points = np.ascontiguousarray(points)
-    fields = [
-        _new("sensor_msgs/msg/PointField", name, offset, _POINT_FIELD_TYPES[dtype.str[1:]], 1)
-        for name, (dtype, offset) in points.dtype.fields.items()
-    ]
     step = points.dtype.itemsize
     data = points.view(np.uint8)
     finite = all(np.isfinite(points[axis]).all() for axis in "xyz")
     header = _header(stamp, frame_id)
     return _new(
-        "sensor_msgs/msg/PointCloud2", header, 1, len(points), fields, False, step, step * len(points), data, finite
+        "sensor_msgs/msg/PointCloud2",
+        header,
+        1,
+        len(points),
+        _point_fields(points.dtype),
+        False,
+        step,
+        step * len(points),
+        data,
+        finite,
     )
 
 

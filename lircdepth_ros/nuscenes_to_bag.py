@@ -3,6 +3,7 @@
 A message's log time is its header stamp. What is in a bag: docs/bags.md and nuscenes_messages.py.
 """
 
+import ctypes
 import dataclasses
 import json
 import multiprocessing
@@ -107,6 +108,7 @@ def convert(nusc, scene, output, selection=Selection(), skip_missing=False, **st
 
 def _write(plan, output, advance, **storage):
     """Write one planned scene; call advance(bytes) as sensor files are read."""
+    _keep_freed_memory()
     typestore = bag_messages.typestore()
     counts = dict.fromkeys(plan.counts, 0)
     started, cpu_started = time.perf_counter(), time.process_time()
@@ -200,6 +202,11 @@ def _in_processes(todo, jobs, bar, storage):
     """Convert each scene in a process of its own, ``jobs`` at a time. The first failure ends them all."""
     # Forked: the tables, gigabytes for the full set, are shared and not read again.
     context = multiprocessing.get_context("fork")
+    for plan in todo.values():
+        for _, msgtype, _ in plan.topics:
+            bag_messages.typestore().get_msgdef(
+                msgtype
+            )  # compiled on first use: once, not in each process
     done = context.Value("q", 0)
     waiting, running, results = deque(todo.items()), {}, []
     try:
@@ -249,11 +256,17 @@ def _child(bag, plan, done, storage, send, parent):
 def _end_with_parent(parent):
     """Have the kernel end this process when its parent is killed: nothing else would hold the bag's lock then."""
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
             os._exit(1)
+
+
+def _keep_freed_memory():
+    """Have glibc keep the buffers of a message for the next: else each is paid for in page faults."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, 64 * 2**20)  # M_MMAP_THRESHOLD
+        mallopt(-1, 256 * 2**20)  # M_TRIM_THRESHOLD
 
 
 def _bar(total, description):

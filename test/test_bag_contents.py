@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import rich_nuscenes
 import tiny_nuscenes
+import yaml
 from PIL import Image
 
 pytest.importorskip("nuscenes", reason="the converter reads nuScenes through its devkit")
@@ -227,8 +229,14 @@ def test_every_storage_and_compression_holds_the_same_messages(root, bag, tmp_pa
         pairs = list(zip(one.messages(), two.messages(), strict=True))
         assert all((a[0].topic, *a[1:]) == (b[0].topic, *b[1:]) for a, b in pairs)
         assert len(pairs) > 200
-    # What Humble's rosbag2 reads: metadata up to version 8 has the QoS as one string.
-    assert "version: 8" in (other / "metadata.yaml").read_text()
+    # What Humble's rosbag2 parses: metadata up to version 8 has the QoS as one string, its policies as numbers.
+    metadata = yaml.safe_load((other / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+    assert (metadata["version"], metadata["storage_identifier"]) == (8, storage)
+    for entry in metadata["topics_with_message_count"]:
+        profiles = entry["topic_metadata"]["offered_qos_profiles"]
+        assert isinstance(profiles, str)
+        for profile in yaml.safe_load(profiles):
+            assert all(isinstance(profile[name], int) for name in ("history", "depth", "reliability", "durability"))
     assert (other / f"bag.{'mcap' if storage == 'mcap' else 'db3'}").is_file()
 
 
@@ -303,6 +311,20 @@ sys.exit(cli.main(sys.argv[1:]))
         packages = {connection.msgtype.partition("/")[0] for connection in reader.connections}
     stock = {"sensor_msgs", "std_msgs", "nav_msgs", "geometry_msgs", "tf2_msgs", "visualization_msgs"}
     assert packages == stock
+
+
+def test_the_documented_topics_are_those_of_a_bag(root, bag, tmp_path):
+    convert(root, tmp_path / "raw", "--raw")
+    found = set()
+    for path in (bag, tmp_path / "raw"):
+        with Reader(path) as reader:
+            for connection in reader.connections:
+                topic = re.sub(r"^/(CAM|RADAR)_[A-Z_]+", r"/\1_*", connection.topic)
+                latched = connection.ext.offered_qos_profiles[0].durability.name == "TRANSIENT_LOCAL"
+                found.add((topic, connection.msgtype.replace("/msg/", "/"), latched))
+    text = (Path(__file__).parents[1] / "docs/bags.md").read_text()
+    rows = re.findall(r"^\| `(/.*?)` \| (\S+) \| (.*?) \|", text, re.MULTILINE)
+    assert {(topic, kind, "latched" in when) for topic, kind, when in rows} == found
 
 
 def test_radar_fields_keep_their_nuscenes_names_in_every_radar(bag):

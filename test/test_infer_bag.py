@@ -233,6 +233,27 @@ def test_the_real_sample_is_fused_and_its_error_is_that_against_the_devkits_proj
     assert f"{summary['metrics']['caps']['50']['mae']:.4g}" in table[2].split()
 
 
+def test_a_recording_is_compared_by_the_sensors_time_not_by_its_own(bag, tmp_path, capsys):
+    """Recorded ten years later, its log times are of no use; the errors are those of the bag that was played."""
+    depth = infer_bag(bag, tmp_path / "depth")
+    store, later = bag_messages.typestore(), 10 * 365 * 86400 * 10**9
+    with bag_messages.new_bag(tmp_path / "recording") as writer:
+        messages = read(depth)
+        connections = {
+            topic: writer.add_connection(topic, m.__msgtype__, typestore=store) for topic, _, m in messages[:2]
+        }
+        for topic, stamp, message in messages:
+            writer.write(connections[topic], stamp + later, bag_messages.serialize(message))
+    reports = []
+    for name in ("depth", "recording"):
+        report = tmp_path / f"{name}.json"
+        command = ["eval-bag", str(tmp_path / name), "--reference", str(bag), "--json", str(report)]
+        assert cli.main(command) == 0
+        reports.append(json.loads(report.read_text()))
+    assert reports[0] == reports[1]
+    assert reports[0]["frames"] == 7
+
+
 def test_ground_truth_goes_before_lidar_and_equal_depth_has_no_error(root, tmp_path):
     bag = convert(root, tmp_path / "bag", "scene-0001", "--ground-truth")
     store = bag_messages.typestore()

@@ -225,9 +225,11 @@ def lidar_point_times(rings):
     were triggered as the beam passed them to within 4 ms of this.
     """
     rings = np.asarray(rings)
-    firing = np.concatenate([[0], np.cumsum(rings[1:] <= rings[:-1])]) if len(rings) else np.zeros(0)
-    firings = firing[-1] + 1 if len(rings) else 1
-    return ((firing + 1 - firings) * (LIDAR_PERIOD / firings)).astype(np.float32)
+    if not len(rings):
+        return np.zeros(0, np.float32)
+    to_come = np.zeros(len(rings), np.float32)  # firings that begin after a point's own
+    to_come[:-1] = np.cumsum((rings[1:] <= rings[:-1])[::-1], dtype=np.int32)[::-1]
+    return 0 - to_come * np.float32(LIDAR_PERIOD / (to_come[0] + 1))
 
 
 def camera_from_sensor(nusc, camera_record, sensor_record):
