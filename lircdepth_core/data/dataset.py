@@ -26,7 +26,7 @@ class NuScenesFrames:
                  camera="CAM_FRONT", radar="RADAR_FRONT", lidar="LIDAR_TOP"):  # fmt: skip
         self.nusc = nuscenes.open_nuscenes(dataroot, version)
         scenes = self.nusc.scene if split == "all" else nuscenes.scenes_of_split(self.nusc, split)
-        self._channels = camera, radar, lidar
+        self.channels = camera, radar, lidar
         self.samples = [sample for scene in scenes for sample in nuscenes.scene_samples(self.nusc, scene)
                         if {camera, radar, lidar} <= sample["data"].keys()]  # fmt: skip
         if not self.samples:
@@ -43,7 +43,7 @@ class NuScenesFrames:
     def frame(self, index):
         """Return the raw frame of key frame ``index``. Raises LircDepthError when one of its files is missing."""
         sample = self.samples[index]
-        camera, radar_channel, lidar = self._channels
+        camera, radar_channel, lidar = self.channels
         record = self._record(sample, camera)
         single = ground_truth.single_scan_depth(self.nusc, sample, camera, lidar)
         dense = np.zeros_like(single)
@@ -78,9 +78,18 @@ class NuScenesFrames:
         except OSError as error:
             raise LircDepthError(f"{path}: not a complete image: {error}") from error
 
+    def pipeline_input(self, sample):
+        """Return (image uint8 [H, W, 3], intrinsics [3, 3], [(RadarScan, camera_from_radar)]) for a DepthPipeline."""
+        record = self._record(sample, self.channels[0])
+        return self.image(record), self._intrinsics(record), [self.radar_scan(sample)]
+
+    def scene_description(self, sample):
+        """Return what nuScenes says about a sample's scene."""
+        return self.nusc.get("scene", sample["scene_token"])["description"]
+
     def radar_scan(self, sample):
         """Return (RadarScan, camera_from_radar) of a key frame. Raises LircDepthError when its file is missing."""
-        camera, channel, _ = self._channels
+        camera, channel, _ = self.channels
         camera_record, record = self._record(sample, camera), self._record(sample, channel)
         path = f"{self.nusc.dataroot}/{record['filename']}"
         try:

@@ -214,11 +214,15 @@ def dense_depth(nusc, sample, tracks, camera="CAM_FRONT", lidar="LIDAR_TOP", bac
     static, objects = (
         draw(points, intrinsics, *size) for points in accumulate(nusc, sample, tracks, camera, lidar, back, forward)
     )
-    gap, ring = (round(angle * intrinsics[0, 0]) for angle in (_LARGEST_GAP, _RING_SPACING))
     # An object that keeps its distance shows the lidar's rings alone, and the world behind would shine through.
-    objects = interpolate_gaps(objects, ring)
+    objects = interpolate_gaps(objects, round(_RING_SPACING * intrinsics[0, 0]))
     depth = np.where((objects > 0) & ((objects < static) | (static == 0)), objects, static)
-    return interpolate_gaps(remove_hidden(depth), gap)
+    return dense_from_drawn(depth, intrinsics[0, 0])
+
+
+def dense_from_drawn(depth, focal_length):
+    """Return a dense map from an accumulated one, [H, W] metres: hidden points removed, gaps interpolated."""
+    return interpolate_gaps(remove_hidden(depth), max(round(_LARGEST_GAP * focal_length), 1))
 
 
 def single_scan_depth(nusc, sample, camera="CAM_FRONT", lidar="LIDAR_TOP"):

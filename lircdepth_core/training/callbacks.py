@@ -37,8 +37,10 @@ class StopAfter(Checkpoint):
         self._started = time.monotonic()
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
-        # One rank's clock decides for all, lest they stop at different steps.
-        if not trainer.strategy.broadcast(time.monotonic() - self._started > 60 * self.minutes):
+        # One rank's clock decides for all, lest they stop at different steps. Not behind an epoch's last batch, from
+        # where Lightning miscounts epochs when it resumes.
+        late = trainer.strategy.broadcast(time.monotonic() - self._started > 60 * self.minutes)
+        if not late or batch_index + 1 >= trainer.num_training_batches:
             return
         # Here and not at the end of training: Lightning counts the epoch that it breaks off as done.
         trainer.save_checkpoint(resume_path(trainer))
@@ -46,6 +48,10 @@ class StopAfter(Checkpoint):
         trainer.limit_val_batches = 0  # the window is for training; the run that ends the epoch validates
         if trainer.is_global_zero:
             print(f"stopped after {self.minutes:g} minutes at step {trainer.global_step}; --ckpt_path resume goes on")
+
+    def on_train_end(self, trainer, module):
+        if not trainer.should_stop:  # finished: another run has nothing to do
+            trainer.save_checkpoint(resume_path(trainer))
 
 
 def resume_path(trainer):

@@ -22,6 +22,15 @@ def main(arguments):
     Beside what Lightning knows, ``--ckpt_path resume`` goes on from where StopAfter stopped, or starts. Raises
     LircDepthError for a user's mistake.
     """
+    _command_line(arguments, run=True)
+
+
+def parse(arguments):
+    """Return the configuration that ``main`` would run, without making anything of it. Raises as ``main``."""
+    return _command_line(arguments, run=False)
+
+
+def _command_line(arguments, run):
     try:
         from jsonargparse import ArgumentError
     except ImportError as error:
@@ -29,6 +38,14 @@ def main(arguments):
     from lightning.pytorch.cli import LightningCLI
 
     class CommandLine(LightningCLI):
+        def instantiate_classes(self):
+            if run:
+                super().instantiate_classes()
+
+        def _run_subcommand(self, subcommand):
+            if run:
+                super()._run_subcommand(subcommand)
+
         def fit(self, model, ckpt_path=None, **options):
             if ckpt_path == "resume":
                 path = resume_path(self.trainer)
@@ -38,7 +55,7 @@ def main(arguments):
 
     warnings.filterwarnings("ignore", "LightningCLI's args parameter")  # our own command line calls it
     try:
-        CommandLine(
+        return CommandLine(
             DepthModule,
             DepthData,
             subclass_mode_model=True,
@@ -49,9 +66,16 @@ def main(arguments):
             auto_configure_optimizers=False,
             parser_kwargs={"exit_on_error": False},
             args=arguments,
-        )
+        ).config
     except ArgumentError as error:
         raise LircDepthError(" ".join(str(error).split())) from error
+    except ValueError as error:  # the parser wraps what a class raises when it is made
+        cause = error
+        while cause is not None and not isinstance(cause, LircDepthError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from error
 
 
 def fit(trainer, module, datamodule, ckpt_path=None, **options):

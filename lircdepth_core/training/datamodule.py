@@ -37,7 +37,7 @@ class DepthData(lightning.LightningDataModule):
     """
 
     def __init__(
-        self, batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, workers, val_limit
+        self, batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, workers=0
     ):
         super().__init__()
         self.batch_size, self.val_batch_size = batch_size, val_batch_size
@@ -54,8 +54,10 @@ class DepthData(lightning.LightningDataModule):
         }
 
     def batches_per_epoch(self):
-        """Return how many batches each rank sees in an epoch."""
-        return batches_in(len(self.train_frames), self.batch_size, self.trainer.world_size)
+        """Return how many batches each rank sees in an epoch, the trainer's limit_train_batches applied."""
+        count = batches_in(len(self.train_frames), self.batch_size, self.trainer.world_size)
+        limit = self.trainer.limit_train_batches
+        return min(count, limit) if isinstance(limit, int) else int(count * limit)
 
     def train_dataloader(self):
         trainer = self.trainer
@@ -63,10 +65,10 @@ class DepthData(lightning.LightningDataModule):
             raise LircDepthError("the trainer needs reload_dataloaders_every_n_epochs: 1: each epoch has its own order")
         loop = trainer.fit_loop
         epoch = loop.epoch_progress.current.processed
-        done = loop.epoch_loop.batch_progress.current.processed if loop.restarting else 0
+        # Of a resumed epoch, or of the one that just ended: then the remainder is 0.
+        done = loop.epoch_loop.batch_progress.current.processed % self.batches_per_epoch()
         batches = ResumableBatches(
-            len(self.train_frames), self.batch_size, self.seed, epoch, done % self.batches_per_epoch(),
-            trainer.global_rank, trainer.world_size,
+            len(self.train_frames), self.batch_size, self.seed, epoch, done, trainer.global_rank, trainer.world_size
         )  # fmt: skip
         return DataLoader(
             TrainingSet(self.train_frames, self.augmentation, self.seed, epoch),

@@ -74,8 +74,6 @@ class DepthModule(lightning.LightningModule):
         if trainer.max_epochs is None or trainer.max_epochs < 1:
             raise LircDepthError("the learning rate's decay needs an end: give the trainer max_epochs or max_steps")
         batches = trainer.datamodule.batches_per_epoch()
-        if isinstance(trainer.limit_train_batches, int):
-            batches = min(batches, trainer.limit_train_batches)
         return trainer.max_epochs * -(-batches // trainer.accumulate_grad_batches)
 
     def forward(self, batch):

@@ -1,0 +1,52 @@
+"""`lircdepth ablation`: the paper's Tables II and III on packed frames, in windows of any length."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from lircdepth_core.errors import LircDepthError
+
+
+def add_arguments(parser):
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="one folder for each row and seed")
+    parser.add_argument("--train", metavar="FILE", help="packed frames to train on")
+    parser.add_argument("--val", metavar="FILE", help="packed frames to select checkpoints on")
+    parser.add_argument("--test", metavar="FILE", help="packed frames to report on")
+    parser.add_argument("--teacher", metavar="FILE", help="teacher's weights; trained first where they are missing")
+    parser.add_argument("--rows", nargs="+", help="rows; default: none, each term, all, and Table III's")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after this; run again to go on")
+    parser.add_argument("--steps", type=int, default=6000, help="of a student (default: %(default)s)")
+    parser.add_argument("--teacher-steps", type=int, default=12000, help="of the teacher (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--crop", nargs=2, type=int, default=(352, 704), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--lr", type=float, default=2e-4)
+    parser.add_argument("--precision", default="bf16-mixed")
+    parser.add_argument("--drop-scan", type=float, default=0.0, help="probability of training without a radar scan")
+    parser.add_argument("--drop-points", type=float, default=0.0, help="largest share of returns taken away")
+    parser.add_argument("--encoder-weights", help="of the students: see StudentModule")
+    parser.add_argument("--device", default="auto", help="to evaluate on")
+    parser.add_argument("--table", type=Path, metavar="FILE.md", help="only write the table of the results there are")
+
+
+def run(arguments):
+    from lircdepth_core.runtime.pytorch import choose_device
+    from lircdepth_core.training import ablation
+
+    if arguments.table is not None:
+        command = f"lircdepth ablation -o {arguments.output}"
+        lines = ["# Results of the ablation", "", f"Written by `{command} --table {arguments.table}`.", ""]
+        arguments.table.write_text("\n".join([*lines, *ablation.table(arguments.output, command)]) + "\n")
+        print(f"wrote {arguments.table}")
+        return
+    for name in ("train", "val", "test", "teacher"):
+        if getattr(arguments, name) is None:
+            raise LircDepthError(f"--{name} is missing")
+    rows = arguments.rows or ablation.DEFAULT_ROWS
+    unknown = [row for row in rows if row not in ablation.ROWS]
+    if unknown:
+        raise LircDepthError(f"row {unknown[0]!r}: expected {', '.join(ablation.ROWS)}")
+    values = {field.name: getattr(arguments, field.name) for field in fields(ablation.Setting)}
+    setting = ablation.Setting(**values | {"crop": tuple(arguments.crop)})
+    device = choose_device(arguments.device)
+    finished = ablation.run(setting, rows, arguments.seeds, arguments.minutes, device)
+    print("finished" if finished else "the window has closed: run the same command again to go on")

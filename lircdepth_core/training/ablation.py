@@ -1,0 +1,199 @@
+"""The paper's Tables II and III on packed frames: rows, runs that resume, and the table of their results."""
+
+import json
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from statistics import mean, stdev
+
+import torch
+
+from lircdepth_core.data.packed import PackedFrames
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation import grouped
+from lircdepth_core.metrics import mean_errors
+from lircdepth_core.training.callbacks import BestCheckpoint, StopAfter, resume_path
+from lircdepth_core.training.command_line import fit
+from lircdepth_core.training.datamodule import PackedData
+from lircdepth_core.training.lightning_loader import lightning
+from lircdepth_core.training.module import StudentModule, TeacherModule, export
+
+TERMS = ("structure", "inter_depth", "image", "radar")
+
+
+def _rows():
+    """{row: options of StudentLoss}: each term, pairs, triples and all of them; then Table III's alternatives."""
+    rows = {"none": ()}
+    rows |= {"+".join(chosen): chosen for n in (1, 2, 3) for chosen in combinations(TERMS, n)}
+    rows["all"] = TERMS
+    rows = {name: {term: 1.0 if term in chosen else 0.0 for term in TERMS} for name, chosen in rows.items()}
+    rows["inter_depth without U"] = rows["inter_depth"] | {"inter_depth_uncertainty": False}
+    rows["none, L1"] = rows["none"] | {"depth_loss": "l1"}
+    return rows
+
+
+ROWS = _rows()
+DEFAULT_ROWS = ("none", *TERMS, "all", "inter_depth without U", "none, L1")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs of an ablation share. train, val, test: packed frames; teacher: weights file, made by a "teacher"
+    row when it is not there; steps, teacher_steps: optimiser steps of a student and of the teacher."""
+
+    train: str
+    val: str
+    test: str
+    teacher: str
+    output: str
+    steps: int = 6000
+    teacher_steps: int = 12000
+    batch_size: int = 8
+    crop: tuple = (352, 704)
+    lr: float = 2e-4
+    precision: str = "bf16-mixed"
+    drop_scan: float = 0.0
+    drop_points: float = 0.0
+    encoder_weights: str | None = None
+
+
+def folder(setting, row, seed):
+    return Path(setting.output, row.replace(" ", "_").replace(",", ""), f"seed{seed}")
+
+
+def train(setting, row, seed, minutes=float("inf")):
+    """Train one row (or "teacher") from where its last window stopped; return whether it is finished.
+
+    Leaves weights.safetensors (best by validation) in its folder. Raises LircDepthError for an unknown row.
+    """
+    if row != "teacher" and row not in ROWS:
+        raise LircDepthError(f"ablation row {row!r}: expected teacher, {', '.join(ROWS)}")
+    root = folder(setting, row, seed)
+    if (root / "weights.safetensors").is_file():
+        return True
+    common = {"lr": setting.lr, "init_seed": seed}
+    if row == "teacher":
+        module, steps = TeacherModule(**common), setting.teacher_steps
+    else:
+        teacher = setting.teacher if any(ROWS[row][term] for term in TERMS) else None
+        module = StudentModule(teacher, dict(ROWS[row]), setting.encoder_weights, **common)
+        steps = setting.steps
+    data = PackedData(
+        setting.train, setting.val, setting.batch_size, crop=setting.crop, seed=seed, val_limit=64,
+        drop_scan=setting.drop_scan, drop_points=setting.drop_points,
+    )  # fmt: skip
+    window = StopAfter(minutes)
+    trainer = lightning.Trainer(
+        max_steps=steps, precision=setting.precision, gradient_clip_val=10.0, default_root_dir=root, devices=1,
+        callbacks=[BestCheckpoint(), window], logger=lightning.pytorch.loggers.CSVLogger(root), log_every_n_steps=50,
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1, use_distributed_sampler=False, check_val_every_n_epoch=_epochs(setting),
+    )  # fmt: skip
+    path = resume_path(trainer)
+    fit(trainer, module, data, ckpt_path=path if path.is_file() else None)
+    if trainer.global_step < steps:
+        return False
+    if not (root / "checkpoints/best.ckpt").is_file():  # fewer steps than an epoch between validations
+        trainer.validate(module, datamodule=data, verbose=False)
+        trainer.save_checkpoint(root / "checkpoints/best.ckpt")
+    export(root / "checkpoints/best.ckpt", root / "weights.safetensors", half=False)
+    return True
+
+
+def _epochs(setting):
+    """Validate about every 500 steps."""
+    return max(1, round(500 * setting.batch_size / len(PackedFrames(setting.train))))
+
+
+def evaluate_weights(weights, test, device="cpu"):
+    """Return {"radar", "no radar": {group: mean errors}} of a weights file on packed frames with exact depth.
+
+    The frames' own size, cropped to multiples of 32, is the network's input.
+    """
+    from lircdepth_core.data.augmentation import prepare
+    from lircdepth_core.models import checkpoints
+
+    network = checkpoints.load(weights)[0].to(device, memory_format=torch.channels_last)
+    frames = PackedFrames(test)
+    return _errors(network, frames, prepare, device)
+
+
+@torch.inference_mode()
+def _errors(network, frames, prepare, device):
+    errors = {"radar": {}, "no radar": {}}
+    for index in range(len(frames)):
+        sample = prepare(frames.frame(index))
+        image, radar = (sample[name][None].to(device) for name in ("image", "radar"))
+        truth = sample.get("exact", sample["single"])[0].numpy()
+        for name, channels in (("radar", radar), ("no radar", torch.zeros_like(radar))):
+            depth = network(image, channels).depth[0, 0].float().cpu().numpy()
+            for group, found in grouped(depth, truth, ()):
+                errors[name].setdefault(group, []).append(found)
+    return {name: {group: mean_errors(found) for group, found in groups.items()} for name, groups in errors.items()}
+
+
+def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
+    """Train and evaluate rows x seeds, teacher first where it is missing, until the window closes.
+
+    Returns whether everything is finished. Each run leaves result.json in its folder; finished ones are not repeated.
+    """
+    import time
+
+    started = time.monotonic()
+
+    def left():
+        return minutes - (time.monotonic() - started) / 60
+
+    if not Path(setting.teacher).is_file():
+        if not train(setting, "teacher", 0, left()):
+            return False
+        made = folder(setting, "teacher", 0) / "weights.safetensors"
+        Path(setting.teacher).write_bytes(made.read_bytes())
+    teacher_result = folder(setting, "teacher", 0) / "result.json"
+    jobs = [("teacher", 0, Path(setting.teacher))] if not teacher_result.is_file() else []
+    jobs += [(row, seed, None) for seed in seeds for row in rows]  # a seed of every row before the next seed
+    for row, seed, weights in jobs:
+        result = folder(setting, row, seed) / "result.json"
+        if result.is_file():
+            continue
+        if left() <= 0 or (weights is None and not train(setting, row, seed, left())):
+            return False
+        weights = weights or result.with_name("weights.safetensors")
+        errors = evaluate_weights(weights, setting.test, device)
+        result.parent.mkdir(parents=True, exist_ok=True)
+        about = {"row": row, "seed": seed, "setting": vars(setting) | {"crop": list(setting.crop)}}
+        result.write_text(json.dumps(about | {"errors": errors}, indent=1) + "\n")
+        print(f"{row} seed {seed}: MAE {errors['radar']['0-80 m']['mae']:.3f} m", flush=True)
+    return True
+
+
+def table(output, command):
+    """Return Markdown lines with every result under an ablation's folder; raises LircDepthError when there is none."""
+    results = [json.loads(path.read_text()) for path in sorted(Path(output).glob("*/seed*/result.json"))]
+    if not results:
+        raise LircDepthError(f"{output}: no results of `lircdepth ablation`")
+    by_row = {}
+    for result in results:
+        by_row.setdefault(result["row"], []).append(result)
+    base = _figures(by_row["none"], "mae", "radar") if "none" in by_row else None
+    lines = [
+        "| row | seeds | MAE 80 m | spread | RMSE | AbsRel | delta1 | against none | MAE, radar zeroed | command |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in ("teacher", *ROWS):
+        if row not in by_row:
+            continue
+        found = by_row[row]
+        mae = _figures(found, "mae", "radar")
+        spread = f"{stdev(mae):.3f}" if len(mae) > 1 else "-"
+        gain = f"{100 * (mean(mae) / mean(base) - 1):+.1f} %" if base else "-"
+        others = " | ".join(f"{mean(_figures(found, name, 'radar')):.3f}" for name in ("rmse", "abs_rel", "delta1"))
+        zeroed = mean(_figures(found, "mae", "no radar"))
+        seeds = " ".join(str(result["seed"]) for result in found)
+        words = f"`{command} --rows '{row}' --seeds {seeds}`" if row != "teacher" else f"`{command}` (first)"
+        lines.append(f"| {row} | {seeds} | {mean(mae):.3f} | {spread} | {others} | {gain} | {zeroed:.3f} | {words} |")
+    return lines
+
+
+def _figures(results, name, radar):
+    return [result["errors"][radar]["0-80 m"][name] for result in results]
