@@ -27,7 +27,7 @@ def compare(world, camera, time):
 def test_depth_equals_an_analytic_ray_cast_to_a_tenth_of_a_millimetre_a_kilometre_from_the_origin(seed, time):
     world = synthetic.build_world(seed, corner=(1500.0, 1200.0))
     assert np.linalg.norm(world.ego_pose(time)[:3, 3]) > 1000
-    error, finite = compare(world, synthetic.CameraModel().resized(128, 72), time)
+    error, finite = compare(world, synthetic.CameraModel().resized(112, 63), time)
     assert finite.mean() > 0.4
     assert error.max() < 1e-4
 

@@ -1,18 +1,23 @@
 """Writing synthetic data roots: determinism, interruption and going on, errors, the command."""
 
+import fcntl
+import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lircdepth_core import synthetic
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.synthetic.splits import VALIDATION
 from lircdepth_ros import cli
 
 
@@ -77,6 +82,25 @@ def test_the_command_refuses_arguments_that_cannot_be_used(tmp_path, capsys, arg
     assert os.listdir(tmp_path) == []
 
 
+def test_the_command_refuses_to_start_what_does_not_fit_on_the_disk(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 10, 100_000))
+    arguments = ["--duration", "0.5", "--image-size", "64x36"]
+    assert cli.main(["synth", "-o", str(tmp_path / "root"), *arguments]) == 2
+    assert re.search(r"has 0 MB free, and about \d+ MB are needed", capsys.readouterr().err)
+    assert os.listdir(tmp_path) == []
+
+
+def test_unknown_names_are_refused_with_those_that_there_are():
+    with pytest.raises(LircDepthError, match="weather 'snow' is unknown; there are clear, "):
+        synthetic.build_world(0, weather_name="snow")
+    with pytest.raises(LircDepthError, match="difficulty 'mad' is unknown; there are easy, "):
+        synthetic.build_world(0, difficulty="mad")
+    with pytest.raises(LircDepthError, match="split is 'train', expected one of val, test"):
+        synthetic.scene_specs(1, 0, split="train")
+    with pytest.raises(LircDepthError, match="sensors is 'some', expected 'front' or 'all'"):
+        synthetic.suite("some")
+
+
 def test_the_command_says_what_it_will_cost_and_writes_the_data_root(tmp_path, capsys):
     output = tmp_path / "new/root"
     assert cli.main(["synth", "-o", str(output), "--duration", "0.5", "--image-size", "64x36"]) == 0
@@ -90,7 +114,7 @@ import sys
 from lircdepth_core import synthetic
 if __name__ == "__main__":
     sensors = (synthetic.CameraModel().resized(64, 36), synthetic.LidarModel(azimuths=36), synthetic.RadarModel())
-    synthetic.generate(sys.argv[1], 3, 5, 0.5, sensors)
+    synthetic.generate(sys.argv[1], 2, 5, 0.5, sensors)
 """
 
 
@@ -112,16 +136,14 @@ def test_a_killed_run_goes_on_with_the_scenes_that_it_finished(tmp_path):
     (marked,) = finished.glob("maps/*.png")
     before = marked.stat().st_ino
     with pytest.raises(LircDepthError, match="unfinished run with other arguments"):
-        synthetic.generate(output, 3, 6, **TINY)
-    synthetic.generate(output, 3, 5, **TINY)
+        synthetic.generate(output, 2, 6, **TINY)
+    synthetic.generate(output, 2, 5, **TINY)
     assert (output / "maps" / marked.name).stat().st_ino == before  # not made again
     assert sorted(os.listdir(tmp_path)) == ["root", "run.py"]
-    assert tree(output) == tree(synthetic.generate(whole, 3, 5, **TINY))
+    assert tree(output) == tree(synthetic.generate(whole, 2, 5, **TINY))
 
 
 def test_two_processes_do_not_write_the_same_data_root(tmp_path):
-    import fcntl
-
     partial = synthetic.partial_folder(tmp_path / "root")
     partial.mkdir()
     lock = os.open(partial, os.O_RDONLY)
@@ -131,3 +153,39 @@ def test_two_processes_do_not_write_the_same_data_root(tmp_path):
             synthetic.generate(tmp_path / "root", 1, 0, **TINY)
     finally:
         os.close(lock)
+
+
+@pytest.mark.full
+def test_the_whole_suite_loads_in_the_devkit_with_twelve_sensors_that_look_where_nuscenes_has_them(tmp_path):
+    nuscenes = pytest.importorskip("nuscenes")
+    from pyquaternion import Quaternion
+
+    output = tmp_path / "root"
+    arguments = ["--sensors", "all", "--duration", "1", "--image-size", "160x90", "--jobs", "2", "--scenes", "2"]
+    assert cli.main(["synth", "-o", str(output), *arguments]) == 0
+    nusc = nuscenes.NuScenes("v1.0-mini", str(output), verbose=False)
+    assert len(nusc.scene) == 2
+    heading = {}
+    for sample in nusc.sample:
+        assert len(sample["data"]) == 12
+        for channel, token in sample["data"].items():
+            record = nusc.get("sample_data", token)
+            assert (output / record["filename"]).is_file()
+            pose = nusc.get("calibrated_sensor", record["calibrated_sensor_token"])
+            forward = [0, 0, 1] if channel.startswith("CAM") else [1, 0, 0]
+            heading[channel] = np.degrees(np.arctan2(*Quaternion(pose["rotation"]).rotate(forward)[1::-1]))
+    # Left of straight ahead, degrees, as on nuScenes' sensor plan.
+    expected = {"CAM_FRONT": 0, "CAM_FRONT_LEFT": 55, "CAM_FRONT_RIGHT": -55, "CAM_BACK_LEFT": 110,
+                "CAM_BACK_RIGHT": -110, "CAM_BACK": 180, "RADAR_FRONT": 0, "RADAR_FRONT_LEFT": 90,
+                "RADAR_FRONT_RIGHT": -90, "RADAR_BACK_LEFT": 180, "RADAR_BACK_RIGHT": 180}  # fmt: skip
+    for channel, angle in expected.items():
+        assert abs((heading[channel] - angle + 180) % 360 - 180) < 6, channel
+
+
+@pytest.mark.full
+def test_a_frozen_split_is_written_with_its_names_and_weathers(tmp_path):
+    root = synthetic.generate(tmp_path / "val", split="val", **TINY)
+    scenes = json.loads((root / "v1.0-mini/scene.json").read_text())
+    assert [scene["name"] for scene in scenes] == [spec.name for spec in VALIDATION]
+    for scene, spec in zip(scenes, VALIDATION, strict=True):
+        assert f", {spec.weather}, {spec.difficulty}" in scene["description"]

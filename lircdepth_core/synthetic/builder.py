@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from lircdepth_core.errors import LircDepthError
 from lircdepth_core.synthetic import scenery, vehicles, weather
 from lircdepth_core.synthetic.parts import PAVEMENT, box, extent
 from lircdepth_core.synthetic.road import KERB_HEIGHT, Road, Street
@@ -25,11 +26,11 @@ def build_world(seed, corner=None, weather_name=None, difficulty=None):
 
     corner: (x, y) of the south-west corner of the road's extent in global coordinates [m]; drawn between 300 and 500 m
     when it is None. weather_name: one of weather.WEATHERS; difficulty: easy, medium or hard; drawn when they are None.
-    Raises ValueError for another name.
+    Raises LircDepthError for another name.
     """
     random = np.random.default_rng(seed)
     if difficulty is not None and difficulty not in DIFFICULTIES:
-        raise ValueError(f"difficulty {difficulty!r} is unknown; there are {', '.join(DIFFICULTIES)}")
+        raise LircDepthError(f"difficulty {difficulty!r} is unknown; there are {', '.join(DIFFICULTIES)}")
     drawn = random.choice(list(DIFFICULTIES), p=(0.25, 0.5, 0.25))
     difficulty = str(drawn) if difficulty is None else difficulty
     conditions = weather.draw(np.random.default_rng(random.integers(1 << 32)), weather_name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lircdepth_core import geometry
+from lircdepth_core.errors import LircDepthError
 
 
 def _mounting(translation, rotation_wxyz):
@@ -152,10 +153,10 @@ MODALITY = {CameraModel: "camera", LidarModel: "lidar", RadarModel: "radar"}
 def suite(sensors="front", image_size=None):
     """Return the sensor models of "front" (CAM_FRONT, LIDAR_TOP, RADAR_FRONT) or "all" (six cameras, five radars).
 
-    image_size: (width, height) of the cameras, the nominal one when it is None. Raises ValueError for another name.
+    image_size: (width, height) of the cameras, the nominal one when it is None. Raises LircDepthError for another name.
     """
     if sensors not in ("front", "all"):
-        raise ValueError(f"sensors is {sensors!r}, expected 'front' or 'all'")
+        raise LircDepthError(f"sensors is {sensors!r}, expected 'front' or 'all'")
     cameras, radars = (CAMERAS, RADARS) if sensors == "all" else (CAMERAS[:1], RADARS[:1])
     if image_size is not None:
         cameras = tuple(camera.resized(*image_size) for camera in cameras)

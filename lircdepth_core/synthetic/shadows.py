@@ -26,7 +26,7 @@ def occluded(scene, points, towards):
     order = _coherent_order(place[:, :2])
     padded = torch.cat([order, order[-1:].expand(-n % _BUNDLE)]).reshape(-1, _BUNDLE)
     bundles, spots = _pairs(scene, place[padded], frame)
-    shaded = torch.zeros(padded.shape, dtype=torch.bool, device=points.device)
+    shaded = torch.zeros(padded.shape, dtype=torch.int32, device=points.device)  # how many solids hide each point
     inverse = scene.inverse
     centre = (inverse @ scene.centre[:, :, None])[:, :, 0].float()
     light = (inverse @ towards.to(inverse)).float()
@@ -45,9 +45,9 @@ def occluded(scene, points, towards):
                 start.unbind(2),
                 slopes[solid][:, :, None].unbind(1),
             )
-            shaded.index_put_((bundle,), hit, accumulate=True)
+            shaded.index_add_(0, bundle, hit.to(torch.int32))
     result = torch.zeros(n, dtype=torch.bool, device=points.device)
-    result[padded.flatten()] = shaded.flatten()
+    result[padded.flatten()] = shaded.flatten() > 0
     return result
 
 

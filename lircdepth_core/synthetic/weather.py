@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lircdepth_core.errors import LircDepthError
+
 WEATHERS = ("clear", "clouds", "overcast", "wet", "haze", "dusk", "night", "wet-night")
 
 
@@ -106,12 +108,12 @@ def draw(random, name=None):
     """Return the Weather called ``name`` with everything else drawn from a numpy Generator; any of them when it is
     None.
 
-    Raises ValueError for a name that is not in WEATHERS.
+    Raises LircDepthError for a name that is not in WEATHERS.
     """
     drawn = WEATHERS[random.choice(len(WEATHERS), p=(0.24, 0.18, 0.14, 0.1, 0.08, 0.1, 0.1, 0.06))]
     name = drawn if name is None else name
     if name not in _PRESETS:
-        raise ValueError(f"weather {name!r} is unknown; there are {', '.join(WEATHERS)}")
+        raise LircDepthError(f"weather {name!r} is unknown; there are {', '.join(WEATHERS)}")
     elevation, sun, sky, horizon, zenith, clouds, haze, wet, dark, noise = _PRESETS[name]
     height, azimuth = random.uniform(0, 1), random.uniform(-np.pi, np.pi)
     towards = (0.0, 0.0, 1.0)

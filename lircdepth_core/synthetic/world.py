@@ -5,7 +5,6 @@ Everything is an *actor* (one rigid body: a car, a building, a pole) that owns o
 float64 on the CPU. ``World.snapshot`` is what ray casting needs of one moment.
 """
 
-import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,11 +75,11 @@ class Parts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What one sensor can meet at one moment. scene: its solids, sensor-centred. index [K']: which parts of the world
-    they are. parts: those rows. owner [K']: their actors. origin [3]: the sensor in global coordinates."""
+    """What one sensor can meet at one moment. scene: its solids, sensor-centred. parts: their rows of the world's
+    Parts.
+    origin [3]: the sensor in global coordinates."""
 
     scene: Scene
-    index: torch.Tensor
     parts: Parts
     origin: np.ndarray
 
@@ -141,9 +140,7 @@ class World:
         cos, sin = torch.cos(yaw).to(device)[parts.owner], torch.sin(yaw).to(device)[parts.owner]
         x, y, z = parts.offset.unbind(1)
         centre = relative[parts.owner] + torch.stack([cos * x - sin * y, sin * x + cos * y, z], dim=1)
-        if every:
-            index = torch.arange(len(cos), device=device)
-        else:
+        if not every:
             away, size = centre.norm(dim=1), parts.half.norm(dim=1)
             index = torch.nonzero((away < _FAR + size) & (size > _SMALL * away))[:, 0]
             parts, centre, cos, sin = (
@@ -162,18 +159,10 @@ class World:
             dim=1,
         )
         scene = Scene(parts.kind, centre, axes, parts.slopes, -float(origin[2]))
-        return Snapshot(scene, index, parts, np.asarray(origin, dtype=np.float64))
+        return Snapshot(scene, parts, np.asarray(origin, dtype=np.float64))
 
     def _on(self, device):
         key = str(device)
         if key not in self._cache:
             self._cache[key] = self.parts.to(device)
         return self._cache[key]
-
-    def without_traffic(self):
-        """Return a copy in which what moves is gone: for what accumulates over time."""
-        still = copy.copy(self)
-        keep = (self.actors.speed == 0)[self.parts.owner]
-        object.__setattr__(still, "parts", Parts(*(values[keep] for values in vars(self.parts).values())))
-        object.__setattr__(still, "_cache", {})
-        return still
