@@ -1,6 +1,7 @@
 """Conversion beside a plain copy of the same files, memory over scene length, and how exactly replay keeps time.
 
     python benchmarks/bench_bags.py [--dataroot DIR --version v1.0-mini --scene NAME] [--seconds 20] [--replay]
+                                    [--folder /dev/shm]
 
 Without a data root one is made: two scenes with all twelve sensors at about nuScenes' rates, and files of its sizes
 (JPEG 140 kB, lidar 34,688 points, radar 125 returns). Reads come from the page cache for both. Everything is compared
@@ -74,11 +75,6 @@ def scene_files(root, version, name):
     return [root / r["filename"] for channel in channels for r in nuscenes.channel_records(nusc, scene, channel)]
 
 
-def best(repeats, measure):
-    """Return the smallest of several (CPU, wall) seconds: what else the machine does only adds."""
-    return min(measure() for _ in range(repeats))
-
-
 def copy_seconds(files, folder):
     target = folder / "copy"
     target.mkdir()
@@ -107,24 +103,20 @@ def bench_convert(root, version, name, folder, repeats):
     size = sum(path.stat().st_size for path in files)
     for path in files:  # into the page cache
         path.read_bytes()
-    copy = best(repeats, lambda: copy_seconds(files, folder))
-    print(f"{name}: {len(files)} files, {size / 1e6:.0f} MB")
+    ways = {
+        "plain copy, file by file": lambda: copy_seconds(files, folder),
+        "converter, mcap": lambda: convert_seconds(root, version, name, folder),
+        "converter, sqlite3": lambda: convert_seconds(root, version, name, folder, "--storage", "sqlite3"),
+        "converter, mcap, zstd": lambda: convert_seconds(root, version, name, folder, "--compression", "zstd"),
+    }
+    # In turns, so that all see the same load; the smallest (CPU, wall) of each: what else the machine does only adds.
+    rounds = [{label: measure() for label, measure in ways.items()} for _ in range(repeats)]
+    smallest = {label: min(times[label] for times in rounds) for label in ways}
+    copy, passthrough = (smallest[label] for label in list(ways)[:2])
+    print(f"{name}: {len(files)} files, {size / 1e6:.0f} MB; smallest of {repeats}")
     print(f"{'':28}{'CPU s':>8}{'wall s':>8}{'MB/CPU s':>10}{'scenes/min/core':>17}{'of copy':>9}")
-
-    def row(label, seconds):
-        cpu, wall = seconds
+    for label, (cpu, wall) in smallest.items():
         print(f"{label:28}{cpu:>8.2f}{wall:>8.2f}{size / cpu / 1e6:>10.0f}{60 / cpu:>17.1f}{copy[0] / cpu:>9.0%}")
-
-    row("plain copy, file by file", copy)
-    for label, options in (
-        ("converter, mcap", ()),
-        ("converter, sqlite3", ("--storage", "sqlite3")),
-        ("converter, mcap, zstd", ("--compression", "zstd")),
-    ):
-        seconds = best(repeats, lambda options=options: convert_seconds(root, version, name, folder, *options))
-        row(label, seconds)
-        if not options:
-            passthrough = seconds
     for tables, scenes in SCENES.items():
         cpu, wall = (scenes * value / 60 for value in passthrough)
         print(f"extrapolated: {scenes} such scenes ({tables}): {cpu:.1f} min of one core, {wall:.1f} min as measured")
@@ -177,11 +169,12 @@ def main():
     parser.add_argument("--version", default="v1.0-mini")
     parser.add_argument("--scene", default="scene-0001")
     parser.add_argument("--seconds", type=float, default=20.0, help="of the scenes that are made")
+    parser.add_argument("--folder", help="where to write; in memory (/dev/shm) the disk's own speed plays no part")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--replay", action="store_true", help="replay too; needs rclpy")
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} CPU cores, Python {sys.version.split()[0]}")
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
         folder = Path(temporary)
         root = arguments.dataroot or make_root(folder / "root", arguments.seconds)
         bench_convert(root, arguments.version, arguments.scene, folder, arguments.repeats)

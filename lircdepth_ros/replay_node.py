@@ -146,7 +146,7 @@ class ReplayNode(Node):
         self._make_publishers(settings["topics"])
         self._counts, self._unsent = Counter(), Counter()
         self._late = deque(maxlen=100_000)  # seconds, of the latest
-        self._commands = queue.SimpleQueue()  # (what to do, where to put the answer)
+        self._commands = queue.SimpleQueue()  # (what to do, where to put the answer, whether nobody waits)
         self._paused_at = None  # monotonic seconds, while paused
         self._start_paused = settings["start_paused"]
         for name in ("pause", "resume", "toggle_paused", "play_next"):
@@ -294,19 +294,22 @@ class ReplayNode(Node):
 
     def _on_command(self, name, _request, response):
         """In the executor's thread: hand the command to the replay's, and wait for what comes of it."""
-        answer = queue.SimpleQueue()
-        self._commands.put((name, answer))
+        answer, given_up = queue.SimpleQueue(), threading.Event()
+        self._commands.put((name, answer, given_up))
         try:
             response.success, response.message = answer.get(timeout=_ANSWER_TIMEOUT)
         except queue.Empty:
-            response.success, response.message = False, "nothing is being replayed"
+            given_up.set()
+            response.success, response.message = False, "nothing is being replayed yet, or any more"
         return response
 
     def _obey(self, stamp, step):
         """Carry out what services were called for. Returns where to answer a step that is to be taken now."""
         with suppress(queue.Empty):
             while True:
-                name, answer = self._commands.get_nowait()
+                name, answer, given_up = self._commands.get_nowait()
+                if given_up.is_set():
+                    continue
                 if name == "play_next":
                     if self._paused_at is None or not step:
                         answer.put((False, "not paused" if step else "the replay has ended"))

@@ -275,7 +275,7 @@ class _Checker:
         yield from _cloud_fields(message, _LIDAR_FIELDS, len(scan))
         for i, name in enumerate(("x", "y", "z", "intensity", "ring")):
             yield name, _column(message, name), scan[:, i]
-        yield "time", _column(message, "time"), nuscenes.lidar_point_times(scan[:, 4])
+        yield "time", _column(message, "time"), _Near(nuscenes.lidar_point_times(scan[:, 4]), 1e-6)
 
     def _ground_truth(self, message, record):
         """In float64, matrix by matrix, nearest point last."""
@@ -384,7 +384,10 @@ class _Near:
 def _compare(pairs):
     for field, found, expected in pairs:
         if isinstance(expected, _Near):
-            same = np.abs(np.asarray(found) - expected.values).max() <= expected.tolerance
+            found = np.asarray(found)
+            same = found.shape == expected.values.shape and np.allclose(
+                found, expected.values, rtol=0, atol=expected.tolerance
+            )
         elif isinstance(expected, np.ndarray):
             same = np.array_equal(found, expected, equal_nan=expected.dtype.kind == "f")
         else:
