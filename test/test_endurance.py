@@ -69,8 +69,12 @@ def soak(rig, process, seconds, hz, width=160, height=96, settle=0.25):
 def check_growth(growth):
     assert growth.frames[-1] - growth.frames[0] > 100, "the node must have worked"
     assert growth.memory_slope() < 1.0, f"{growth.memory_slope():.2f} MB per 1,000 frames"
-    assert min(growth.descriptors) == max(growth.descriptors)
-    assert min(growth.threads) == max(growth.threads)
+    # The least of each half: a look at /proc, which the node takes each second, holds a descriptor for a moment.
+    half = len(growth.descriptors) // 2
+    assert min(growth.descriptors[:half]) == min(growth.descriptors[half:])
+    assert min(growth.threads[:half]) == min(growth.threads[half:])
+    assert max(growth.descriptors) - min(growth.descriptors) <= 2
+    assert max(growth.threads) - min(growth.threads) <= 2
 
 
 def test_of_2000_images_each_comes_out_once_with_its_own_stamp(rig, depth_node, weights):
