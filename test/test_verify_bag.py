@@ -103,7 +103,7 @@ MUTATIONS = {
     "radar frame": ("/RADAR_FRONT/points", lambda m: setattr(m.header, "frame_id", "RADAR"), "header.frame_id"),
     "radar field": ("/RADAR_FRONT/points", lambda m: setattr(m.fields[5], "name", "RCS"), "fields"),
     "lidar ring": ("/LIDAR_TOP/points", lambda m: flip(m.data, 16), "ring"),
-    "lidar time": ("/LIDAR_TOP/points", lambda m: flip(m.data, 22 * 100 + 22), "time"),
+    "lidar time": ("/LIDAR_TOP/points", lambda m: flip(m.data, 22 * 100 + 20), "time"),
     "pose": ("/tf", lambda m: setattr(m.transforms[0].transform.translation, "x", 7.0), "translation"),
     "mounting": ("/tf_static", lambda m: setattr(m.transforms[3].transform.rotation, "w", 0.0), "rotation (w x y z)"),
     "speed": ("/odom", lambda m: setattr(m.twist.twist.linear, "x", 10.001), "twist.linear"),
