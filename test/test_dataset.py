@@ -159,11 +159,32 @@ def test_packed_frames_are_the_frames(root, dense, tmp_path):
         for name in ("image", "radar", "dense", "confidence_label"):
             assert torch.equal(ours[name], theirs[name]), name
         assert (ours["single"] - theirs["single"]).abs().max() <= 0.5 / 256
+    pack(source, tmp_path / "two.safetensors", jobs=2)
     data = (tmp_path / "frames.safetensors").read_bytes()
+    assert (tmp_path / "two.safetensors").read_bytes() == data
     (tmp_path / "half.safetensors").write_bytes(data[:5000])
     for name in ("half.safetensors", "absent.safetensors"):
         with pytest.raises(LircDepthError, match=name):
             PackedFrames(tmp_path / name)
+
+
+def test_frames_of_the_street_are_frozen_and_training_does_not_see_their_exact_depth():
+    from lircdepth_core.data.street import StreetFrames
+
+    frames = [StreetFrames("val", 9, scale=0.1).frame(8) for _ in range(2)]
+    assert frames[0]["image"].shape == (3, 90, 160)
+    assert all(torch.equal(frames[0][name], frames[1][name]) for name in frames[0])
+    exact, dense, single = (frames[0][name] for name in ("exact", "dense", "single"))
+    known = (dense > 0) & (exact > 0) & (exact < 60)
+    assert known.float().mean() > 0.2
+    assert ((dense - exact).abs() / exact)[known].median() < 0.03
+    assert 0 < (single > 0).float().mean() < (dense > 0).float().mean()
+    assert frames[0]["radar"][0].any()
+    training = StreetFrames("train", 2, scale=0.1)
+    assert training.frame(0).keys() == {"image", "radar", "dense", "single"}
+    assert training.focal_length == pytest.approx(126.6, abs=0.1)
+    with pytest.raises(LircDepthError, match="expected train, val, test"):
+        StreetFrames("trial", 1)
 
 
 def test_the_real_sample_is_a_frame(nuscenes_real):

@@ -158,6 +158,9 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:4] == ["0 1", f"{np.mean(mae):.3f}", f"{np.std(mae, ddof=1):.3f}"]
     capsys.readouterr()
+    (tmp_path / "out/all").symlink_to("structure")
+    assert command("ablation", "-o", tmp_path / "out", "--test", frames, "--picture", tmp_path / "figure.png") == 0
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
     assert command("ablation", "-o", tmp_path / "nothing", "--table", tmp_path / "R.md") == 2
     assert command(*common, "--rows", "everything") == 2
     assert "expected none, structure" in capsys.readouterr().err

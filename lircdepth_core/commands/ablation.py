@@ -26,6 +26,8 @@ def add_arguments(parser):
     parser.add_argument("--encoder-weights", help="of the students: see StudentModule")
     parser.add_argument("--device", default="auto", help="to evaluate on")
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="only write the table of the results there are")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png",
+                        help="only draw a --test frame without and with distillation, and its truth")  # fmt: skip
 
 
 def run(arguments):
@@ -37,6 +39,12 @@ def run(arguments):
         lines = ["# Results of the ablation", "", f"Written by `{command} --table {arguments.table}`.", ""]
         arguments.table.write_text("\n".join([*lines, *ablation.table(arguments.output, command)]) + "\n")
         print(f"wrote {arguments.table}")
+        return
+    if arguments.picture is not None:
+        if arguments.test is None:
+            raise LircDepthError("--picture needs --test")
+        ablation.picture(arguments.output, arguments.test, arguments.picture)
+        print(f"wrote {arguments.picture}")
         return
     for name in ("train", "val", "test", "teacher"):
         if getattr(arguments, name) is None:

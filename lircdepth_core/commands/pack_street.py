@@ -10,7 +10,8 @@ def add_arguments(parser):
     parser.add_argument("--frames", type=int, required=True, help="number of frames")
     parser.add_argument("--scale", type=float, default=0.5, help="of a 1600x900 camera (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of training streets (default: %(default)s)")
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--device", default="auto", help="to render on; not with --jobs")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that render on the CPU, one thread each")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.safetensors", help="file to write")
 
 
@@ -21,9 +22,8 @@ def run(arguments):
 
     if arguments.frames < 1 or not 0 < arguments.scale <= 1:
         raise LircDepthError(f"--frames {arguments.frames} --scale {arguments.scale}: expected at least 1, and 0 to 1")
-    frames = StreetFrames(
-        arguments.split, arguments.frames, arguments.scale, arguments.seed, device=choose_device(arguments.device)
-    )
+    device = choose_device("cpu" if arguments.jobs > 1 else arguments.device)
+    frames = StreetFrames(arguments.split, arguments.frames, arguments.scale, arguments.seed, device=device)
     arguments.output.absolute().parent.mkdir(parents=True, exist_ok=True)
-    pack(frames, arguments.output)
+    pack(frames, arguments.output, arguments.jobs)
     print(f"{arguments.output}: {frames.description}, {arguments.output.stat().st_size / 1e6:.1f} MB")

@@ -1,7 +1,10 @@
 """Frames in one safetensors file, held in memory or on a GPU: training at the speed of the network, with no dataset,
 no decoding and no package but safetensors."""
 
+import contextlib
+import functools
 import json
+import multiprocessing
 from pathlib import Path
 
 import torch
@@ -9,24 +12,25 @@ import torch
 from lircdepth_core.errors import LircDepthError
 
 _DEPTHS = ("dense", "single", "exact")  # kept as uint16, metres * 256, which is what depth PNGs hold
+_TOGETHER = 4  # consecutive frames that one process makes: of one street
 _METADATA_KEY = "lircdepth_frames"
 
 
-def pack(frames, path, indices=None):
-    """Write a source of frames (see data.dataset), or some of them, to ``path``."""
+def pack(frames, path, jobs=1):
+    """Write a source of frames (see data.dataset) to ``path``; with jobs > 1 that many processes make them."""
     from safetensors.torch import save_file
 
     columns = {}
-    for index in range(len(frames)) if indices is None else indices:
-        frame = frames.frame(index)
-        for name, value in frame.items():
-            if name == "radar":
-                rows, cols = torch.nonzero(value[0] > 0, as_tuple=True)
-                value = torch.cat([torch.stack([rows, cols]).float(), value[:, rows, cols].float()])
-            elif name in _DEPTHS:
-                value = (value * 256).round()
-                value = torch.where(value < 2**16, value, 0.0).to(torch.int32).to(torch.uint16)
-            columns.setdefault(name, []).append(value.cpu())
+    with contextlib.ExitStack() as stack:
+        rows = map(functools.partial(_row, frames), range(len(frames)))
+        if jobs > 1:
+            global _frames  # inherited by the forked processes
+            _frames = frames
+            pool = stack.enter_context(multiprocessing.get_context("fork").Pool(jobs, torch.set_num_threads, (1,)))
+            rows = pool.imap(_forked_row, range(len(frames)), chunksize=_TOGETHER)
+        for row in rows:
+            for name, value in row.items():
+                columns.setdefault(name, []).append(torch.from_numpy(value))
     if not columns:
         raise LircDepthError(f"{path}: no frames to write")
     most = max(value.shape[1] for value in columns["radar"])
@@ -39,6 +43,24 @@ def pack(frames, path, indices=None):
         metadata={_METADATA_KEY: json.dumps(header)},
     )
     temporary.replace(path)
+
+
+def _forked_row(index):
+    return _row(_frames, index)
+
+
+def _row(frames, index):
+    """A frame as it is kept: NumPy arrays, which processes pass on without holding files open."""
+    row = {}
+    for name, value in frames.frame(index).items():
+        if name == "radar":
+            rows, cols = torch.nonzero(value[0] > 0, as_tuple=True)
+            value = torch.cat([torch.stack([rows, cols]).float(), value[:, rows, cols].float()])
+        elif name in _DEPTHS:
+            value = (value * 256).round()
+            value = torch.where(value < 2**16, value, 0.0).to(torch.int32).to(torch.uint16)
+        row[name] = value.cpu().numpy()
+    return row
 
 
 class PackedFrames:

@@ -7,14 +7,15 @@ from lircdepth_core.data.ground_truth import dense_from_drawn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import RadarScan, project_scan, rasterize
 
-_SCANS = np.arange(-3.0, 3.05, 0.2)  # seconds from the image: the lidar scans that dense depth is accumulated from
+_SCANS = np.arange(-3.0, 3.05, 0.3)  # seconds from the image: the lidar scans that dense depth is accumulated from
+_A_STREET = 4  # frames of training: building a street costs as much as several
 _FIRST, _LAST = 1.0, 19.0  # seconds of a scene
 _RADAR_SPREAD, _LIDAR_DELAY = 0.03, 0.0355  # seconds between image, radar and lidar at most
 
 
 class StreetFrames:
-    """``count`` frames of a split of the street: "train" draws a new street for each, "val" and "test" are the frozen
-    scenes, their frames spread over each scene's duration.
+    """``count`` frames of a split of the street: "train" draws a new street for every four, "val" and "test" are
+    the frozen scenes, the frames spread over each scene's duration.
 
     scale: of nuScenes' 1600x900 camera. exact: also the rendered depth, which evaluation wants and training must not
     see. Raises LircDepthError for a split that there is not.
@@ -40,8 +41,8 @@ class StreetFrames:
     def _moment(self, index):
         """(key, arguments of build_world, time) of a frame."""
         if self._split == "train":
-            key = (self._seed, index)
-            return key, {}, float(np.random.default_rng((*key, 5)).uniform(_FIRST, _LAST))
+            time = np.random.default_rng((self._seed, index, 5)).uniform(_FIRST, _LAST)
+            return (self._seed, index // _A_STREET), {}, float(time)
         spec = self._specs[index % len(self._specs)]
         rounds = -(-self._count // len(self._specs))
         time = _FIRST + (_LAST - _FIRST) * (index // len(self._specs) + 0.5) / rounds

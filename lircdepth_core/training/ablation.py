@@ -197,3 +197,34 @@ def table(output, command):
 
 def _figures(results, name, radar):
     return [result["errors"][radar]["0-80 m"][name] for result in results]
+
+
+@torch.inference_mode()
+def picture(output, test, path, index=None):
+    """Write the paper's Fig. 2 for one test frame: image, depth without and with distillation (seed of the first run),
+    truth. Raises LircDepthError where one of the two rows has no finished run."""
+    from lircdepth_core.data.augmentation import prepare
+    from lircdepth_core.models import checkpoints
+    from lircdepth_core.visualization import montage
+
+    frames = PackedFrames(test)
+    frame = frames.frame(len(frames) // 2 if index is None else index)
+    sample = prepare(frame)
+    depths = []
+    for row in ("none", "all"):
+        runs = sorted(Path(output, row).glob("seed*/weights.safetensors"))
+        if not runs:
+            raise LircDepthError(f"{output}: row '{row}' has no finished run")
+        network = checkpoints.load(runs[0])[0]
+        depths.append(network(sample["image"][None], sample["radar"][None]).depth[0, 0].numpy())
+    truth = sample.get("exact", sample["single"])[0].numpy()
+    rows, columns = torch.nonzero(frame["radar"][0], as_tuple=True)
+    points = torch.stack([columns, rows], dim=1).numpy(), frame["radar"][0][rows, columns].numpy()
+    truth = torch.where(torch.from_numpy(truth) > 0, torch.from_numpy(truth), torch.nan).numpy()
+    panels = [
+        ("image and radar", frame["image"].permute(1, 2, 0).numpy(), None, points),
+        ("truth", None, truth, None),
+        ("without distillation", None, depths[0], None),
+        ("with distillation", None, depths[1], None),
+    ]
+    montage(path, panels, frames.description)
