@@ -11,6 +11,7 @@ pytest.importorskip("nuscenes", reason="the dataset is read through its devkit")
 pytest.importorskip("rosbags", reason="bags are read with rosbags")
 from rosbags.rosbag2 import Reader
 
+from lircdepth_core import synthetic
 from lircdepth_ros import bag_messages, cli
 
 
@@ -56,6 +57,18 @@ def test_the_real_sample(nuscenes_real, tmp_path, capsys):
     bag = convert(nuscenes_real, tmp_path / "bag", "--ground-truth", scene="scene-0061")
     status, result = verify(nuscenes_real, bag, capsys)
     assert (status, result["differences"], result["messages"]) == (0, [], 52)
+
+
+def test_a_synthetic_scene_of_all_sensors_with_annotations(tmp_path, capsys):
+    root = synthetic.generate(tmp_path / "root", 1, 3, 0.6, synthetic.suite("all", (96, 64)))
+    scene = json.loads((root / "v1.0-mini/scene.json").read_text())[0]["name"]
+    status, result = verify(root, convert(root, tmp_path / "bag", "--ground-truth", scene=scene), capsys)
+    assert (status, result["differences"]) == (0, [])
+    with Reader(tmp_path / "bag") as reader:
+        counts = {connection.topic: connection.msgcount for connection in reader.connections}
+    assert counts["/annotations"] == 2
+    assert len([topic for topic in counts if topic.endswith(("/points", "/compressed"))]) == 12
+    assert result["messages"] == sum(counts.values())
 
 
 def test_a_scene_without_annotations_of_the_test_split(tmp_path, capsys):
