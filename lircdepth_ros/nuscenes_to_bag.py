@@ -204,9 +204,7 @@ def _in_processes(todo, jobs, bar, storage):
     context = multiprocessing.get_context("fork")
     for plan in todo.values():
         for _, msgtype, _ in plan.topics:
-            bag_messages.typestore().get_msgdef(
-                msgtype
-            )  # compiled on first use: once, not in each process
+            bag_messages.typestore().get_msgdef(msgtype)  # compiled on first use: once, not in each process
     done = context.Value("q", 0)
     waiting, running, results = deque(todo.items()), {}, []
     try:
