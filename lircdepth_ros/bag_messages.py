@@ -9,7 +9,7 @@ import functools
 import os
 import shutil
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -301,6 +301,21 @@ def read_messages(reader, *selection, **span):
         raise LircDepthError(f"{reader.path} is damaged after {count} messages: {reason}") from error
 
 
+def _partial(path):
+    return path.parent / f".{path.name}.partial"
+
+
+def clear_partial(path):
+    """Remove what a process that was killed left of the bag ``path``, unless another one is writing it."""
+    partial = _partial(Path(path))
+    if partial.is_dir():
+        lock = os.open(partial, os.O_RDONLY)
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(partial, ignore_errors=True)
+        os.close(lock)
+
+
 @contextmanager
 def new_bag(path, storage="mcap", compression="none"):
     """Write a rosbag2 directory: a context manager that gives rosbags' Writer.
@@ -315,7 +330,7 @@ def new_bag(path, storage="mcap", compression="none"):
     path = Path(path)
     if path.exists() or path.is_symlink():
         raise LircDepthError(f"{path} exists already and is not overwritten")
-    partial = path.parent / f".{path.name}.partial"
+    partial = _partial(path)
     partial.mkdir(parents=True, exist_ok=True)
     lock = os.open(partial, os.O_RDONLY)
     try:

@@ -211,12 +211,13 @@ def _in_processes(todo, jobs, bar, storage):
         while waiting or running:
             while waiting and len(running) < jobs:
                 receive, send = context.Pipe(duplex=False)
-                process = context.Process(target=_child, args=(*waiting.popleft(), done, storage, send, os.getpid()))
+                bag, plan = waiting.popleft()
+                process = context.Process(target=_child, args=(bag, plan, done, storage, send, os.getpid()))
                 process.start()
                 send.close()
-                running[receive] = process
+                running[receive] = process, bag
             for receive in multiprocessing_connection.wait(list(running), timeout=_PROGRESS_PERIOD):
-                process = running.pop(receive)
+                process, _ = running.pop(receive)
                 try:
                     result = receive.recv()
                 except EOFError:  # killed, by the machine's lack of memory for example
@@ -228,10 +229,11 @@ def _in_processes(todo, jobs, bar, storage):
                 results.append(result)
             bar.update(done.value - bar.n)
     finally:
-        for process in running.values():
+        for process, _ in running.values():
             process.terminate()
-        for process in running.values():
+        for process, bag in running.values():
             process.join()
+            bag_messages.clear_partial(bag)  # the signal may have come before there was anything to clean up after
     return results
 
 
