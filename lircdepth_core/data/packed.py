@@ -45,6 +45,17 @@ def pack(frames, path, jobs=1):
     temporary.replace(path)
 
 
+def frames_in(path):
+    """Return how many frames a file holds, without reading them. Raises LircDepthError when it is missing."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.get_slice("image").get_shape()[0]
+    except FileNotFoundError as error:
+        raise LircDepthError(f"{path}: no such file of frames") from error
+
+
 def _forked_row(index):
     return _row(_frames, index)
 

@@ -8,7 +8,7 @@ from statistics import mean, stdev
 
 import torch
 
-from lircdepth_core.data.packed import PackedFrames
+from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import grouped
 from lircdepth_core.metrics import mean_errors
@@ -102,7 +102,7 @@ def train(setting, row, seed, minutes=float("inf")):
 
 def _epochs(setting):
     """Validate about every 500 steps."""
-    return max(1, round(500 * setting.batch_size / len(PackedFrames(setting.train))))
+    return max(1, round(500 * setting.batch_size / frames_in(setting.train)))
 
 
 def evaluate_weights(weights, test, device="cpu"):

@@ -80,6 +80,7 @@ def _command_line(arguments, run):
 
 def fit(trainer, module, datamodule, ckpt_path=None, **options):
     """Trainer.fit, with exhausted memory explained (LircDepthError)."""
+    options["weights_only"] = True  # a checkpoint to resume is a pickle too: none may run code
     with explained_out_of_memory(datamodule.batch_size):
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path, **options)
 
