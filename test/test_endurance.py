@@ -153,9 +153,8 @@ def main():
         process.send_signal(signal.SIGINT)
         process.wait()
     names = ("frames_in", "frames_out", "dropped", "fused", "camera_only", "total_ms_p50", "total_ms_p99")
-    print(
-        f"{arguments.minutes:g} min, {arguments.model}, {arguments.size} at {arguments.hz:g} Hz: {len(stamps)} images sent"
-    )
+    setting = f"{arguments.minutes:g} min, {arguments.model}, {arguments.size} at {arguments.hz:g} Hz"
+    print(f"{setting}: {len(stamps)} images sent")
     print(", ".join(f"{name} {rig.status.get(name)}" for name in names))
     print(
         f"memory {growth.memory[0]:.0f} -> {growth.memory[-1]:.0f} MB, slope {growth.memory_slope():.3f} MB per 1,000 "

@@ -106,7 +106,7 @@ def test_velocity_of_a_radar_that_looks_elsewhere_is_turned_into_the_cameras_hea
 
 
 def test_a_past_scan_is_moved_to_now_standing_things_by_the_sensor_and_moving_ones_by_themselves():
-    """The sensor drove 2 m on in 0.2 s. A wall stands; a car ahead keeps its distance; another comes closer at 20 m/s."""
+    """The sensor drove 2 m on in 0.2 s. A wall stands; a car ahead keeps its distance; another comes at 20 m/s."""
     from lircdepth_core import geometry
 
     scan = radar.RadarScan.from_fields(
