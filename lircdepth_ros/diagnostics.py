@@ -111,13 +111,11 @@ def assess(statistics, settings, remarks=(), waiting=()):
     if silent > stale_after:
         reason = waiting[0] if waiting else "the camera is silent"
         return STALE, f"no image for {silent:.1f} s: {reason}"
+    reasons = "; ".join(text for text in (statistics.recent_error(), *waiting[:1]) if text)
     without_depth = statistics.age("frames_out")
     dropped, images = statistics.recent("dropped"), max(statistics.recent("frames_in"), 1)
     if without_depth > stale_after and dropped:
-        return (
-            ERROR,
-            f"no depth for {without_depth:.1f} s while images arrive: {statistics.recent_error() or 'dropped'}",
-        )
+        return ERROR, f"no depth for {without_depth:.1f} s while images arrive: {reasons or 'dropped'}"
     latency = statistics.latest_median("total_ms") / 1e3
     if latency > settings["latency_error"]:
         return ERROR, f"depth is {latency:.2f} s late, more than latency_error ({settings['latency_error']} s)"
@@ -129,10 +127,8 @@ def assess(statistics, settings, remarks=(), waiting=()):
     depth = statistics.recent("frames_out")
     alone = statistics.recent("camera_only") / max(depth, 1)
     if depth and alone > settings["camera_only_warn"]:
-        why = statistics.recent_error() or (
-            waiting[0] if waiting else "no radar scan came in time, or none was in view"
-        )
-        return WARN, f"{100 * alone:.0f} % of depth is from the camera alone: {why}"
+        reasons = reasons or "no radar scan came in time, or none was in view"
+        return WARN, f"{100 * alone:.0f} % of depth is from the camera alone: {reasons}"
     if remarks:
         return WARN, remarks[0]
     return OK, "depth is published"
