@@ -347,13 +347,16 @@ class DepthNode(LifecycleNode):
     def _publish_diagnostics(self):
         statistics = self.statistics
         topics = [subscription.topic_name for subscription in self._inputs]
-        silent = [*statistics.problems.values(), *qos.silent_topics(self, topics, topics[0])]
-        remarks = [*silent, *([_RANDOM_WEIGHTS] if self._pipeline.header.random else [])]
-        if statistics.recent("without_ego_motion"):
-            remarks.insert(0, "no ego motion between radar and camera stamps: the vehicle is taken to stand")
+        problems, silent = list(statistics.problems.values()), qos.silent_topics(self, topics, topics[0])
+        remarks = list(problems)
         if statistics.recent("scans_refused") or statistics.recent("scans_without_transform"):
-            remarks.insert(0, f"radar scans are left out: {statistics.recent_error()}")
-        level, message = diagnostics.assess(statistics, self._settings, remarks, silent)
+            remarks.append(f"radar scans are left out: {statistics.recent_error()}")
+        if statistics.recent("without_ego_motion"):
+            remarks.append("no ego motion between radar and camera stamps: the vehicle is taken to stand")
+        remarks += silent
+        if self._pipeline.header.random:
+            remarks.append(_RANDOM_WEIGHTS)
+        level, message = diagnostics.assess(statistics, self._settings, remarks, [*problems, *silent])
         if not self._reporter.is_due(level):
             return
         values = statistics.values()
