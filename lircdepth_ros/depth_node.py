@@ -390,6 +390,10 @@ def main(argv=None):
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except Exception:
+        if rclpy.ok():
+            raise
+        # A signal ended DDS under a callback that was about to use it: that is how the node was asked to stop.
     finally:
         if node is not None:
             node.on_shutdown(None)
