@@ -1,9 +1,5 @@
 """`lircdepth export-weights`: a training checkpoint becomes a weights file that everything here loads."""
 
-from pathlib import Path
-
-from lircdepth_core.errors import LircDepthError
-
 
 def add_arguments(parser):
     parser.add_argument("checkpoint", metavar="FILE.ckpt", help="checkpoint of `lircdepth train`")
@@ -12,12 +8,9 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    from lircdepth_core.models import checkpoints
     from lircdepth_core.training.module import export
 
-    output = Path(arguments.output)
-    if output.suffix != ".safetensors":
-        raise LircDepthError(f"{output}: expected an output name that ends in .safetensors")
-    if not output.absolute().parent.is_dir():
-        raise LircDepthError(f"{output.absolute().parent}: no such directory")
+    output = checkpoints.output_path(arguments.output)
     header = export(arguments.checkpoint, output, half=not arguments.float32)
     print(f"{output}: {header.model}, trained on {header.trained_on}, {output.stat().st_size / 1e6:.1f} MB")

@@ -48,6 +48,16 @@ def random_weights(name="lircdepth", seed=0):
         return models.build(name).eval(), Header(model=name)
 
 
+def output_path(name):
+    """Return where a command is to write weights. Raises LircDepthError, before any work, for a name that cannot be."""
+    path = Path(name)
+    if path.suffix != ".safetensors":
+        raise LircDepthError(f"{path}: expected an output name that ends in .safetensors")
+    if not path.absolute().parent.is_dir():
+        raise LircDepthError(f"{path.absolute().parent}: no such directory")
+    return path
+
+
 def save(path, network, header):
     """Write the network's state and its header as safetensors; the file appears when it is complete."""
     from safetensors.torch import save_file
