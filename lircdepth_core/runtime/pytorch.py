@@ -31,7 +31,8 @@ def choose_device(name="auto"):
 
 def is_out_of_memory(error):
     """Whether a RuntimeError of PyTorch means that the device's memory, or the machine's, is exhausted."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    refusals = ("can't allocate memory", "could not create a primitive")  # of PyTorch's allocator, and of oneDNN
+    return isinstance(error, torch.OutOfMemoryError) or any(refusal in str(error) for refusal in refusals)
 
 
 def _keep_freed_memory():
