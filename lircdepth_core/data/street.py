@@ -7,7 +7,8 @@ from lircdepth_core.data.ground_truth import dense_from_drawn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import RadarScan, project_scan, rasterize
 
-_SCANS = np.arange(-3.0, 3.05, 0.3)  # seconds from the image: the lidar scans that dense depth is accumulated from
+_REACH = 3.0  # seconds before and after the image: the lidar scans that dense depth is accumulated from
+_EVERY = 0.15  # seconds between them for a camera of full size; a smaller picture is filled by fewer
 _A_STREET = 4  # frames of training: building a street costs as much as several
 _FIRST, _LAST = 1.0, 19.0  # seconds of a scene
 _RADAR_SPREAD, _LIDAR_DELAY = 0.03, 0.0355  # seconds between image, radar and lidar at most
@@ -32,6 +33,8 @@ class StreetFrames:
         self._split, self._specs, self._count, self._seed = split, SPLITS.get(split), count, seed
         self._exact = split != "train" if exact is None else exact
         self._device = device
+        every = _EVERY / scale
+        self._scans = every * np.arange(-int(_REACH / every), int(_REACH / every) + 1)
         self.description = f"synthetic street, {split}, {count} frames" + (f", seed {seed}" if split == "train" else "")
         self._world = (None, None)
 
@@ -70,7 +73,7 @@ class StreetFrames:
             *project_scan(scan, transform, camera.intrinsics, camera.width, camera.height), camera.width, camera.height
         )
         single = lidar_depth(world, camera, time, lidar, time + _LIDAR_DELAY, generator, device)
-        accumulated = accumulated_lidar_depth(world, camera, time, lidar, _SCANS, generator, device)
+        accumulated = accumulated_lidar_depth(world, camera, time, lidar, self._scans, generator, device)
         frame = {
             "image": image.image.permute(2, 0, 1).cpu(),
             "radar": torch.from_numpy(channels),
