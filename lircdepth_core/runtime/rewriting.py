@@ -133,7 +133,9 @@ def in_strips(function, inputs, scale, margin, rows):
     own rows is within ``margin`` rows of the inputs.
     """
     height = inputs[0].shape[2]
-    if rows >= height:
+    # Whole maps for what compiles the graph, which strips gain nothing (OpenVINO at 896x1600: within 5 %) and which
+    # must not depend on a size; and on a GPU, where a strip is too little work.
+    if torch.jit.is_tracing() or torch.compiler.is_compiling() or not inputs[0].is_cpu or rows >= height:
         return function(*inputs)
     strips = []
     for top in range(0, height, rows):
