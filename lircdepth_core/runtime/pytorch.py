@@ -1,12 +1,13 @@
-"""The network in eager PyTorch."""
+"""The network in PyTorch: eager, or compiled and, on a GPU, captured as a CUDA graph."""
 
+import copy
 import ctypes
-import resource
-from pathlib import Path
 
 import torch
+from torch import nn
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.runtime.backend import Backend
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
@@ -48,41 +49,103 @@ def _keep_freed_memory():
         mallopt(_M_TOP_PAD, 256 * 2**20)
 
 
-class PyTorchBackend:
-    """Runs a network in eval mode on one device, in float32.
+class PyTorchBackend(Backend):
+    """Runs a module in eager PyTorch.
 
-    Activations are laid out channels-last, which is what convolutions are fastest in, on CPU and GPU.
+    network: LiRCDepth, or a module that returns depth alone, as rewriting.rewritten gives it; in eval mode.
+    precision: float32, bfloat16 or float16, in which everything but the last convolution is computed. Activations are
+    laid out channels-last, which is what convolutions are fastest in, on CPU and GPU.
     """
 
-    def __init__(self, network, device="auto"):
-        self.device = choose_device(device)
+    def __init__(self, network, device="auto", precision="float32"):
+        super().__init__(choose_device(device))
         if self.device.type == "cpu":
             _keep_freed_memory()
-        self._network = network.eval().to(self.device, memory_format=torch.channels_last)
+        else:
+            torch.backends.cudnn.benchmark = True  # sizes are few and stay
+        self._network = reduced(network.eval(), precision).to(self.device, memory_format=torch.channels_last)
+        self._title = f"PyTorch {torch.__version__} eager {precision}"
 
-    @torch.inference_mode()
-    def infer(self, image, radar):
-        """Return depth [N, 1, H, W] in metres, on the device; image and radar as LiRCDepth.forward takes them."""
-        image = image.to(self.device, memory_format=torch.channels_last)
-        radar = radar.to(self.device, memory_format=torch.channels_last)
-        return self._network(image, radar).depth
+    def _build(self, size):
+        return self._run
 
-    def warm_up(self, height, width):
-        """Run once at a size, so that the first real frame does not pay for lazy initialisation."""
-        self.infer(torch.zeros(1, 3, height, width), torch.zeros(1, 4, height, width))
-
-    def memory(self):
-        """Return the bytes in use: on a GPU by tensors, on a CPU by the process."""
-        if self.device.type == "cuda":
-            return torch.cuda.memory_allocated(self.device)
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    def _run(self, image, radar):
+        channels_last = {"memory_format": torch.channels_last}
+        output = self._network(image.contiguous(**channels_last), radar.contiguous(**channels_last))
+        return getattr(output, "depth", output)
 
     def release(self):
-        """Free the network and what the device keeps for it."""
         self._network = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        super().release()
 
-    def describe(self):
-        """Return one line for logs and diagnostics."""
-        return f"PyTorch {torch.__version__} eager float32 on {self.device}"
+
+class CompiledBackend(PyTorchBackend):
+    """Runs a module that returns depth alone through torch.compile; on CUDA as one CUDA graph for each size."""
+
+    def __init__(self, network, device="auto", precision="float32"):
+        super().__init__(network, device, precision)
+        graph = " in a CUDA graph" if self.device.type == "cuda" else ""
+        self._title = f"PyTorch {torch.__version__} compiled{graph} {precision}"
+
+    def _build(self, size):
+        inputs = [torch.zeros(size[0], channels, *size[1:], device=self.device) for channels in (3, 4)]
+        inputs = [value.contiguous(memory_format=torch.channels_last) for value in inputs]
+        # Exported first: code of its own for each size, so that sizes never count as recompilations of one function.
+        program = torch.export.export(self._network, tuple(inputs)).module()
+        compiled = torch.compile(program, dynamic=False)
+        if self.device.type == "cpu":
+            return compiled
+        return captured(compiled, inputs)
+
+
+def captured(function, inputs):
+    """Return ``function`` of CUDA tensors shaped as ``inputs`` as one CUDA graph. ``inputs`` become its buffers."""
+    stream = torch.cuda.Stream(inputs[0].device)
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):  # compiles, and lets libraries choose their algorithms, which a capture must not
+            function(*inputs)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        output = function(*inputs)
+
+    def replay(*values):
+        for buffer, value in zip(inputs, values, strict=True):
+            buffer.copy_(value)
+        graph.replay()
+        return output.clone()
+
+    return replay
+
+
+def reduced(network, precision):
+    """Return a module that computes ``network`` in a precision, with float32 inputs and outputs.
+
+    The last convolution stays in float32: what it gives, times 100, is depth in metres.
+    """
+    if precision == "float32":
+        return network
+    return _Reduced(network, getattr(torch, precision))
+
+
+class _Reduced(nn.Module):
+    def __init__(self, network, dtype):
+        super().__init__()
+        self.dtype = dtype
+        self.network = copy.deepcopy(network).to(dtype)
+        *_, name = (name for name, layer in self.network.named_modules() if isinstance(layer, nn.Conv2d))
+        last = network.get_submodule(name)  # of the original: its weights were never rounded
+        self.network.set_submodule(name, _Float32(copy.deepcopy(last)))
+
+    def forward(self, image, radar):
+        return self.network(image.to(self.dtype), radar.to(self.dtype)).float()
+
+
+class _Float32(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x.float())
