@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from lircdepth_core import radar as radar_module
+from lircdepth_core import upsampling as upsampling_module
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
 from lircdepth_core.runtime.pytorch import PyTorchBackend, is_out_of_memory
 
-_IMAGE_MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB
-_IMAGE_STD = (0.229, 0.224, 0.225)
+_IMAGE_MEAN = 255 * np.array([0.485, 0.456, 0.406])  # ImageNet, RGB
+_IMAGE_STD = 255 * np.array([0.229, 0.224, 0.225])
 _SAME_SCALE = 0.005  # a focal length this near to that of training is not worth a resampling
 
 
@@ -58,7 +58,8 @@ class DepthFrame:
     depth: float32 [H, W] at the image's size, metres along the optical axis; NaN where the network saw nothing,
     +Inf beyond max_range (REP 117). returns_seen: radar returns inside the image, all radars; fused is whether there
     was any. rejected_returns: returns left out because a value was not finite.
-    seconds: duration of each stage.
+    seconds: duration of each stage: resize, normalise (with the copy to the device), radar, network, restore (with the
+    copy from the device), upsample.
     """
 
     depth: np.ndarray
@@ -76,19 +77,27 @@ class DepthPipeline:
 
     backend: see lircdepth_core.runtime. header: checkpoints.Header of the weights; the input is resized so that the
     camera's focal length becomes that of their training. inference_scale multiplies that size, uncorrected: faster,
-    less exact. max_range [m]: depth beyond it becomes +Inf.
+    less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or "edge_aware" (see
+    lircdepth_core.upsampling). max_range [m]: depth beyond it becomes +Inf.
+    Buffers are kept from frame to frame: one frame at a time.
     """
 
-    def __init__(self, backend, header, inference_scale=1.0, max_range=float("inf")):
+    def __init__(self, backend, header, inference_scale=1.0, max_range=float("inf"), upsampling="nearest"):
         if not inference_scale > 0:
             raise LircDepthError(f"inference_scale is {inference_scale}, expected a positive number")
         self.backend = backend
         self.header = header
         self.inference_scale = inference_scale
         self.max_range = max_range
+        self.upsampling = upsampling
         self.weights_sha256 = ""  # of the weights file; empty for untrained weights
-        self._mean = torch.tensor(_IMAGE_MEAN, device=backend.device).view(1, 3, 1, 1) * 255
-        self._std = torch.tensor(_IMAGE_STD, device=backend.device).view(1, 3, 1, 1) * 255
+        self._table = ((np.arange(256)[:, None, None] - _IMAGE_MEAN) / _IMAGE_STD).astype(np.float32)
+        self._mean, self._std = (
+            torch.tensor(values, dtype=torch.float32, device=backend.device).view(1, 3, 1, 1)
+            for values in (_IMAGE_MEAN, _IMAGE_STD)
+        )
+        self._buffers = {}
+        self._drawn = None  # places of the radar image that are not zero
 
     @classmethod
     def from_weights(cls, weights, *, model="lircdepth", device="auto", threads=0, **options):
@@ -147,32 +156,47 @@ class DepthPipeline:
         height, width = image.shape[:2]
         plan = self.plan(height, width, intrinsics)
         clock = _StageClock()
-        pixels = self._image_tensor(image, plan)
-        clock.lap("preprocess")
+        small = _resized(image, plan.height, plan.width)
+        clock.lap("resize")
+        pixels = self._image_tensor(small, plan)
+        clock.lap("normalise")
         channels, seen = self._radar_channels(plan, intrinsics, height, width, radars)
         clock.lap("radar")
-        depth = self.backend.infer(pixels, torch.from_numpy(channels)[None])[0, 0]
+        depth = self.backend.infer(pixels, channels)[0, 0]
         if depth.is_cuda:
             torch.cuda.synchronize(depth.device)  # so that the stage's time is the network's
         clock.lap("network")
-        depth = self._restore(depth, plan, height, width)
-        clock.lap("postprocess")
+        depth = self._restored(depth, plan)
+        clock.lap("restore")
+        if depth.shape != (height, width):
+            smaller = plan.height < height
+            method = self.upsampling if smaller else "nearest"
+            depth = upsampling_module.upsample(depth, (height, width), method, image, small)
+        with np.errstate(invalid="ignore"):
+            depth[depth > self.max_range] = np.inf
+        clock.lap("upsample")
         return DepthFrame(depth, seen, sum(scan.rejected for scan, _ in radars), clock.seconds)
 
     def _image_tensor(self, image, plan):
-        """uint8 [H, W, 3] to the normalised, resized and cropped [1, 3, h, w] on the device."""
-        if not image.flags.writeable:
-            image = image.copy()  # torch refuses to wrap memory that it could not write to
-        pixels = torch.from_numpy(image).to(self.backend.device).permute(2, 0, 1)[None]
-        if (plan.height, plan.width) != image.shape[:2]:
-            pixels = functional.interpolate(
-                pixels.float(), size=(plan.height, plan.width), mode="bilinear", antialias=True, align_corners=False
-            )
-        pixels = pixels[..., plan.top :, plan.left : plan.left + plan.crop_width]
+        """uint8 [H, W, 3] at the plan's size to the normalised and cropped [1, 3, h, w] on the device.
+
+        Channels last. A CPU takes each value from a table: PyTorch would share these few operations among threads, and
+        wait for the last of them longer than they take. To a GPU go the bytes.
+        """
+        import cv2
+
+        image = image[plan.top :, plan.left : plan.left + plan.crop_width]
+        device = self.backend.device
+        if device.type == "cpu":
+            return torch.from_numpy(cv2.LUT(image, self._table)).permute(2, 0, 1)[None]
+        staged = self._buffer("image", image.shape, torch.uint8, pin_memory=True)
+        np.copyto(staged.numpy(), image)
+        pixels = staged.to(device, non_blocking=True).permute(2, 0, 1)[None]
         return (pixels.float() - self._mean) / self._std
 
     def _radar_channels(self, plan, intrinsics, height, width, radars):
-        """Returns of all radars, nearest first, as channels [4, h, w] of the cropped input; and how many were seen."""
+        """Returns of all radars, nearest first, as channels [1, 4, h, w] of the cropped input on the device, channels
+        last; and how many were seen."""
         seen = [
             radar_module.project_scan(scan, transform, intrinsics, width, height) for scan, transform in radars
         ] or [radar_module.NOTHING_SEEN]
@@ -182,28 +206,57 @@ class DepthPipeline:
         pixels = (pixels + 0.5) * scale - 0.5 - (plan.left, plan.top)
         rounded = np.rint(pixels)
         inside = ((rounded >= 0) & (rounded < (plan.crop_width, plan.crop_height))).all(axis=1)
-        channels = radar_module.rasterize(
-            pixels[inside], depth[inside], rcs[inside], velocity[inside], plan.crop_width, plan.crop_height
+        places, values = radar_module.nearest_returns(
+            pixels[inside], depth[inside], rcs[inside], velocity[inside], plan.crop_width
         )
-        return channels, int(inside.sum())
+        # An image of 23 MB is nearly all zeros: it stays on the device, where only the returns change.
+        device, size = self.backend.device, (plan.crop_height, plan.crop_width)
+        if self._drawn is not None and self._buffers["radar"].shape[:2] == size:
+            self._buffers["radar"].view(-1, 4)[self._drawn] = 0
+        else:
+            self._buffers["radar"] = torch.zeros(*size, 4, device=device)
+        channels = self._buffers["radar"]
+        self._drawn = torch.from_numpy(places).to(device)
+        channels.view(-1, 4)[self._drawn] = torch.from_numpy(values).to(device)
+        return channels.permute(2, 0, 1)[None], int(inside.sum())
 
-    def _restore(self, depth, plan, height, width):
-        """Depth [h, w] of the cropped input to float32 [H, W] of the image, NaN where it was cropped."""
-        full = torch.full((plan.height, plan.width), torch.nan, device=depth.device)
-        full[plan.top :, plan.left : plan.left + plan.crop_width] = depth
-        full[full > self.max_range] = torch.inf
-        if full.shape != (height, width):  # nearest: a mean across an edge is a depth that nothing has
-            full = functional.interpolate(full[None, None], size=(height, width), mode="nearest-exact")[0, 0]
-        return full.cpu().numpy()
+    def _restored(self, depth, plan):
+        """Depth [h, w] of the cropped input to float32 of the plan's size in main memory, NaN where it was cropped."""
+        if depth.is_cuda:
+            landed = self._buffer("depth", depth.shape, torch.float32, pin_memory=True)
+            depth = landed.copy_(depth)
+        full = np.full((plan.height, plan.width), np.nan, np.float32)
+        full[plan.top :, plan.left : plan.left + plan.crop_width] = depth.numpy()
+        return full
+
+    def _buffer(self, name, shape, dtype, **options):
+        """A tensor that is kept from frame to frame while its shape stays the same."""
+        if name not in self._buffers or self._buffers[name].shape != shape:
+            self._buffers[name] = torch.empty(shape, dtype=dtype, **options)
+        return self._buffers[name]
+
+
+def _resized(image, height, width):
+    """uint8 [H, W, 3] at another size: the mean over each new pixel's area, as a smaller camera would take it; linear
+    where the image grows."""
+    import cv2
+
+    while min(image.shape[0] / height, image.shape[1] / width) >= 2 and image.shape[0] % 2 == image.shape[1] % 2 == 0:
+        size = image.shape[1] // 2, image.shape[0] // 2
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # the one step for which OpenCV has fast code
+    if image.shape[:2] == (height, width):
+        return image
+    interpolation = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=interpolation)
 
 
 @contextmanager
 def _memory_errors():
-    """Raise MemoryError where PyTorch raises a RuntimeError for exhausted memory."""
+    """Raise MemoryError where PyTorch or OpenCV raise an error of their own for exhausted memory."""
     try:
         yield
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
+    except Exception as error:
+        if not is_out_of_memory(error) and "Insufficient memory" not in str(error):  # the latter is OpenCV's
             raise
         raise MemoryError(
             f"out of memory at this size; lower inference_scale ({str(error).splitlines()[0]})"

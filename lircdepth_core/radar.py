@@ -133,18 +133,28 @@ def move_to(scan, now_from_then, seconds, moving_speed=1.0):
     return RadarScan(points, scan.rcs, scan.velocity, scan.rejected)
 
 
+def nearest_returns(pixels, depth, rcs, velocity, width):
+    """Return the pixels that returns fall on, as places [M] = row * width + column, and their values float32 [M, 4].
+
+    pixels [N, 2], depth [N] m, rcs [N] dBsm, velocity [N, 2] m/s. A value is depth, RCS, vx, vy. A return's pixel is
+    its position rounded half to even; the nearest return wins a pixel, so that no place comes up twice.
+    """
+    columns, rows = np.rint(pixels).astype(np.int64).T
+    nearest_first = np.argsort(-depth, kind="stable")[::-1]
+    places, first = np.unique((rows * width + columns)[nearest_first], return_index=True)
+    values = np.column_stack([depth, rcs, velocity]).astype(np.float32)
+    return places, values[nearest_first[first]]
+
+
 def rasterize(pixels, depth, rcs, velocity, width, height):
     """Draw returns that are inside the image into radar channels: float32 [4, height, width].
 
-    pixels [N, 2], depth [N] m, rcs [N] dBsm, velocity [N, 2] m/s. The channels are depth, RCS, vx, vy, zero where
-    there is no return. A return's pixel is its position rounded half to even; the nearest return wins a pixel.
+    Returns as for ``nearest_returns``. The channels are depth, RCS, vx, vy, zero where there is no return.
     """
-    channels = np.zeros((4, height, width), dtype=np.float32)
-    farthest_first = np.argsort(-depth, kind="stable")  # NumPy's assignment keeps the last: the nearest
-    columns, rows = np.rint(pixels[farthest_first]).astype(np.int64).T
-    values = np.column_stack([depth, rcs, velocity])[farthest_first]
-    channels[:, rows, columns] = values.T
-    return channels
+    places, values = nearest_returns(pixels, depth, rcs, velocity, width)
+    channels = np.zeros((4, height * width), dtype=np.float32)
+    channels[:, places] = values.T
+    return channels.reshape(4, height, width)
 
 
 def project_scan(scan, camera_from_radar, intrinsics, width, height):

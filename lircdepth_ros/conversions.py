@@ -25,6 +25,7 @@ except ImportError:
 
 MAX_IMAGE_PIXELS = 64_000_000
 MAX_CLOUD_BYTES = 64_000_000
+_END_OF_JPEG = b"\xff\xd9"
 _RADAR_FIELDS = ("x", "y", "z", "rcs", "vx", "vy")
 
 # encoding: (dtype, channels, OpenCV's conversion to RGB, None where a slice does it)
@@ -91,11 +92,23 @@ def compressed_image_to_rgb(message):
     try:
         with Image.open(io.BytesIO(message.data), formats=("JPEG", "PNG")) as image:
             _check_image_size(*image.size)  # known from the header, before the pixels are allocated
-            return np.asarray(image.convert("RGB"))
+            pixels = None
+            # OpenCV takes a fifth of the time and gives the same pixels; but old ones fill up what is cut off.
+            if image.format == "JPEG" and image.mode in ("L", "RGB") and bytes(message.data[-2:]) == _END_OF_JPEG:
+                pixels = _decode_jpeg(message.data)
+            return np.asarray(image.convert("RGB")) if pixels is None else pixels
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise LircDepthError(
             f"compressed image ('{message.format}', {len(message.data)} bytes) is not a whole JPEG or PNG: {error}"
         ) from error
+
+
+def _decode_jpeg(data):
+    """Return a JPEG as uint8 [H, W, 3] RGB, turned as it is stored, or None if OpenCV finds fault with it."""
+    import cv2
+
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
 
 
 def _check_image_size(width, height):

@@ -7,6 +7,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros import conversions
+from lircdepth_ros.outputs import depth_messages
 
 
 @dataclass
@@ -41,7 +42,9 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
     if not still_wanted(job):
         return
     header = job.image.header
-    unrepresented = outputs.publish_depth(header, frame.depth, job.camera_info, settings["depth_encoding"])
+    depth, info, unrepresented = depth_messages(header, frame.depth, job.camera_info, settings["depth_encoding"])
+    filled = time.perf_counter()
+    outputs.publish_depth(depth, info)
     published = time.perf_counter()
     statistics.count("frames_out")
     statistics.count("fused" if frame.fused else "camera_only")
@@ -53,7 +56,8 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
         "queue": started - job.released,
         "decode": decoded - started,
         **frame.seconds,
-        "publish": published - computed,
+        "message": filled - computed,
+        "publish": published - filled,
         "total": published - job.arrived,
         "staleness": since_stamp,
     }

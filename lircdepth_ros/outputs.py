@@ -37,23 +37,10 @@ class DepthOutputs:
             self._latency,
         )
 
-    def publish_depth(self, header, depth, camera_info, encoding):
-        """Publish depth [H, W] and its camera_info, both with ``header``; return how many pixels did not fit."""
-        message = Image(header=header)
-        unrepresented = conversions.fill_depth_image(message, depth, encoding)
-        info = CameraInfo(
-            header=header,
-            height=camera_info.height,
-            width=camera_info.width,
-            distortion_model=camera_info.distortion_model,
-            d=camera_info.d,
-            k=camera_info.k,
-            r=camera_info.r,
-            p=camera_info.p,
-        )
-        self.depth.publish(message)
+    def publish_depth(self, image, info):
+        """Publish the messages of ``depth_messages``."""
+        self.depth.publish(image)
         self._info.publish(info)
-        return unrepresented
 
     def publish_views(self, header, depth, image, intrinsics, radars, settings):
         """Publish colour depth, points and radar overlay, each only while it has a subscriber."""
@@ -68,6 +55,23 @@ class DepthOutputs:
         """Publish the time from the image's arrival, and from its stamp, to its depth [s], in milliseconds."""
         self._processing.publish(Float64(data=processing * 1e3))
         self._latency.publish(Float64(data=since_stamp * 1e3))
+
+
+def depth_messages(header, depth, camera_info, encoding):
+    """Return depth [H, W] as an Image, its CameraInfo, both with ``header``, and how many pixels did not fit."""
+    image = Image(header=header)
+    unrepresented = conversions.fill_depth_image(image, depth, encoding)
+    info = CameraInfo(
+        header=header,
+        height=camera_info.height,
+        width=camera_info.width,
+        distortion_model=camera_info.distortion_model,
+        d=camera_info.d,
+        k=camera_info.k,
+        r=camera_info.r,
+        p=camera_info.p,
+    )
+    return image, info, unrepresented
 
 
 def colorize(depth, max_range):

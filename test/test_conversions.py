@@ -138,6 +138,20 @@ def test_compressed_images_are_decoded_and_damaged_ones_refused():
             conversions.compressed_image_to_rgb(compressed(data))
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"orientation": 6}])
+def test_a_jpeg_has_the_pixels_that_pillow_reads(mode, options):
+    """Whichever library decodes it; the orientation that a camera notes down turns nothing."""
+    options, exif, buffer = dict(options), Picture.Exif(), io.BytesIO()
+    exif[0x112] = options.pop("orientation", 1)
+    Picture.fromarray(RGB.repeat(8, axis=0).repeat(8, axis=1)).convert(mode).save(buffer, "JPEG", exif=exif, **options)
+    with Picture.open(buffer) as picture:
+        expected = np.asarray(picture.convert("RGB"))
+    padded = buffer.getvalue() + bytes(7)  # some cameras fill up to a whole block
+    for data in (buffer.getvalue(), padded):
+        np.testing.assert_array_equal(conversions.compressed_image_to_rgb(compressed(data)), expected)
+
+
 def test_a_compressed_image_that_declares_an_absurd_size_is_refused_before_it_is_decoded():
     png = bytearray(encoded(RGB, "PNG"))
     png[16:24] = (30_000).to_bytes(4, "big") * 2

@@ -1,5 +1,6 @@
 """DepthPipeline: what goes in is placed where it belongs, and what comes out is honest about what is not known."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -90,14 +91,59 @@ def test_a_camera_of_half_the_focal_length_is_enlarged_to_that_of_training():
     assert not np.isnan(frame.depth[2:]).any()
 
 
+def test_a_smaller_input_pixel_is_the_mean_over_its_area():
+    """As a camera of that size would take it, and as the renderer's pictures of training are."""
+    image = np.random.default_rng(0).integers(0, 256, (260, 400, 3), dtype=np.uint8)
+    pipe = pipeline(inference_scale=0.25)
+    pipe(image, INTRINSICS)
+    means = image.reshape(65, 4, 100, 4, 3).mean(axis=(1, 3))[1:, 2:-2]  # 65 x 100 is cropped to 64 x 96
+    seen = pipe.backend.image[0].permute(1, 2, 0).numpy() * (0.229, 0.224, 0.225) + (0.485, 0.456, 0.406)
+    np.testing.assert_allclose(255 * seen, means, atol=1.01)  # bytes, rounded at each halving
+
+
+def test_a_frame_holds_no_return_of_the_one_before():
+    image = np.zeros((900, 1600, 3), np.uint8)
+    pipe = pipeline()
+    for point in ([20.0, 2.0, 0.0], [30.0, -2.0, 0.0], [20.0, 2.0, 0.0]):
+        frame = pipe(image, INTRINSICS, [(scan(point), CAMERA_FROM_RADAR)])
+        assert frame.depth[frame.depth > 0].tolist() == pytest.approx([point[0] + 1.7])
+    assert np.nanmax(pipe(image[:450], INTRINSICS).depth) == 0
+
+
+def network_at_half_size(image):
+    """Depth of the tiny network on the picture at half the size, and a pipeline that halves the picture itself."""
+    network, header = checkpoints.random_weights("tiny")
+    half = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    backend = PyTorchBackend(network, "cpu")
+    small = DepthPipeline(backend, Header(model="tiny", focal_length=633.0))
+    return small(half, INTRINSICS * [[0.5], [0.5], [1.0]]).depth, DepthPipeline(backend, header, inference_scale=0.5)
+
+
 def test_at_reduced_scale_depth_is_not_mixed_across_an_edge():
     """Nearest upsampling: every output value is one that the network gave."""
-    network, header = checkpoints.random_weights("tiny")
-    pipe = DepthPipeline(PyTorchBackend(network, "cpu"), header, inference_scale=0.5)
     image = np.random.default_rng(0).integers(0, 255, (900, 1600, 3), dtype=np.uint8)
-    frame = pipe(image, INTRINSICS)
-    small = pipe.backend.infer(pipe._image_tensor(image, pipe.plan(900, 1600, INTRINSICS)), torch.zeros(1, 4, 448, 800))
-    assert set(np.unique(frame.depth[~np.isnan(frame.depth)])) <= set(np.unique(small.numpy()))
+    small, pipe = network_at_half_size(image)
+    np.testing.assert_array_equal(pipe(image, INTRINSICS).depth, small.repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_edge_aware_depth_is_a_mean_of_what_the_network_gave_around_a_pixel():
+    image = cv2.resize(np.random.default_rng(0).integers(0, 255, (90, 160, 3), dtype=np.uint8), (1600, 900))
+    small, pipe = network_at_half_size(image)
+    nearest = pipe(image, INTRINSICS).depth
+    pipe.upsampling = "edge_aware"
+    depth = pipe(image, INTRINSICS).depth
+    np.testing.assert_array_equal(np.isnan(depth), np.isnan(nearest))
+    enlarged = small[2:].repeat(2, axis=0).repeat(2, axis=1)  # its first two rows are cropped: NaN
+    least, most = cv2.erode(enlarged, np.ones((5, 5))), cv2.dilate(enlarged, np.ones((5, 5)))
+    assert (depth[4:] >= least - 1e-4).all()
+    assert (depth[4:] <= most + 1e-4).all()
+    assert (depth[4:] != nearest[4:]).mean() > 0.5
+
+
+def test_each_stage_is_timed():
+    seconds = pipeline()(np.zeros((96, 160, 3), np.uint8), INTRINSICS).seconds
+    assert list(seconds) == ["resize", "normalise", "radar", "network", "restore", "upsample"]
+    assert min(seconds.values()) >= 0
 
 
 def test_depth_beyond_max_range_is_infinite():
