@@ -3,7 +3,9 @@
 Nothing here changes depth but for rounding: in float64 it agrees with the plain network to 1e-9 m.
 
 - Batch norms are folded into the convolutions before them.
-- Transposed convolutions of stride 1 become convolutions, their kernels flipped.
+- Transposed convolutions of stride 1 become convolutions, their kernels flipped; depthwise ones of stride 2, four
+  convolutions, one for each parity of row and column, whose results are projected before they are interleaved.
+- The last convolution, to one channel, computes 4x4 pixels at a time as 16 channels: others compute 16 for one.
 - An up-block ends in a linear 1x1 convolution. Where the next block begins with another, over a concatenation, their
   product takes the place of both if it needs fewer multiplications (before upconv4 and upconv3), and so does the
   inter-depth head that reads the same map. What nothing reads after that is dropped.
@@ -20,7 +22,8 @@ from torch.nn import functional
 from lircdepth_core.models.lircdepth import LiRCDepth, UpBlock, check_input_size
 
 VERSION = 1  # part of the key of everything that is kept on disk; to be raised with each change of this file
-_STRIP = 2**21  # numbers of a hidden map that exist at a time: 8 MB of float32, about a core's share of cache
+_STRIP = 2**23  # numbers of a hidden map that exist at a time
+_PATCH = 4  # pixels, either way, that the last convolution computes at a time
 
 
 def rewritten(network):
@@ -85,8 +88,9 @@ class _Block(nn.Module):
 
     def __init__(self, expand, spread, project):
         super().__init__()
-        self.expand, self.spread, self.project = expand, spread, project
-        self.stride = 2 if isinstance(spread, nn.ConvTranspose2d) else 1
+        self.hidden, self.stride = spread.in_channels, spread.stride[0]
+        self.expand, self.project = expand, project
+        self.spread = _Doubling(spread) if self.stride == 2 else spread
 
     @classmethod
     def of(cls, block: UpBlock):
@@ -94,12 +98,53 @@ class _Block(nn.Module):
         return cls(*(_folded(as_convolution(layer[0]), layer[1]) for layer in layers))
 
     def forward(self, x):
-        hidden = self.spread.in_channels * x.shape[3]
-        return in_strips(self._strip, (x,), self.stride, 1, max(1, _STRIP // hidden))
+        return in_strips(self._strip, (x,), self.stride, 1, max(1, _STRIP // (self.hidden * x.shape[3])))
 
     def _strip(self, x):
-        hidden = functional.relu6(self.spread(functional.relu6(self.expand(x))))
+        hidden = functional.relu6(self.expand(x))
+        return self.spread(hidden, self._project) if self.stride == 2 else self._project(self.spread(hidden))
+
+    def _project(self, hidden):
+        hidden = functional.relu6(hidden)
         return hidden if self.project is None else self.project(hidden)
+
+
+class _Doubling(nn.Module):
+    """A depthwise 3x3 transposed convolution of stride 2, to twice the size, as four convolutions.
+
+    With a kernel w, output 2i is w[1] x[i] and output 2i + 1 is w[2] x[i] + w[0] x[i + 1], in rows as in columns.
+    """
+
+    def __init__(self, layer):
+        super().__init__()
+        weight = layer.weight.detach()
+        self.parities = nn.ModuleList(
+            _convolution(weight[:, :, rows][..., columns].contiguous(), layer.bias, weight.dtype, groups=layer.groups)
+            for rows in ([1], [2, 0])
+            for columns in ([1], [2, 0])
+        )
+
+    def forward(self, x, each):
+        """Return the doubled map of x [N, C, H, W] after ``each``, which is done to every pixel on its own."""
+        parts = []
+        for index, convolution in enumerate(self.parities):
+            below, right = divmod(index, 2)
+            parts.append(each(convolution(functional.pad(x, (0, right, 0, below)) if index else x)))
+        count, channels, height, width = parts[0].shape
+        grid = torch.cat(parts, dim=1).reshape(count, 2, 2, channels, height, width)
+        return grid.permute(0, 3, 4, 1, 5, 2).reshape(count, channels, 2 * height, 2 * width)
+
+
+def _in_patches(layer):
+    """Return a 3x3 convolution to one channel, without bias, as one to _PATCH^2 channels of stride _PATCH, whose
+    pixel_shuffle it is."""
+    weight = layer.weight.detach()
+    channels, size = weight.shape[1], _PATCH + 2
+    made = weight.new_zeros(_PATCH, _PATCH, channels, size, size)
+    for row in range(_PATCH):
+        for column in range(_PATCH):
+            made[row, column, :, row : row + 3, column : column + 3] = weight[0]
+    return _convolution(made.flatten(0, 1), None, weight.dtype, stride=_PATCH, padding=1)
 
 
 class _Tail(nn.Module):
@@ -108,7 +153,7 @@ class _Tail(nn.Module):
     def __init__(self, decoder):
         super().__init__()
         self.up, self.head = decoder.upconv1[0], decoder.scale1
-        self.conv, self.get_depth = decoder.conv1, decoder.get_depth
+        self.conv, self.get_depth = decoder.conv1, _in_patches(decoder.get_depth[0])
 
     def forward(self, x, depth8, depth4, depth2):
         # At the scale of x, so that a strip of all is a range of rows; the last doubling is the strip's own.
@@ -117,13 +162,15 @@ class _Tail(nn.Module):
             for depth, factor in ((depth8, 4.0), (depth4, 2.0))
         ]
         inter_depth = torch.cat([*inter_depth, depth2], dim=1)
-        wide = (self.up.out_channels + 4 + self.conv[0].out_channels) * 4 * x.shape[3]
-        return in_strips(self._strip, (x, inter_depth), 2, 2, max(2, _STRIP // wide))
+        wide = (self.conv[0].in_channels + self.conv[0].out_channels) * 4 * x.shape[3]
+        rows = max(1, _STRIP // wide // 2) * 2  # whole patches
+        return in_strips(self._strip, (x, inter_depth), 2, 2, rows)
 
     def _strip(self, x, inter_depth):
         up = self.up(x)
         inter_depth = functional.interpolate(inter_depth, scale_factor=2.0, mode="nearest")
-        return self.get_depth(self.conv(torch.cat([up, inter_depth, self.head(up)], dim=1)))
+        patches = self.get_depth(self.conv(torch.cat([up, inter_depth, self.head(up)], dim=1)))
+        return torch.sigmoid(functional.pixel_shuffle(patches, _PATCH))
 
 
 def in_strips(function, inputs, scale, margin, rows):
@@ -183,7 +230,7 @@ def _convolution(weight, bias, dtype, **options):
 def as_convolution(layer):
     """Return a transposed convolution of stride 1 as a convolution; any other layer as it is.
 
-    Its groups are one, or as many as channels.
+    It is dense or depthwise.
     """
     if not isinstance(layer, nn.ConvTranspose2d) or layer.stride != (1, 1):
         return layer
