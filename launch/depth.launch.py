@@ -22,7 +22,10 @@ SHARE = Path(get_package_share_directory("lircdepth_ros"))
 PARAMETERS = {
     "weights": "Weights file (.safetensors), or 'random'.",
     "device": "auto, cpu, cuda or cuda:N.",
+    "backend": "auto, plain, eager, compiled, onnxruntime or openvino.",
+    "precision": "float32, bfloat16 or float16.",
     "inference_scale": "Scale of the network's input.",
+    "upsampling": "nearest or edge_aware.",
     "calibration_file": "calibration.yaml, for machines without tf2.",
     "image_topic": "Rectified camera image, without '/compressed'.",
     "image_transport": "compressed or raw.",

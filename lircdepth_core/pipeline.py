@@ -17,7 +17,8 @@ from lircdepth_core import upsampling as upsampling_module
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
-from lircdepth_core.runtime.pytorch import PyTorchBackend, is_out_of_memory
+from lircdepth_core.runtime import open_backend
+from lircdepth_core.runtime.pytorch import is_out_of_memory
 
 _IMAGE_MEAN = 255 * np.array([0.485, 0.456, 0.406])  # ImageNet, RGB
 _IMAGE_STD = 255 * np.array([0.229, 0.224, 0.225])
@@ -100,31 +101,43 @@ class DepthPipeline:
         self._drawn = None  # places of the radar image that are not zero
 
     @classmethod
-    def from_weights(cls, weights, *, model="lircdepth", device="auto", threads=0, **options):
+    def from_weights(
+        cls, weights, *, model="lircdepth", device="auto", threads=0, backend="auto", precision="float32", cache=None,
+        **options,
+    ):  # fmt: skip
         """Return a pipeline on a weights file, or on untrained weights of ``model`` when ``weights`` is "random".
 
-        threads: CPU threads of the network, 0 leaves PyTorch's choice. options: as for the constructor.
-        Raises LircDepthError for weights that do not load or a device that is not there.
+        device, threads, backend, precision, cache: see runtime.open_backend. options: as for the constructor.
+        Raises LircDepthError for weights that do not load, and for a device or backend that is not there.
         """
-        if threads:
-            torch.set_num_threads(threads)
         if weights == "random":
             network, header = checkpoints.random_weights(model)
+            digest = ""
         else:
             network, header = checkpoints.load(weights)
-        pipeline = cls(PyTorchBackend(network, device), header, **options)
-        if weights != "random":
-            pipeline.weights_sha256 = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+            digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+        opened = open_backend(
+            network, name=backend, precision=precision, device=device, threads=threads, weights_sha256=digest,
+            cache=cache,
+        )  # fmt: skip
+        pipeline = cls(opened, header, **options)
+        pipeline.weights_sha256 = digest
         return pipeline
 
     def warm_up(self):
-        """Run the network once at the size that a camera like that of the weights' training gives.
+        """Run the network at the size that a camera like that of the weights' training gives, and what goes before it.
 
+        The first time on a machine a backend may measure and compile here, for seconds to minutes.
         Raises MemoryError when the device's memory does not suffice.
         """
-        plan = InputPlan.make(*self.header.input_size, self.inference_scale)
+        plan = self.nominal_plan()
         with _memory_errors():
             self.backend.warm_up(plan.crop_height, plan.crop_width)
+            self._image_tensor(np.zeros((plan.height, plan.width, 3), np.uint8), plan)
+
+    def nominal_plan(self):
+        """Return the InputPlan for a camera like that of the weights' training."""
+        return InputPlan.make(*self.header.input_size, self.inference_scale)
 
     def plan(self, height, width, intrinsics):
         """Return the InputPlan for a camera. Raises LircDepthError when its intrinsics are not a pinhole camera's."""

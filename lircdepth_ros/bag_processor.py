@@ -17,6 +17,7 @@ import numpy as np
 
 from lircdepth_core.calibration import Calibration
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.upsampling import METHODS
 from lircdepth_ros import bag_messages, conversions
 from lircdepth_ros.bag_frames import BagTransforms, FrameMatcher
 
@@ -61,7 +62,18 @@ def add_pipeline(parser):
     parser.add_argument("--model", default="lircdepth", choices=("lircdepth", "tiny"), help="network of random weights")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of the network; 0: PyTorch's choice")
+    parser.add_argument(
+        "--backend", default="auto", help="auto, plain, eager, compiled, onnxruntime, openvino (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        help="float32, bfloat16, float16, as the backend has it (default: %(default)s)",
+    )
     parser.add_argument("--inference-scale", type=float, default=1.0, help="scale of the network's input")
+    parser.add_argument(
+        "--upsampling", choices=METHODS, default="nearest", help="of depth from a smaller input (default: %(default)s)"
+    )
     parser.add_argument("--max-range", type=float, default=100.0, help="depth beyond this is +Inf [m]")
 
 
@@ -72,14 +84,8 @@ def make_pipeline(arguments):
     for name in ("inference_scale", "max_range"):
         if not getattr(arguments, name) > 0:
             raise LircDepthError(f"--{name.replace('_', '-')} is {getattr(arguments, name)}, expected more than 0")
-    return DepthPipeline.from_weights(
-        arguments.weights,
-        model=arguments.model,
-        device=arguments.device,
-        threads=arguments.threads,
-        inference_scale=arguments.inference_scale,
-        max_range=arguments.max_range,
-    )
+    names = ("model", "device", "threads", "backend", "precision", "inference_scale", "upsampling", "max_range")
+    return DepthPipeline.from_weights(arguments.weights, **{name: getattr(arguments, name) for name in names})
 
 
 def run(arguments):

@@ -36,6 +36,8 @@ def add_arguments(parser):
     parser.add_argument("--duration", type=float, default=2.0, help="of the synthetic scene [s]")
     parser.add_argument("--weights", default="random", help="weights file, or 'random' (default)")
     parser.add_argument("--model", default="lircdepth", help="network of random weights")
+    parser.add_argument("--backend", default="auto", help="as the node's parameter (default: %(default)s)")
+    parser.add_argument("--precision", default="float32", help="as the node's parameter (default: %(default)s)")
     parser.add_argument("--inference-scale", type=float, default=1.0, help="scale of the network's input")
     parser.add_argument("--rate", type=float, default=1.0, help="speed of the replay")
 
@@ -125,6 +127,8 @@ def _replay(output, arguments):
         transform_source="calibration",
         weights=arguments.weights,
         model=arguments.model,
+        backend=arguments.backend,
+        precision=arguments.precision,
         inference_scale=arguments.inference_scale,
         use_sim_time=True,
     )

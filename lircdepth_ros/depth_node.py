@@ -102,10 +102,11 @@ class DepthNode(LifecycleNode):
 
     def _configure(self):
         settings = parameters.read(self)
+        self._transforms = make_transforms(self, settings)  # first: a mistake there is found without loading anything
         self._worker = Worker(self._process)
         self._worker.start()
         self._pipeline = self._worker.call(self._load_pipeline, settings).result()
-        self._transforms = make_transforms(self, settings)
+        self._warm_up()
         self._outputs = DepthOutputs(partial(qos.create_publisher, self), settings)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._settings = settings
@@ -119,16 +120,16 @@ class DepthNode(LifecycleNode):
 
     @staticmethod
     def _load_pipeline(settings):
-        pipeline = DepthPipeline.from_weights(
-            settings["weights"],
-            model=settings["model"],
-            device=settings["device"],
-            threads=settings["threads"],
-            inference_scale=settings["inference_scale"],
-            max_range=settings["max_range"],
+        names = ("model", "device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
+        return DepthPipeline.from_weights(settings["weights"], **{name: settings[name] for name in names})
+
+    def _warm_up(self):
+        plan = self._pipeline.nominal_plan()
+        self.get_logger().info(
+            f"preparing the network for {plan.crop_width}x{plan.crop_height}; the first time on a machine this may "
+            "take minutes, then it is cached"
         )
-        pipeline.warm_up()
-        return pipeline
+        self._worker.call(self._pipeline.warm_up).result()
 
     def _activate(self):
         settings = self._settings
@@ -204,6 +205,7 @@ class DepthNode(LifecycleNode):
 
     def _apply_live_settings(self):
         self._pipeline.max_range = self._settings["max_range"]
+        self._pipeline.upsampling = self._settings["upsampling"]
         if self._assembler is not None:
             self._assembler.window = round(self._settings["sync_window"] * 1e9)
             self._assembler.max_wait = round(self._settings["max_wait"] * 1e9)

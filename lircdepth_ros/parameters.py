@@ -51,7 +51,15 @@ SPECS = (
     ),
     Spec("device", "auto", "auto (a GPU where there is one), cpu, cuda or cuda:N."),
     Spec("threads", 0, "CPU threads of the network; 0 leaves PyTorch's choice.", 0, 256),
+    Spec("backend", "auto", "What runs the network: auto, plain, eager, compiled, onnxruntime or openvino."),
+    Spec("precision", "float32", "What the network computes in: float32, bfloat16 or float16, as the backend has it."),
     Spec("inference_scale", 1.0, "Scale of the network's input, on top of the focal length's.", 0.05, 4.0),
+    _live(
+        "upsampling",
+        "nearest",
+        "How depth of a smaller network input comes to the image's size.",
+        choices=("nearest", "edge_aware"),
+    ),
     _live("max_range", 100.0, "Depth beyond this [m] is published as +Inf (REP 117).", 1.0, 100000.0),
     _live(
         "depth_encoding",

@@ -37,7 +37,18 @@ def depth_images(bag):
 def test_every_image_of_a_scene_becomes_depth_or_is_counted(tmp_path):
     root = tiny_nuscenes.write(tmp_path / "root")
     result = run_demo(
-        "-o", tmp_path / "demo", "--dataroot", root, "--scene", "scene-0001", "--model", "tiny", "--rate", 0.2
+        "-o",
+        tmp_path / "demo",
+        "--dataroot",
+        root,
+        "--scene",
+        "scene-0001",
+        "--model",
+        "tiny",
+        "--backend",
+        "eager",
+        "--rate",
+        0.2,
     )
     assert result.returncode == 0, result.stderr
     assert "weights are RANDOM" in result.stdout
@@ -55,7 +66,18 @@ def test_every_image_of_a_scene_becomes_depth_or_is_counted(tmp_path):
 
 def test_the_real_sample_is_fused_and_its_error_is_that_of_the_recorded_depth(nuscenes_real, tmp_path):
     """Its radar scan comes 52 ms after its image: a node that does not wait makes it camera-only."""
-    result = run_demo("-o", tmp_path / "demo", "--dataroot", nuscenes_real, "--scene", "scene-0061", "--model", "tiny")
+    result = run_demo(
+        "-o",
+        tmp_path / "demo",
+        "--dataroot",
+        nuscenes_real,
+        "--scene",
+        "scene-0061",
+        "--model",
+        "tiny",
+        "--backend",
+        "eager",
+    )
     assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "demo" / "metrics.json").read_text())
     assert (metrics["frames_in"], metrics["frames_out"], metrics["fused"], metrics["dropped"]) == (1, 1, 1, 0)
@@ -71,7 +93,7 @@ def test_the_real_sample_is_fused_and_its_error_is_that_of_the_recorded_depth(nu
 
 def test_the_demo_does_not_delete_what_it_did_not_make(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    result = run_demo("-o", tmp_path, "--model", "tiny")
+    result = run_demo("-o", tmp_path, "--model", "tiny", "--backend", "eager")
     assert result.returncode == 2
     assert "was not made by the demo" in result.stderr
     assert (tmp_path / "thesis.txt").exists()

@@ -57,7 +57,7 @@ def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pip
 
     poses = [rigid_transform((x, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)) for x in (100.2, 100.72)]
     transform = sensor_to_sensor(BASE_FROM_CAMERA, BASE_FROM_RADAR, *poses)
-    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", max_range=100.0)
+    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", backend="eager", max_range=100.0)
     expected = pipeline(pixels, INTRINSICS, [(RadarScan.from_fields(*points.T), transform)])
     assert expected.returns_seen == 2
     published = np.frombuffer(depth.data, np.float32).reshape(96, 160)

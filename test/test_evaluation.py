@@ -40,10 +40,10 @@ def command(*words):
 
 def test_figures_are_those_of_the_pipelines_depth_on_every_frame(root, weights, tmp_path, capsys):
     common = ("--dataroot", root, "--version", "v1.0-mini", "--split", "all", "--weights", weights)
-    assert command("eval", *common, "-o", tmp_path / "eval") == 0
+    assert command("eval", *common, "--backend", "eager", "-o", tmp_path / "eval") == 0
     results = json.loads((tmp_path / "eval/results.json").read_text())
     nusc = nuscenes.open_nuscenes(root, "v1.0-mini")
-    frames, pipeline = NuScenesFrames(root, "v1.0-mini", "all"), DepthPipeline.from_weights(weights)
+    frames, pipeline = NuScenesFrames(root, "v1.0-mini", "all"), DepthPipeline.from_weights(weights, backend="eager")
     for name in ("radar", "no radar"):
         found = []
         for sample in nusc.sample:
@@ -97,7 +97,7 @@ def test_conditions_come_from_the_scenes_description():
 def test_frames_without_truth_are_counted_and_none_at_all_is_an_error(root, tmp_path, weights):
     other = street_nuscenes.write(tmp_path / "root")
     frames = NuScenesFrames(other, "v1.0-mini", "all")
-    pipeline = DepthPipeline.from_weights(weights)
+    pipeline = DepthPipeline.from_weights(weights, backend="eager")
     nothing = np.array([[0, 0, -200, 0, 0]], "<f4")
     record = frames.nusc.get("sample_data", frames.samples[1]["data"]["LIDAR_TOP"])
     nothing.tofile(other / record["filename"])

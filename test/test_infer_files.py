@@ -69,7 +69,9 @@ def files(tmp_path):
 def infer(folder, radar, output, *options):
     arguments = ["--image", folder / "image.png", "--calibration", folder / "calibration.yaml", "-o", folder / output]
     arguments += ["--radar", folder / radar] if radar else []
-    return cli.main(["infer", "--model", "tiny", "--device", "cpu", *map(str, arguments), *options])
+    return cli.main(
+        ["infer", "--model", "tiny", "--device", "cpu", "--backend", "eager", *map(str, arguments), *options]
+    )
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -78,7 +80,7 @@ def test_every_form_of_point_file_gives_the_pipelines_depth(files, capsys, name)
     (folder / name).write_bytes(FORMS[name]())
     assert infer(folder, name, "depth.npy") == 0
     assert "2 of 2 radar returns in the image" in capsys.readouterr().out, "the third holds NaN"
-    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu")
+    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", backend="eager")
     base_from = [
         rigid_transform((1.7, 0, 1.5), (0.5, -0.5, 0.5, -0.5)),
         rigid_transform((3.4, 0, 0.5), (1, 0, 0, 0)),
@@ -206,7 +208,17 @@ def test_it_needs_no_ros_and_no_rosbags(files):
     shutil.copy(folder / "image.png", folder / "copy.png")
     program = "import sys\nfor name in ('rclpy', 'rosbags', 'sensor_msgs'): sys.modules[name] = None\n"
     program += "from lircdepth_ros import cli\nsys.exit(cli.main(sys.argv[1:]))"
-    arguments = ["infer", "--image", folder / "copy.png", "--radar", folder / "a.pcd", "--model", "tiny"]
+    arguments = [
+        "infer",
+        "--image",
+        folder / "copy.png",
+        "--radar",
+        folder / "a.pcd",
+        "--model",
+        "tiny",
+        "--backend",
+        "eager",
+    ]
     arguments += ["--calibration", folder / "calibration.yaml", "-o", folder / "depth.png"]
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],

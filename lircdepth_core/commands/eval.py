@@ -18,7 +18,9 @@ def add_arguments(parser):
                         help="put the radar 4 rows too low, as the published figures do")  # fmt: skip
     parser.add_argument("--limit", type=int, help="evaluate so many frames, spread over the split")
     parser.add_argument("--inference-scale", type=float, default=1.0)
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--backend", default="auto", help="auto, plain, eager, compiled, onnxruntime or openvino")
+    parser.add_argument("--precision", default="float32", help="float32, bfloat16 or float16, as the backend has it")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for results.json, table.txt, eval.png")
 
 
@@ -32,8 +34,9 @@ def run(arguments):
     if arguments.limit is not None and arguments.limit < 1:
         raise LircDepthError(f"--limit {arguments.limit}: expected at least 1")
     pipeline = DepthPipeline.from_weights(
-        arguments.weights, model=arguments.model, device=arguments.device, inference_scale=arguments.inference_scale
-    )
+        arguments.weights, model=arguments.model, device=arguments.device, backend=arguments.backend,
+        precision=arguments.precision, inference_scale=arguments.inference_scale,
+    )  # fmt: skip
     frames = NuScenesFrames(arguments.dataroot, arguments.version, arguments.split)
     results = evaluation.evaluate(
         pipeline, frames, arguments.truth, arguments.published_offset, arguments.limit,
@@ -42,7 +45,8 @@ def run(arguments):
     about = {
         "weights": arguments.weights, "model": pipeline.header.model, "trained_on": pipeline.header.trained_on,
         "data": frames.description, "truth": arguments.truth, "published_offset": arguments.published_offset,
-        "inference_scale": arguments.inference_scale, "random_weights": pipeline.header.random,
+        "inference_scale": arguments.inference_scale, "backend": pipeline.backend.describe(),
+        "random_weights": pipeline.header.random,
     }  # fmt: skip
     evaluation.write(arguments.output, results, about)
     _picture(arguments.output / "eval.png", pipeline, frames, arguments.truth)
