@@ -23,7 +23,7 @@ PARAMETERS = {
     "weights": "Weights file (.safetensors), or 'random'.",
     "device": "auto, cpu, cuda or cuda:N.",
     "backend": "auto, plain, eager, compiled, onnxruntime or openvino.",
-    "precision": "float32, bfloat16 or float16.",
+    "precision": "float32, bfloat16, float16 or int8.",
     "inference_scale": "Scale of the network's input.",
     "upsampling": "nearest or edge_aware.",
     "calibration_file": "calibration.yaml, for machines without tf2.",

@@ -68,7 +68,7 @@ def add_pipeline(parser):
     parser.add_argument(
         "--precision",
         default="float32",
-        help="float32, bfloat16, float16, as the backend has it (default: %(default)s)",
+        help="float32, bfloat16, float16, int8, as the backend has it (default: %(default)s)",
     )
     parser.add_argument("--inference-scale", type=float, default=1.0, help="scale of the network's input")
     parser.add_argument(

@@ -101,6 +101,7 @@ class DepthNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self):
+        self.get_logger().debug("configuring")
         settings = parameters.read(self)
         self._transforms = make_transforms(self, settings)  # first: a mistake there is found without loading anything
         self._worker = Worker(self._process)

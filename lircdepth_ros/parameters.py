@@ -52,7 +52,11 @@ SPECS = (
     Spec("device", "auto", "auto (a GPU where there is one), cpu, cuda or cuda:N."),
     Spec("threads", 0, "CPU threads of the network; 0 leaves PyTorch's choice.", 0, 256),
     Spec("backend", "auto", "What runs the network: auto, plain, eager, compiled, onnxruntime or openvino."),
-    Spec("precision", "float32", "What the network computes in: float32, bfloat16 or float16, as the backend has it."),
+    Spec(
+        "precision",
+        "float32",
+        "What the network computes in: float32, bfloat16, float16 or int8, as the backend has it.",
+    ),
     Spec("inference_scale", 1.0, "Scale of the network's input, on top of the focal length's.", 0.05, 4.0),
     _live(
         "upsampling",

@@ -20,7 +20,7 @@ def add_arguments(parser):
     parser.add_argument("--inference-scale", type=float, default=1.0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="auto, plain, eager, compiled, onnxruntime or openvino")
-    parser.add_argument("--precision", default="float32", help="float32, bfloat16 or float16, as the backend has it")
+    parser.add_argument("--precision", default="float32", help="float32, bfloat16, float16 or int8")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for results.json, table.txt, eval.png")
 
 
