@@ -101,11 +101,11 @@ class _Block(nn.Module):
         return in_strips(self._strip, (x,), self.stride, 1, max(1, _STRIP // (self.hidden * x.shape[3])))
 
     def _strip(self, x):
-        hidden = functional.relu6(self.expand(x))
+        hidden = functional.relu6(self.expand(x), inplace=True)
         return self.spread(hidden, self._project) if self.stride == 2 else self._project(self.spread(hidden))
 
     def _project(self, hidden):
-        hidden = functional.relu6(hidden)
+        hidden = functional.relu6(hidden, inplace=True)
         return hidden if self.project is None else self.project(hidden)
 
 
@@ -131,8 +131,14 @@ class _Doubling(nn.Module):
             below, right = divmod(index, 2)
             parts.append(each(convolution(functional.pad(x, (0, right, 0, below)) if index else x)))
         count, channels, height, width = parts[0].shape
-        grid = torch.cat(parts, dim=1).reshape(count, 2, 2, channels, height, width)
-        return grid.permute(0, 3, 4, 1, 5, 2).reshape(count, channels, 2 * height, 2 * width)
+        if torch.jit.is_tracing() or torch.compiler.is_compiling():  # a graph that other runtimes know by its name
+            grid = torch.cat(parts, dim=1).reshape(count, 2, 2, channels, height, width)
+            return grid.permute(0, 3, 4, 1, 5, 2).reshape(count, channels, 2 * height, 2 * width)
+        doubled = x.new_empty(count, channels, 2 * height, 2 * width).to(memory_format=torch.channels_last)
+        for index, part in enumerate(parts):
+            below, right = divmod(index, 2)
+            doubled[:, :, below::2, right::2] = part
+        return doubled
 
 
 def _in_patches(layer):
