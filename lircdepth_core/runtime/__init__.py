@@ -1,45 +1,126 @@
 """Inference backends behind one small interface (backend.Backend), by name: see ``open_backend``."""
 
-import importlib.util
+import hashlib
+from importlib import metadata
 
 import torch
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.runtime.cache import Cache, state_sha256
-from lircdepth_core.runtime.pytorch import CompiledBackend, PyTorchBackend, choose_device
-from lircdepth_core.runtime.rewriting import rewritten
+from lircdepth_core.runtime import graphs, rewriting
+from lircdepth_core.runtime.auto import AutoBackend
+from lircdepth_core.runtime.cache import Cache, cpu_name, state_sha256
+from lircdepth_core.runtime.onnxruntime import OnnxRuntimeBackend
+from lircdepth_core.runtime.openvino import OpenVINOBackend
+from lircdepth_core.runtime.pytorch import CompiledBackend, PyTorchBackend, choose_device, reduced
 
-# What each can compute in, on each kind of device.
+# What each can compute in, on each kind of device. PyTorch's float32 on a GPU multiplies in TF32.
 PRECISIONS = {
     "plain": {"cpu": ("float32",), "cuda": ("float32",)},
     "eager": {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16")},
     "compiled": {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16")},
+    "onnxruntime": {"cpu": ("float32", "int8"), "cuda": ("float32", "float16")},
+    "openvino": {"cpu": ("float32", "bfloat16", "int8")},
 }
 BACKENDS = ("auto", *PRECISIONS)
+_LIBRARIES = ("onnxruntime", "openvino")  # backends that need a package of their name
+# On a CPU torch.compile is no candidate: it needs a C++ compiler and 40 to 60 s at every new size.
+_CANDIDATES = {"cpu": ("openvino", "onnxruntime", "eager"), "cuda": ("compiled", "onnxruntime", "eager")}
 
 
 def open_backend(
     network, *, name="auto", precision="float32", device="auto", threads=0, weights_sha256="", cache=None,
     calibration=None,
 ):  # fmt: skip
-    """Return the Backend ``name`` on a network in eval mode.
+    """Return the backend.Backend ``name`` on a network in eval mode, on the CPU.
 
-    name: plain (the network as it is, in eager PyTorch), eager (rewritten, as all that follow), compiled.
-    precision: see PRECISIONS. device: see choose_device. threads: of the CPU; 0 leaves PyTorch's choice.
-    weights_sha256: of the weights' file, "" computes one of the network's state. cache: folder, see cache.Cache.
+    name: plain (the network as it is, in eager PyTorch), eager (rewritten, as for all that follow), compiled
+    (torch.compile; on a GPU in a CUDA graph), onnxruntime, openvino; auto measures those that suit at the first size
+    that it is warmed up for. precision: see PRECISIONS. device: see choose_device. threads: of the CPU; 0 leaves
+    PyTorch's choice. weights_sha256: of the weights' file, "" computes one of the network's state. cache: folder, see
+    cache.Cache. calibration: file of packed frames for int8; without one, frames of the synthetic street.
     Raises LircDepthError for a name or a precision that there is not, and for a device or a library that is missing.
     """
-    if name == "auto":
-        name = "eager"
-    if name not in PRECISIONS:
+    if name not in BACKENDS:
         raise LircDepthError(f"backend '{name}': expected {', '.join(BACKENDS)}")
     device = choose_device(device)
-    offered = PRECISIONS[name].get(device.type, ())
-    if precision not in offered:
-        raise LircDepthError(f"precision '{precision}': backend {name} on {device.type} has {', '.join(offered)}")
+    _check_precision(name, precision, device.type)
     if threads:
         torch.set_num_threads(threads)
     if name == "plain":
         return PyTorchBackend(network, device)
-    kind = {"eager": PyTorchBackend, "compiled": CompiledBackend}[name]
-    return kind(rewritten(network), device, precision)
+    if name in ("eager", "compiled"):
+        kind = {"eager": PyTorchBackend, "compiled": CompiledBackend}[name]
+        return kind(rewriting.rewritten(network), device, precision)
+    cache = Cache(cache)
+    weights_sha256 = weights_sha256 or state_sha256(network)
+    if name == "auto":
+        return _auto(network, precision, device, weights_sha256, cache, calibration)
+    key = {
+        "network": type(network).__name__, "weights": weights_sha256, "torch": torch.__version__,
+        "versions": [rewriting.VERSION, graphs.VERSION],
+        "precision": "float32" if precision == "bfloat16" else precision,  # of the graph
+    }  # fmt: skip
+    if precision == "int8":
+        key |= {"calibration": _file_sha256(calibration), "quantiser": _version("onnxruntime")}
+
+    def graph():
+        return cache.get("onnx", key, lambda: _graph(network, precision, calibration), bytes)
+
+    if name == "openvino":
+        return OpenVINOBackend(graph, key, cache, precision)
+    return OnnxRuntimeBackend(graph, device, precision)
+
+
+def _check_precision(name, precision, device_type):
+    """Raise LircDepthError unless the backend, or for auto any, computes in a precision on a kind of device."""
+    names = _CANDIDATES[device_type] if name == "auto" else (name,)
+    offered = {kind: None for name in names for kind in PRECISIONS[name].get(device_type, ())}
+    if not offered:
+        raise LircDepthError(f"backend '{name}' has no {device_type}, only {', '.join(PRECISIONS[name])}")
+    if precision not in offered:
+        raise LircDepthError(f"precision '{precision}': backend {name} on {device_type} has {', '.join(offered)}")
+
+
+def _auto(network, precision, device, weights_sha256, cache, calibration):
+    suited = [name for name in _CANDIDATES[device.type] if precision in PRECISIONS[name].get(device.type, ())]
+    suited = [name for name in suited if name not in _LIBRARIES or _version(name)]
+    key = {
+        "network": type(network).__name__, "precision": precision, "threads": torch.get_num_threads(),
+        "device": cpu_name() if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "versions": [torch.__version__, rewriting.VERSION, graphs.VERSION, *map(_version, _LIBRARIES)],
+    }  # fmt: skip
+
+    def opener(name):
+        return lambda: open_backend(
+            network, name=name, precision=precision, device=str(device), weights_sha256=weights_sha256,
+            cache=cache.folder, calibration=calibration,
+        )  # fmt: skip
+
+    return AutoBackend(device, {name: opener(name) for name in suited}, key, cache)
+
+
+def _graph(network, precision, calibration):
+    network = rewriting.rewritten(network)
+    if precision != "int8":
+        return graphs.onnx_graph(reduced(network, precision) if precision == "float16" else network)
+    return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(calibration))
+
+
+def _version(package):
+    """The version of an installed package, or of its variant for GPUs, without importing it; None if there is none."""
+    for name in (package, f"{package}-gpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _file_sha256(path):
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise LircDepthError(f"{path}: no such file of frames") from error

@@ -1,14 +1,24 @@
 """What every inference backend is."""
 
+import importlib
 import resource
 from collections import OrderedDict
 from pathlib import Path
 
 import torch
 
+from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models.lircdepth import check_input_size
 
 _ENGINES = 2  # sizes that are kept ready
+
+
+def library(name):
+    """Return an optional package. Raises LircDepthError when it is not installed or does not load."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise LircDepthError(f"the package {name} is needed: {error} (pip install {name})") from error
 
 
 class Backend:
