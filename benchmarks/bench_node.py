@@ -1,12 +1,15 @@
-"""The depth node's own time at full size: what its callbacks cost, and the latency that its stages add.
+"""The depth node as a whole at 1600x900: latency, frames a second, CPU use, and what each stage costs.
 
-    python benchmarks/bench_node.py [--model tiny|lircdepth] [--seconds 20]
+    python benchmarks/bench_node.py [--backends eager openvino] [--model tiny|lircdepth] [--seconds 20] [--json FILE]
 
-Prints one row for compressed and one for raw images (1600x900 at 12 Hz, radar, odometry), from the node's diagnostics.
-Callbacks should stay below 2 ms (p99): they only check and hand over; decoding is in the worker.
+Images come at 12 Hz with radar and odometry, as nuScenes has them, from another process over DDS; figures are from the
+node's diagnostics, CPU use (100 % is one core) and memory from /proc. Latency is from an image's arrival to its published
+depth; a node that is too slow drops images, and its latency includes the wait. Callbacks should stay below 2 ms (p99):
+they only check and hand over; decoding is in the worker.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -23,83 +26,89 @@ import rclpy  # noqa: E402  first: with wheels this starts Python once more
 
 from lircdepth_ros.dds import profile_environment  # noqa: E402
 
-COLUMNS = (
-    "image_callback_ms",
-    "radar_callback_ms",
-    "decode_ms",
-    "preprocess_ms",
-    "network_ms",
-    "publish_ms",
-    "total_ms",
-)
+STAGES = (
+    "image_callback", "radar_callback", "queue", "decode", "resize", "normalise", "radar", "network", "restore",
+    "upsample", "message", "publish",
+)  # fmt: skip
+COLUMNS = ("backend", "images", "latency [ms]", "depth [Hz]", "in / out / dropped", "CPU [%]", "memory [MB]")
+_TIMEOUT = 600.0  # seconds for a node to make its engine
 
 
-def measure(transport, model, seconds):
-    """Run a node for a while; return its diagnostics."""
-    import array
-    import io
+def measure(transport, seconds, settings):
+    """Run a node for a while; return its diagnostics with frames a second and the CPU use of its process."""
+    from camera import Camera  # beside this file
+    from rig import Rig
 
-    import numpy as np
-    from PIL import Image as Picture
-    from rig import BASE_FROM_CAMERA, BASE_FROM_RADAR, RETURNS, Rig, command, header
-    from sensor_msgs.msg import CompressedImage, Image
-
-    from lircdepth_core.calibration import Calibration
-
-    small = np.random.default_rng(0).integers(0, 256, (225, 400, 3), dtype=np.uint8)
-    picture = Picture.fromarray(small).resize((1600, 900))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG")
-    jpeg, raw = array.array("B", buffer.getvalue()), array.array("B", picture.tobytes())
-    intrinsics = np.array([[1266.0, 0, 800], [0, 1266.0, 450], [0, 0, 1.0]])
     node = rclpy.create_node("bench")
     rig = Rig(node)
+    camera = Camera(rig, transport)
     with tempfile.TemporaryDirectory() as folder:
-        calibration = Path(folder) / "calibration.yaml"
-        Calibration({"CAM_FRONT": BASE_FROM_CAMERA, "RADAR_FRONT": BASE_FROM_RADAR}).save(calibration)
-        process = subprocess.Popen(
-            command(calibration, model=model, image_transport=transport, threads=2), cwd=ROOT, stderr=subprocess.DEVNULL
-        )
-        publisher = rig.raw_image if transport == "raw" else rig.image
-        rig.wait(publisher.get_subscription_count, "depth node", timeout=120)
-        begin = time.monotonic()
-        for frame in range(int(12 * seconds)):
-            stamp = time.time_ns()
-            rig.send_info(stamp, 1600, 900, intrinsics)
-            rig.send_pose(stamp, 10.0 * frame / 12)
-            rig.send_scan(stamp, np.repeat(RETURNS, 62, axis=0))
-            if transport == "raw":
-                image = Image(height=900, width=1600, encoding="rgb8", step=4800, data=raw)
-            else:
-                image = CompressedImage(format="jpeg", data=jpeg)
-            image.header = header(stamp, "CAM_FRONT")
-            publisher.publish(image)
-            rig.spin(max(0.001, begin + (frame + 1) / 12 - time.monotonic()))
-        rig.spin(2.0)
-        process.terminate()
-        process.wait()
+        process = subprocess.Popen(camera.command(folder, **settings), cwd=ROOT, stderr=subprocess.DEVNULL)
+        try:
+            rig.wait(camera.publisher.get_subscription_count, "depth node", timeout=_TIMEOUT)
+            rig.wait(lambda: node.count_publishers("/CAM_FRONT/depth/image"), "depth topic")
+            begin, cpu = time.monotonic(), cpu_seconds(process.pid)
+            for frame in range(int(12 * seconds)):
+                camera.send()
+                rig.spin(max(0.001, begin + (frame + 1) / 12 - time.monotonic()))
+            took, cpu = time.monotonic() - begin, cpu_seconds(process.pid) - cpu
+            depths = len(rig.depth)
+            rig.spin(2.0)
+        finally:
+            process.terminate()
+            process.wait()
     node.destroy_node()
-    return rig.status
+    return rig.status | {"transport": transport, "depth_hz": depths / took, "cpu_percent": 100 * cpu / took}
+
+
+def cpu_seconds(pid):
+    """CPU time, user's and kernel's, of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backends", nargs="+", default=["eager"])
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--weights", default="random")
     parser.add_argument("--model", default="tiny")
+    parser.add_argument("--inference-scale", type=float, default=1.0)
+    parser.add_argument("--upsampling", default="nearest")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--transports", nargs="+", default=["compressed", "raw"], choices=("compressed", "raw"))
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
     arguments = parser.parse_args()
+    names = ("precision", "weights", "model", "inference_scale", "upsampling", "device")
+    settings = {name: getattr(arguments, name) for name in names} | {"threads": 2}
     os.environ.update(profile_environment())
     rclpy.init()
-    print(
-        f"{'p50 / p99 [ms]':16}"
-        + "".join(f"{name.removesuffix('_ms'):>19}" for name in COLUMNS)
-        + f"{'in/out/dropped':>18}"
-    )
-    for transport in ("compressed", "raw"):
-        status = measure(transport, arguments.model, arguments.seconds)
-        cells = [f"{status.get(f'{name}_p50', '-')} / {status.get(f'{name}_p99', '-')}" for name in COLUMNS]
-        counts = "/".join(status.get(name, "-") for name in ("frames_in", "frames_out", "dropped"))
-        print(f"{transport:16}" + "".join(f"{cell:>19}" for cell in cells) + f"{counts:>18}", flush=True)
+    results = [
+        measure(transport, arguments.seconds, settings | {"backend": backend})
+        for backend in arguments.backends
+        for transport in arguments.transports
+    ]
     rclpy.try_shutdown()
+    print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
+    for status in results:
+        counts = " / ".join(status[name] for name in ("frames_in", "frames_out", "dropped"))
+        cells = (
+            status["backend"], status["transport"], percentiles(status, "total"), f"{status['depth_hz']:.1f}", counts,
+            f"{status['cpu_percent']:.0f}", status["device_memory_mb"],
+        )  # fmt: skip
+        print("| " + " | ".join(cells) + " |")
+    print("\nStages, p50 / p99 [ms]:\n")
+    titles = [f"{status['backend'].split(' on ')[0]}, {status['transport']}" for status in results]
+    print("| stage | " + " | ".join(titles) + " |\n" + "|---" * (1 + len(titles)) + "|")
+    for stage in STAGES:
+        print("| " + " | ".join([stage, *(percentiles(status, stage) for status in results)]) + " |")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"settings": settings, "runs": results}, indent=2) + "\n")
+
+
+def percentiles(status, stage):
+    return " / ".join(status.get(f"{stage}_ms_p{percentile}", "-") for percentile in (50, 99))
 
 
 if __name__ == "__main__":

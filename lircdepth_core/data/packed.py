@@ -19,6 +19,7 @@ _METADATA_KEY = "lircdepth_frames"
 def pack(frames, path, jobs=1):
     """Write a source of frames (see data.dataset) to ``path``; with jobs > 1 that many processes make them."""
     from safetensors.torch import save_file
+    from tqdm import tqdm
 
     columns = {}
     with contextlib.ExitStack() as stack:
@@ -28,7 +29,7 @@ def pack(frames, path, jobs=1):
             _frames = frames
             pool = stack.enter_context(multiprocessing.get_context("fork").Pool(jobs, torch.set_num_threads, (1,)))
             rows = pool.imap(_forked_row, range(len(frames)), chunksize=_TOGETHER)
-        for row in rows:
+        for row in tqdm(rows, total=len(frames), unit="frame", disable=None):
             for name, value in row.items():
                 columns.setdefault(name, []).append(torch.from_numpy(value))
     if not columns:

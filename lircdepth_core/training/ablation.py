@@ -51,6 +51,7 @@ class Setting:
     batch_size: int = 8
     crop: tuple = (352, 704)
     lr: float = 2e-4
+    eps: float = 1e-2
     precision: str = "bf16-mixed"
     drop_scan: float = 0.0
     drop_points: float = 0.0
@@ -71,7 +72,7 @@ def train(setting, row, seed, minutes=float("inf")):
     root = folder(setting, row, seed)
     if (root / "weights.safetensors").is_file():
         return True
-    common = {"lr": setting.lr, "init_seed": seed}
+    common = {"lr": setting.lr, "eps": setting.eps, "init_seed": seed}
     if row == "teacher":
         module, steps = TeacherModule(**common), setting.teacher_steps
     else:
