@@ -3,7 +3,7 @@
     python benchmarks/bench_node.py [--backends eager openvino] [--model tiny|lircdepth] [--seconds 20] [--json FILE]
 
 Images come at 12 Hz with radar and odometry, as nuScenes has them, from another process over DDS; figures are from the
-node's diagnostics, CPU use (100 % is one core) and memory from /proc. Latency is from an image's arrival to its published
+node's diagnostics, CPU use (100 % is one core) from /proc. Latency is from an image's arrival to its published
 depth; a node that is too slow drops images, and its latency includes the wait. Callbacks should stay below 2 ms (p99):
 they only check and hand over; decoding is in the worker.
 """
