@@ -19,6 +19,7 @@ COMMANDS = {
     "train": ("lircdepth_core.commands.train", "train a teacher or a student with Lightning"),
     "ablation": ("lircdepth_core.commands.ablation", "train and compare the rows of the paper's tables"),
     "eval": ("lircdepth_core.commands.eval", "errors of a network on a nuScenes split"),
+    "export": ("lircdepth_core.commands.export", "make a file that ONNX, OpenVINO, torch.export or TensorRT loads"),
     "export-weights": ("lircdepth_core.commands.export_weights", "turn a training checkpoint into .safetensors"),
     "synth": ("lircdepth_core.commands.synth", "generate a synthetic scene as a nuScenes data root"),
     "synth-report": ("lircdepth_core.commands.synth_report", "compare synthetic radar to real; trivial depth guesses"),

@@ -22,7 +22,7 @@ PRECISIONS = {
     "openvino": {"cpu": ("float32", "bfloat16", "int8")},
 }
 BACKENDS = ("auto", *PRECISIONS)
-_LIBRARIES = ("onnxruntime", "openvino")  # backends that need a package of their name
+_LIBRARIES = {"onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}  # packages that they need
 # On a CPU torch.compile is no candidate: it needs a C++ compiler and 40 to 60 s at every new size.
 _CANDIDATES = {"cpu": ("openvino", "onnxruntime", "eager"), "cuda": ("compiled", "onnxruntime", "eager")}
 
@@ -83,7 +83,7 @@ def _check_precision(name, precision, device_type):
 
 def _auto(network, precision, device, weights_sha256, cache, calibration):
     suited = [name for name in _CANDIDATES[device.type] if precision in PRECISIONS[name].get(device.type, ())]
-    suited = [name for name in suited if name not in _LIBRARIES or _version(name)]
+    suited = [name for name in suited if all(map(_version, _LIBRARIES.get(name, ())))]
     key = {
         "network": type(network).__name__, "precision": precision, "threads": torch.get_num_threads(),
         "device": cpu_name() if device.type == "cpu" else torch.cuda.get_device_name(device),
@@ -119,8 +119,11 @@ def _version(package):
 def _file_sha256(path):
     if path is None:
         return None
+    digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            for chunk in iter(lambda: file.read(2**24), b""):
+                digest.update(chunk)
     except FileNotFoundError as error:
         raise LircDepthError(f"{path}: no such file of frames") from error
+    return digest.hexdigest()

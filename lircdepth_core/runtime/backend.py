@@ -18,7 +18,7 @@ def library(name):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise LircDepthError(f"the package {name} is needed: {error} (pip install {name})") from error
+        raise LircDepthError(f"the package {name} is needed: {error}") from error
 
 
 class Backend:

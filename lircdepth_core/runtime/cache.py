@@ -17,7 +17,7 @@ _MOST = 24  # entries; the ones that were not read for longest go first
 
 
 class Cache:
-    """A folder of entries, by default ``$XDG_CACHE_HOME/lircdepth``; each begins with the SHA-256 of key and content."""
+    """A folder of entries, ``$XDG_CACHE_HOME/lircdepth`` by default. Each begins with a SHA-256 of key and content."""
 
     def __init__(self, folder=None):
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from lircdepth_core.data.augmentation import prepare
-from lircdepth_core.errors import LircDepthError
+from lircdepth_core.runtime.backend import library
 
 VERSION = 1  # part of the key of cached graphs; to be raised with each change of this file
 _OPSET = 17
@@ -22,7 +22,9 @@ def onnx_graph(network, size=None):
     """Return a module's ONNX file as bytes: inputs image [N, 3, H, W] and radar [N, 4, H, W], output depth.
 
     network: gives depth alone, see rewriting. size: (N, H, W) to fix; by default they are the dimensions n, h, w.
+    Raises LircDepthError when the package onnx is missing.
     """
+    library("onnx")  # the exporter's words for its absence are a stack trace
     batch, height, width = size or (1, *_EXAMPLE)
     inputs = tuple(torch.zeros(batch, channels, height, width) for channels in (3, 4))
     file = io.BytesIO()
@@ -51,18 +53,15 @@ def calibration_frames(path=None):
     return [prepare(frames.frame(index)) for index in range(0, len(frames), step)][:_CALIBRATION_FRAMES]
 
 
-def quantised(graph, samples):
+def quantised(graph, samples, size=None):
     """Return an ONNX file (bytes) in int8: weights by channel, activations by the range that samples take in them.
 
-    samples: dicts with image [3, H, W] and radar [4, H, W], as the network takes them. The first convolution on the
-    radar and the last one stay in float32: 256 steps between 0 and 100 m would be 0.4 m each.
-    Raises LircDepthError when the package onnx is missing.
+    graph: of no fixed size. size: (N, H, W) to fix afterwards. samples: dicts with image [3, H, W] and radar
+    [4, H, W], as the network takes them. The first convolution on the radar and the last one stay in float32: 256
+    steps between 0 and 100 m would be 0.4 m each.
+    Raises LircDepthError when the package onnx or onnxruntime is missing.
     """
-    try:
-        import onnx
-        from onnxruntime import quantization
-    except ImportError as error:
-        raise LircDepthError(f"int8 needs the packages onnx and onnxruntime: {error}") from error
+    onnx, quantization = library("onnx"), library("onnxruntime.quantization")
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self):
@@ -83,4 +82,8 @@ def quantised(graph, samples):
             activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=[*on_radar, convolutions[-1].name],
         )  # fmt: skip
-        return output.read_bytes()
+        model = onnx.load(output)
+    for value in [*model.graph.input, *model.graph.output] if size else ():
+        for index, length in zip((0, 2, 3), size, strict=True):
+            value.type.tensor_type.shape.dim[index].dim_value = length
+    return model.SerializeToString()

@@ -1,0 +1,115 @@
+"""`lircdepth export`: weights become a file that another runtime loads, for one size of input."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.models.lircdepth import STRIDE
+
+# format: (suffix, precisions)
+_FORMATS = {
+    "onnx": (".onnx", ("float32", "float16", "int8")),
+    "openvino": (".xml", ("float32", "int8")),
+    "torch": (".pt2", ("float32", "bfloat16", "float16")),
+    "tensorrt": (".engine", ("float32", "float16")),
+}
+
+
+def add_arguments(parser):
+    parser.add_argument("weights", metavar="WEIGHTS", help="weights file (.safetensors)")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
+                        help="file to write: .onnx, .xml (with a .bin beside it), .pt2 or .engine")  # fmt: skip
+    parser.add_argument("--format", required=True, choices=_FORMATS, help="of ONNX, OpenVINO, torch.export or TensorRT")
+    parser.add_argument("--size", required=True, nargs=2, type=int, metavar=("HEIGHT", "WIDTH"),
+                        help=f"of the input, multiples of {STRIDE}")  # fmt: skip
+    parser.add_argument("--batch", type=int, default=1, help="images in one input (default: %(default)s)")
+    parser.add_argument("--precision", default="float32", help="float32 (default), bfloat16, float16 or int8; bfloat16 "
+                        "in OpenVINO is a setting of the program that loads the file")  # fmt: skip
+    parser.add_argument("--calibration", metavar="FILE",
+                        help="packed frames for int8 (default: rendered from the synthetic street)")  # fmt: skip
+
+
+def run(arguments):
+    output, kind, precision = arguments.output, arguments.format, arguments.precision
+    suffix, precisions = _FORMATS[kind]
+    if output.suffix != suffix:
+        raise LircDepthError(f"{output}: expected an output name that ends in {suffix}")
+    if not output.absolute().parent.is_dir():
+        raise LircDepthError(f"{output.absolute().parent}: no such directory")
+    if output.is_dir():
+        raise LircDepthError(f"{output}: is a directory")
+    if precision not in precisions:
+        raise LircDepthError(f"precision '{precision}': format {kind} has {', '.join(precisions)}")
+    if any(size < STRIDE or size % STRIDE for size in arguments.size) or arguments.batch < 1:
+        height, width = arguments.size
+        raise LircDepthError(f"size {height} {width}: expected multiples of {STRIDE}, and a batch of at least 1")
+    size = (arguments.batch, *arguments.size)
+
+    from lircdepth_core.models import checkpoints
+    from lircdepth_core.runtime import rewriting
+
+    network, header = checkpoints.load(arguments.weights)
+    network = rewriting.rewritten(network)
+    with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".export-") as folder:
+        # Complete before anything bears its final name; OpenVINO's weights first, which its .xml speaks of.
+        _WRITERS[kind](network, precision, size, arguments.calibration, Path(folder) / output.name)
+        for path in sorted(Path(folder).iterdir()):
+            os.replace(path, output.with_name(path.name))
+    print(
+        f"{output}: {header.model}, trained on {header.trained_on}, {kind} {precision}, image {_shape(size, 3)} "
+        f"and radar {_shape(size, 4)} to depth {_shape(size, 1)}"
+    )
+
+
+def _shape(size, channels):
+    return [size[0], channels, *size[1:]]
+
+
+def _graph(network, precision, size, calibration):
+    from lircdepth_core.runtime import graphs
+    from lircdepth_core.runtime.pytorch import reduced
+
+    if precision != "int8":
+        return graphs.onnx_graph(reduced(network, precision), size)
+    # Frames to calibrate on are of a size of their own.
+    return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(calibration), size)
+
+
+def _write_onnx(network, precision, size, calibration, path):
+    path.write_bytes(_graph(network, precision, size, calibration))
+
+
+def _write_openvino(network, precision, size, calibration, path):
+    from lircdepth_core.runtime.openvino import load_openvino
+
+    openvino = load_openvino()
+    model = openvino.Core().read_model(_graph(network, precision, size, calibration))
+    openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def _write_torch(network, precision, size, calibration, path):
+    import torch
+
+    from lircdepth_core.runtime.pytorch import reduced
+
+    inputs = tuple(torch.zeros(_shape(size, channels)) for channels in (3, 4))
+    torch.export.save(torch.export.export(reduced(network, precision), inputs), path)
+
+
+def _write_tensorrt(network, precision, size, calibration, path):
+    from lircdepth_core.runtime.backend import library
+
+    tensorrt = library("tensorrt")
+    builder = tensorrt.Builder(tensorrt.Logger(tensorrt.Logger.WARNING))
+    definition = builder.create_network(1 << int(tensorrt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = tensorrt.OnnxParser(definition, builder.logger)
+    if not parser.parse(_graph(network, precision, size, calibration)):
+        raise LircDepthError(f"TensorRT {tensorrt.__version__} cannot read the graph: {parser.get_error(0)}")
+    engine = builder.build_serialized_network(definition, builder.create_builder_config())
+    if engine is None:
+        raise LircDepthError(f"TensorRT {tensorrt.__version__} cannot build an engine on this machine")
+    path.write_bytes(engine)
+
+
+_WRITERS = {"onnx": _write_onnx, "openvino": _write_openvino, "torch": _write_torch, "tensorrt": _write_tensorrt}
