@@ -4,12 +4,18 @@ The node, the offline tools, the evaluation and the demo all call it, so that wh
 """
 
 import hashlib
+import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+# Before PyTorch starts its threads: by default they spin while they wait for each other, and where other processes use
+# the same cores a frame takes several times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import torch
 
 from lircdepth_core import radar as radar_module
