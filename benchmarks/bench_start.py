@@ -77,7 +77,7 @@ def measure(rig, settings, environment):
             process.wait()
     moments = [started, *(log.marks[mark] for mark in _MARKS[:3]), matched, ended]
     seconds = [after - before for before, after in itertools.pairwise(moments)] + [ended - started]
-    (backend,) = (line.rpartition("; ")[2].strip() for line in log.lines if "sha256" in line)
+    (backend,) = (line.partition("); ")[2].strip() for line in log.lines if "sha256" in line)
     return dict(zip(STAGES, seconds, strict=True)) | {"backend": backend}
 
 
