@@ -4,6 +4,7 @@ A managed node (lifecycle) that configures and activates itself by default. Call
 network runs in one worker thread, on the newest frame that is complete.
 """
 
+import os
 import sys
 import time
 import traceback
@@ -50,6 +51,7 @@ class DepthNode(LifecycleNode):
         self._lap = 0  # counts activations: a frame of an earlier one is not published
         self._active = False
         self._said = set()
+        self.interrupted = False  # while the network was being prepared: the worker still is at it
         self.statistics = Statistics()
         # Wall time: a simulated clock that stands still must not silence the node.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -182,8 +184,9 @@ class DepthNode(LifecycleNode):
         self._worker.discard()
 
     def _release(self):
-        if self._worker is not None:
-            self._worker.stop()
+        if self._worker is not None and not self._worker.stop():
+            self.interrupted = True
+            return
         if self._pipeline is not None:
             self._pipeline.backend.release()
         if self._outputs is not None:
@@ -402,6 +405,9 @@ def main(argv=None):
             node.on_shutdown(None)
             node.destroy_node()
         rclpy.try_shutdown()
+        if node is not None and node.interrupted:
+            sys.stdout.flush()
+            os._exit(0)  # an interpreter that ends under a thread in a compiler crashes
     return 0
 
 

@@ -14,7 +14,7 @@ class Worker(threading.Thread):
         self._condition = threading.Condition()
         self._calls = deque()
         self._job = None
-        self._stopped = False
+        self._stopped = self._calling = False
 
     def call(self, function, *arguments):
         """Run a function in the thread; return its Future."""
@@ -38,11 +38,17 @@ class Worker(threading.Thread):
         return waiting
 
     def stop(self):
-        """Forget what waits and end the thread; returns when a job that already runs has finished."""
+        """Forget what waits and end the thread; returns when a job that already runs has finished.
+
+        A call may take minutes: one that runs is not waited for. Returns whether the thread has ended.
+        """
         with self._condition:
             self._stopped = True
             self._condition.notify()
-        self.join()
+            calling = self._calling
+        if not calling:
+            self.join()
+        return not calling
 
     def run(self):
         while True:
@@ -53,11 +59,15 @@ class Worker(threading.Thread):
                 call = self._calls.popleft() if self._calls else None
                 if call is None:
                     job, self._job = self._job, None
+                self._calling = call is not None
             if call is None:
                 self._run_job(job)
                 continue
             future, function, arguments = call
             try:
-                future.set_result(function(*arguments))
+                tell, outcome = future.set_result, function(*arguments)
             except Exception as error:
-                future.set_exception(error)
+                tell, outcome = future.set_exception, error
+            with self._condition:
+                self._calling = False  # before anybody hears of it, and may stop the thread
+            tell(outcome)

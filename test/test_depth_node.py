@@ -2,6 +2,7 @@
 
 import array
 import io
+import signal
 import subprocess
 import time
 
@@ -201,6 +202,24 @@ def test_lifecycle_commands_start_and_stop_the_depth(rig, depth_node):
         rig.spin(0.5)
         assert len(rig.depth) == lap + 1, "no depth while inactive"
         assert change(Transition.TRANSITION_CLEANUP)
+
+
+def test_a_stop_while_the_network_is_prepared_is_obeyed_at_once(calibration):
+    """Preparing may take minutes; who asks the node to stop meanwhile would kill it. Plain, at full size: seconds."""
+    process = subprocess.Popen(
+        command(calibration, model="lircdepth", backend="plain"),
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert "preparing the network for 1600x896" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (output, process.returncode) == ("", 0)
 
 
 def save_weights(path):
