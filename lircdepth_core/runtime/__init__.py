@@ -51,7 +51,7 @@ def open_backend(
     if name in ("eager", "compiled"):
         kind = {"eager": PyTorchBackend, "compiled": CompiledBackend}[name]
         return kind(rewriting.rewritten(network), device, precision)
-    cache = Cache(cache)
+    cache = cache if isinstance(cache, Cache) else Cache(cache)
     weights_sha256 = weights_sha256 or state_sha256(network)
     if name == "auto":
         return _auto(network, precision, device, weights_sha256, cache, calibration)
@@ -93,7 +93,7 @@ def _auto(network, precision, device, weights_sha256, cache, calibration):
     def opener(name):
         return lambda: open_backend(
             network, name=name, precision=precision, device=str(device), weights_sha256=weights_sha256,
-            cache=cache.folder, calibration=calibration,
+            cache=cache, calibration=calibration,
         )  # fmt: skip
 
     return AutoBackend(device, {name: opener(name) for name in suited}, key, cache)

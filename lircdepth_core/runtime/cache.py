@@ -33,11 +33,10 @@ class Cache:
         """
         key = json.dumps([kind, key], sort_keys=True)
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.{kind}"
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            data = path.read_bytes()
             try:
-                return load(_checked(key, path.read_bytes(), path))
-            except FileNotFoundError:
-                raise
+                return load(_checked(key, data, path))
             except Exception as error:  # whatever a reader of a foreign format raises: only speed is lost
                 _log.warning("%s: cache entry is made anew: %s", path, str(error).strip().partition("\n")[0])
         content = build()
@@ -73,7 +72,8 @@ def _checked(key, data, path):
     head, _, content = data.partition(b"\n") if len(data) < 65 else (data[:65], b"", data[65:])
     if head != _digest(key, content):
         raise ValueError("truncated or changed")
-    os.utime(path)  # read now, also where the file system keeps no time of access
+    with contextlib.suppress(OSError):
+        os.utime(path)  # read now, also where the file system keeps no time of access
     return content
 
 
