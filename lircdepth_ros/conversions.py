@@ -93,7 +93,7 @@ def compressed_image_to_rgb(message):
         with Image.open(io.BytesIO(message.data), formats=("JPEG", "PNG")) as image:
             _check_image_size(*image.size)  # known from the header, before the pixels are allocated
             pixels = None
-            # OpenCV takes a fifth of the time and gives the same pixels; but old ones fill up what is cut off.
+            # OpenCV is faster and gives the same pixels; but old ones fill up what is cut off.
             if image.format == "JPEG" and image.mode in ("L", "RGB") and bytes(message.data[-2:]) == _END_OF_JPEG:
                 pixels = _decode_jpeg(message.data)
             return np.asarray(image.convert("RGB")) if pixels is None else pixels
