@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import traceback
+from concurrent import futures
 from functools import partial
 
 import rclpy
@@ -108,7 +109,7 @@ class DepthNode(LifecycleNode):
         self._transforms = make_transforms(self, settings)  # first: a mistake there is found without loading anything
         self._worker = Worker(self._process)
         self._worker.start()
-        self._pipeline = self._worker.call(self._load_pipeline, settings).result()
+        self._pipeline = self._in_worker(self._load_pipeline, settings)
         self._warm_up()
         self._outputs = DepthOutputs(partial(qos.create_publisher, self), settings)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -132,7 +133,15 @@ class DepthNode(LifecycleNode):
             f"preparing the network for {plan.crop_width}x{plan.crop_height}; the first time on a machine this may "
             "take minutes, then it is cached"
         )
-        self._worker.call(self._pipeline.warm_up).result()
+        self._in_worker(self._pipeline.warm_up)
+
+    def _in_worker(self, function, *arguments):
+        """Return what a function returns in the worker's thread, unless the process is told to stop meanwhile."""
+        future = self._worker.call(function, *arguments)
+        while not futures.wait([future], timeout=0.1).done:
+            if not self.context.ok():  # a signal that Python was not told of: SIGTERM, or SIGINT from a script
+                raise KeyboardInterrupt
+        return future.result()
 
     def _activate(self):
         settings = self._settings

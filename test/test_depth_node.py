@@ -204,7 +204,8 @@ def test_lifecycle_commands_start_and_stop_the_depth(rig, depth_node):
         assert change(Transition.TRANSITION_CLEANUP)
 
 
-def test_a_stop_while_the_network_is_prepared_is_obeyed_at_once(calibration):
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_the_network_is_prepared_is_obeyed_at_once(calibration, told):
     """Preparing may take minutes; who asks the node to stop meanwhile would kill it. Plain, at full size: seconds."""
     process = subprocess.Popen(
         command(calibration, model="lircdepth", backend="plain"),
@@ -215,7 +216,7 @@ def test_a_stop_while_the_network_is_prepared_is_obeyed_at_once(calibration):
     )
     try:
         assert "preparing the network for 1600x896" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
