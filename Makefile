@@ -1,4 +1,4 @@
-# make demo | test | test-full | lint | clean. Everything is kept in .venv and under out/.
+# make demo | test | test-full | bench | bench-gpu | lint | clean. Everything is kept in .venv and under out/.
 
 SHELL := /bin/bash
 VENV := .venv
@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-full lint clean
+.PHONY: demo test test-full bench bench-gpu lint clean
 
 DATAROOT ?=
 SCENE ?=
@@ -36,6 +36,15 @@ define run_tests
 		--event-handlers console_direct+ --pytest-args -m "$(1)"
 	$(COLCON) test-result --test-result-base out/colcon/build --verbose
 endef
+
+# WEIGHTS and FRAMES (packed, not trained on) add depth errors to the network's table.
+WEIGHTS ?=
+FRAMES ?=
+bench: $(VENV)/.installed
+	$(PYTHON) benchmarks/bench_all.py $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(FRAMES),--frames $(FRAMES))
+
+bench-gpu: $(VENV)/.installed
+	$(PYTHON) benchmarks/bench_gpu.py $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 lint: $(VENV)/.installed
 	$(PYTHON) -m ruff check .

@@ -3,11 +3,12 @@
     python benchmarks/bench_network.py [--sizes 352x704 ...] [--threads 2] [--rounds 5] [--compiled]
         [--weights FILE --frames FILE [--calibration FILE]] [--json FILE]
 
-Each variant has a process of its own, since how malloc behaves is a process's property; in each round every variant
-computes two frames and counts the second, one variant after the other: what else the machine does meets all alike. A ratio is the median over
-the rounds of (reference's time / variant's time). Peak memory is the process's, PyTorch's own share included. With
---weights and --frames (packed frames that were not trained on) depth errors stand beside: mean absolute difference
-from the plain network in float32, and AbsRel against the frames' exact depth, or else one lidar scan.
+Each variant has a process of its own, since how malloc behaves is a process's property. In each round every variant
+computes two frames and counts the second, one variant after the other: what else the machine does meets all alike. A
+ratio is the median over the rounds of (reference's time / variant's time). Peak memory is the process's, PyTorch's own
+share included. With --weights and --frames (packed frames that were not trained on) depth errors stand beside: mean
+absolute difference from the plain network in float32, and AbsRel against the frames' exact depth, or else one lidar
+scan.
 """
 
 import argparse

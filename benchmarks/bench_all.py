@@ -1,0 +1,81 @@
+"""Every benchmark that runs on a CPU, at settings that take about half an hour on two cores: `make bench`.
+
+    python benchmarks/bench_all.py [--weights FILE] [--frames FILE] [--only network node ...]
+
+Prints each one's table, and writes out/bench/results.json: the machine, and for each benchmark its figures where it
+writes them as JSON, and what it printed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from lircdepth_core.runtime.cache import cpu_name  # noqa: E402
+
+FOLDER = Path("out/bench")
+# name: (arguments, whether it takes --json FILE)
+BENCHMARKS = {
+    "network": (["--rounds", "5"], True),
+    "node": (["--model", "lircdepth", "--backends", "plain", "auto", "--seconds", "20"], True),
+    "start": (["--runs", "2"], True),
+    "transport": (["--seconds", "5"], True),
+    "upsampling": (["--frames", "3"], True),
+    "ground_truth": ([], False),
+    "losses": (["--limit-gb", "3"], False),
+    "bags": (["--seconds", "5", "--repeats", "2", "--replay"], False),
+    "synthetic": (["--samples", "4"], False),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", help="weights file for the network's depth errors and times (default: random)")
+    parser.add_argument("--frames", help="packed frames to measure depth errors on")
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
+    arguments = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    results = {"date": time.strftime("%Y-%m-%d %H:%M"), "cpu": cpu_name(), "cores": os.cpu_count(), "benchmarks": {}}
+    failed = []
+    for name in arguments.only:
+        options, writes_json = BENCHMARKS[name]
+        figures = FOLDER / f"{name}.json"
+        if writes_json:
+            figures.unlink(missing_ok=True)
+            options = [*options, "--json", str(figures)]
+        if name == "network":
+            given = {"--weights": arguments.weights, "--frames": arguments.frames}
+            options = [*options, *(word for pair in given.items() if pair[1] for word in pair)]
+        print(f"\n## {name}\n", flush=True)
+        load, began = os.getloadavg()[0], time.monotonic()
+        # The project's folder on the path: some of the benchmarks are started so by hand.
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "benchmarks" / f"bench_{name}.py"), *options],
+            stdout=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
+        lines = []
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.rstrip("\n"))
+        if process.wait():
+            failed.append(name)
+        results["benchmarks"][name] = {
+            "status": process.returncode, "seconds": time.monotonic() - began, "load_before": load,
+            "figures": json.loads(figures.read_text()) if writes_json and figures.is_file() else None,
+            "printed": lines,
+        }  # fmt: skip
+        (FOLDER / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\nwrote {FOLDER / 'results.json'}")
+    if failed:
+        sys.exit(f"bench: failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
