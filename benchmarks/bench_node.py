@@ -30,7 +30,7 @@ STAGES = (
     "image_callback", "radar_callback", "queue", "decode", "resize", "normalise", "radar", "network", "restore",
     "upsample", "message", "publish",
 )  # fmt: skip
-COLUMNS = ("backend", "images", "latency [ms]", "depth [Hz]", "in / out / dropped", "CPU [%]", "memory [MB]")
+COLUMNS = ("backend", "runs on", "images", "latency [ms]", "depth [Hz]", "in / out / dropped", "CPU [%]", "memory [MB]")
 _TIMEOUT = 600.0  # seconds for a node to make its engine
 
 
@@ -58,7 +58,17 @@ def measure(transport, seconds, settings):
             process.terminate()
             process.wait()
     node.destroy_node()
-    return rig.status | {"transport": transport, "depth_hz": depths / took, "cpu_percent": 100 * cpu / took}
+    status = {name: value for name, value in rig.status.items() if name != "backend"}
+    return (
+        status
+        | settings
+        | {
+            "runs_on": rig.status["backend"],
+            "transport": transport,
+            "depth_hz": depths / took,
+            "cpu_percent": 100 * cpu / took,
+        }
+    )
 
 
 def cpu_seconds(pid):
@@ -94,12 +104,12 @@ def main():
     for status in results:
         counts = " / ".join(status[name] for name in ("frames_in", "frames_out", "dropped"))
         cells = (
-            status["backend"], status["transport"], percentiles(status, "total"), f"{status['depth_hz']:.1f}", counts,
+            status["backend"], status["runs_on"], status["transport"], percentiles(status, "total"), f"{status['depth_hz']:.1f}", counts,
             f"{status['cpu_percent']:.0f}", status["device_memory_mb"],
         )  # fmt: skip
         print("| " + " | ".join(cells) + " |")
     print("\nStages, p50 / p99 [ms]:\n")
-    titles = [f"{status['backend'].split(' on ')[0]}, {status['transport']}" for status in results]
+    titles = [f"{status['backend']}, {status['transport']}" for status in results]
     print("| stage | " + " | ".join(titles) + " |\n" + "|---" * (1 + len(titles)) + "|")
     for stage in STAGES:
         print("| " + " | ".join([stage, *(percentiles(status, stage) for status in results)]) + " |")
