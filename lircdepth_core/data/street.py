@@ -8,7 +8,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import RadarScan, project_scan, rasterize
 
 _REACH = 3.0  # seconds before and after the image: the lidar scans that dense depth is accumulated from
-_EVERY = 0.15  # seconds between them for a camera of full size; a smaller picture is filled by fewer
+_EVERY, _SELDOM = 0.15, 0.6  # seconds between them for a camera of full size; a smaller picture is filled by fewer
 _A_STREET = 4  # frames of training: building a street costs as much as several
 _FIRST, _LAST = 1.0, 19.0  # seconds of a scene
 _RADAR_SPREAD, _LIDAR_DELAY = 0.03, 0.0355  # seconds between image, radar and lidar at most
@@ -33,7 +33,7 @@ class StreetFrames:
         self._split, self._specs, self._count, self._seed = split, SPLITS.get(split), count, seed
         self._exact = split != "train" if exact is None else exact
         self._device = device
-        every = _EVERY / scale
+        every = min(_EVERY / scale, _SELDOM)
         self._scans = every * np.arange(-int(_REACH / every), int(_REACH / every) + 1)
         self.description = f"synthetic street, {split}, {count} frames" + (f", seed {seed}" if split == "train" else "")
         self._world = (None, None)
