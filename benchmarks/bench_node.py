@@ -36,7 +36,7 @@ _TIMEOUT = 600.0  # seconds for a node to make its engine
 
 def measure(transport, seconds, settings):
     """Run a node for a while; return its diagnostics with frames a second and the CPU use of its process."""
-    from camera import Camera  # beside this file
+    from camera import Camera, cpu_seconds  # beside this file
     from rig import Rig
 
     node = rclpy.create_node("bench")
@@ -71,12 +71,6 @@ def measure(transport, seconds, settings):
     )
 
 
-def cpu_seconds(pid):
-    """CPU time, user's and kernel's, of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", nargs="+", default=["eager"])
@@ -103,10 +97,9 @@ def main():
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
     for status in results:
         counts = " / ".join(status[name] for name in ("frames_in", "frames_out", "dropped"))
-        cells = (
-            status["backend"], status["runs_on"], status["transport"], percentiles(status, "total"), f"{status['depth_hz']:.1f}", counts,
-            f"{status['cpu_percent']:.0f}", status["device_memory_mb"],
-        )  # fmt: skip
+        cells = [status[name] for name in ("backend", "runs_on", "transport")]
+        cells += [percentiles(status, "total"), f"{status['depth_hz']:.1f}", counts, f"{status['cpu_percent']:.0f}"]
+        cells.append(status["device_memory_mb"])
         print("| " + " | ".join(cells) + " |")
     print("\nStages, p50 / p99 [ms]:\n")
     titles = [f"{status['backend']}, {status['transport']}" for status in results]

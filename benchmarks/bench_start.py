@@ -4,7 +4,8 @@
 
 A camera of 1600x900 sends JPEG images at 12 Hz all the while. The stages are told apart by the node's own log:
 imports (Python, ROS, PyTorch, the node itself), weights, engine (made or read from the cache, and warmed up), discovery
-(until the camera knows the node), first frame.
+(until the camera knows the node), first frame. CPU is the process's time on all cores in total: it does not depend on
+what else the machine does.
 """
 
 import argparse
@@ -28,7 +29,7 @@ import rclpy  # noqa: E402  first: with wheels this starts Python once more
 
 from lircdepth_ros.dds import profile_environment  # noqa: E402
 
-STAGES = ("imports", "weights", "engine", "discovery", "first frame", "total")
+STAGES = ("imports", "weights", "engine", "discovery", "first frame", "total", "CPU")
 _MARKS = ("configuring", "preparing the network", "weights ", "active: ")  # what the node logs, in this order
 _TIMEOUT = 600.0  # seconds
 
@@ -51,8 +52,8 @@ class Log(threading.Thread):
 
 
 def measure(rig, settings, environment):
-    """Start a node, send images until it publishes depth; return the seconds of each of STAGES, and its backend."""
-    from camera import Camera  # beside this file
+    """Start a node, send images until it publishes depth; return the seconds of each of STAGES and its backend."""
+    from camera import Camera, cpu_seconds  # beside this file
 
     camera = Camera(rig)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,12 +72,12 @@ def measure(rig, settings, environment):
                     matched = time.time()
                 if process.poll() is not None or time.time() > started + _TIMEOUT:
                     raise SystemExit("".join(log.lines[-5:]))
-            ended = time.time()
+            ended, cpu = time.time(), cpu_seconds(process.pid)
         finally:
             process.terminate()
             process.wait()
     moments = [started, *(log.marks[mark] for mark in _MARKS[:3]), matched, ended]
-    seconds = [after - before for before, after in itertools.pairwise(moments)] + [ended - started]
+    seconds = [after - before for before, after in itertools.pairwise(moments)] + [ended - started, cpu]
     (backend,) = (line.partition("); ")[2].strip() for line in log.lines if "sha256" in line)
     return dict(zip(STAGES, seconds, strict=True)) | {"backend": backend}
 

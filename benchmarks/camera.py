@@ -2,6 +2,7 @@
 
 import array
 import io
+import os
 import time
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from lircdepth_core.calibration import Calibration
 
 WIDTH, HEIGHT = 1600, 900
 INTRINSICS = np.array([[1266.0, 0, 800], [0, 1266.0, 450], [0, 0, 1.0]])
+
+
+def cpu_seconds(pid):
+    """CPU time, user's and kernel's, of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Camera:
