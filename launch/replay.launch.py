@@ -49,7 +49,7 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 "wait_for_topics",
                 default_value="[/CAM_FRONT/image_rect/compressed]",
-                description="Topics that must have a subscription before the replay starts (at most two minutes).",
+                description="Topics that must have a subscription before the replay starts (at most five minutes).",
             ),
             DeclareLaunchArgument(
                 "linger",
@@ -76,7 +76,7 @@ def generate_launch_description():
                         "duration": typed("duration", float),
                         "start_paused": typed("start_paused", bool),
                         "linger": typed("linger", float),
-                        "wait_for_subscribers": 120.0,  # the network loads and warms up first
+                        "wait_for_subscribers": 300.0,  # the network loads, and the first time backends are measured
                         "wait_for_topics": typed("wait_for_topics", list[str]),
                     }
                 ],

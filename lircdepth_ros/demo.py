@@ -24,7 +24,7 @@ from lircdepth_ros import dds
 _CAMERA, _LIDAR, _RADAR = "CAM_FRONT", "LIDAR_TOP", "RADAR_FRONT"
 _IMAGE_TOPIC = f"/{_CAMERA}/image_rect/compressed"
 _DEPTH_TOPICS = {f"/{_CAMERA}/depth/image": Image, f"/{_CAMERA}/depth/camera_info": CameraInfo}
-_START_TIMEOUT = 120.0  # seconds for the network to load and warm up
+_START_TIMEOUT = 300.0  # seconds for the network to load, and for its backends to be measured the first time
 
 
 def add_arguments(parser):
