@@ -31,7 +31,7 @@ def inputs(count, height, width, dtype=torch.float64):
     return torch.randn(count, 3, height, width, generator=generator).to(dtype), radar.to(dtype)
 
 
-@pytest.mark.parametrize("strip, size", [(1, (1, 32, 32)), (20_000, (1, 64, 32)), (2**40, (2, 32, 32))])
+@pytest.mark.parametrize(("strip", "size"), [(1, (1, 32, 32)), (20_000, (1, 64, 32)), (2**40, (2, 32, 32))])
 @torch.inference_mode()
 def test_the_rewritten_network_agrees_to_a_nanometre(strip, size, monkeypatch):
     monkeypatch.setattr(rewriting, "_STRIP", strip)  # a row at a time, a few rows, all at once

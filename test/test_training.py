@@ -207,6 +207,28 @@ def test_a_distilled_run_needs_a_teacher_and_names_what_else_it_got(frames, tmp_
         assert message in error.splitlines()[-1]
 
 
+def test_the_teachers_output_is_kept_for_samples_that_repeat(frames, tmp_path, caplog):
+    teacher, header = checkpoints.random_weights("cafnet")
+    checkpoints.save(tmp_path / "teacher.safetensors", teacher, header)
+    options = (
+        "--model", "StudentModule", "--model.teacher", tmp_path / "teacher.safetensors", "--data.crop", "[32, 64]",
+        "--data.repeat", 2, "--data.batch_size", 4, "--trainer.limit_val_batches", 1,
+    )  # fmt: skip
+    cache = tmp_path / "cache"
+    assert fit(frames, tmp_path / "without", *options, model=None, epochs=3) == 0
+    assert fit(frames, tmp_path / "with", *options, "--model.teacher_cache", cache, model=None, epochs=3) == 0
+    kept = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
+    assert len(kept) == 16  # two augmentations of eight frames; the third epoch found the first's
+    damaged = sorted(kept)[0]
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    assert fit(frames, tmp_path / "again", *options, "--model.teacher_cache", cache, model=None, epochs=3) == 0
+    assert "not complete" in caplog.text
+    assert {path for path in cache.iterdir() if path.stat().st_mtime_ns != kept[path]} == {damaged}
+    expected = pytest.approx(logged(tmp_path / "without"), rel=1e-3)  # how depth is rounded depends on a batch's size
+    assert logged(tmp_path / "with") == expected
+    assert logged(tmp_path / "again") == expected
+
+
 def test_the_teacher_trains_on_patch_labels(frames, tmp_path):
     options = ("--model", "TeacherModule", "--data.crop", "[32, 64]", "--trainer.max_steps", 2)
     assert fit(frames, tmp_path, *options, model=None) == 0

@@ -20,7 +20,7 @@ def add_arguments(parser):
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--crop", nargs=2, type=int, default=(352, 704), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--lr", type=float, default=2e-4)
-    parser.add_argument("--eps", type=float, default=1e-2, help="AdamW's; smaller learns faster (default: as published)")
+    parser.add_argument("--eps", type=float, default=1e-2, help="AdamW's (default: as published)")
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--drop-scan", type=float, default=0.0, help="probability of training without a radar scan")
     parser.add_argument("--drop-points", type=float, default=0.0, help="largest share of returns taken away")

@@ -33,16 +33,17 @@ class DepthData(lightning.LightningDataModule):
     """What the data modules share; a subclass opens ``self.train_frames`` and ``self.val_frames`` in ``setup``.
 
     crop, flip, colour, drop_scan, drop_points: see Augmentation. seed: of order and augmentation. val_limit: validate
-    on so many frames, spread over the split.
+    on so many frames, spread over the split. repeat: so many augmentations of each frame, over and over; None: a new
+    one in each epoch.
     """
 
     def __init__(
-        self, batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, workers=0
+        self, batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers=0
     ):
         super().__init__()
         self.batch_size, self.val_batch_size = batch_size, val_batch_size
         self.augmentation = Augmentation(tuple(crop), flip, colour, drop_scan=drop_scan, drop_points=drop_points)
-        self.seed, self.workers, self.val_limit = seed, workers, val_limit
+        self.seed, self.workers, self.val_limit, self.repeat = seed, workers, val_limit, repeat
 
     def weights_header(self):
         """Return what a weights file says about its training data: focal_length, input_size, trained_on."""
@@ -71,7 +72,7 @@ class DepthData(lightning.LightningDataModule):
             len(self.train_frames), self.batch_size, self.seed, epoch, done, trainer.global_rank, trainer.world_size
         )  # fmt: skip
         return DataLoader(
-            TrainingSet(self.train_frames, self.augmentation, self.seed, epoch),
+            TrainingSet(self.train_frames, self.augmentation, self.seed, epoch % self.repeat if self.repeat else epoch),
             batch_sampler=batches,
             num_workers=self.workers,
         )
@@ -106,9 +107,10 @@ class NuScenesData(DepthData):
         seed: int = 0,
         workers: int = 8,
         val_limit: int | None = None,
+        repeat: int | None = None,
     ):
         super().__init__(
-            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, workers
+            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers
         )
         self._common = {"dataroot": dataroot, "version": version, "dense": dense, "scale": scale}
         self._splits, self._labels = (train_split, val_split), labels
@@ -134,8 +136,11 @@ class PackedData(DepthData):
         drop_points: float = 0.0,
         seed: int = 0,
         val_limit: int | None = None,
+        repeat: int | None = None,
     ):
-        super().__init__(batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit)
+        super().__init__(
+            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat
+        )
         self._paths = train, val
 
     def setup(self, stage=None):

@@ -16,6 +16,7 @@ from lircdepth_core.models import checkpoints
 from lircdepth_core.runtime.pytorch import _keep_freed_memory
 from lircdepth_core.training import initialisation
 from lircdepth_core.training.lightning_loader import lightning
+from lircdepth_core.training.teacher_cache import TeacherCache
 
 LossOptions = dict[str, bool | int | float | str | None]  # keyword arguments of StudentLoss or TeacherLoss
 CAP = 80.0  # metres: what validation counts
@@ -137,6 +138,7 @@ class StudentModule(DepthModule):
     teacher: safetensors of a CaFNet; it runs in eval mode without gradients, and is no part of checkpoints. loss: what
     StudentLoss takes, such as {"structure": 0}; without a teacher its distillation terms are left out. encoder_weights:
     "imagenet" (download), a safetensors file of MobileNetV2's ``features``, or None. model: "tiny" for smoke runs.
+    teacher_cache: folder to keep the teacher's output in; of use where the data's ``repeat`` is set.
     """
 
     def __init__(
@@ -151,6 +153,7 @@ class StudentModule(DepthModule):
         power: float = 0.9,
         final_lr: float = 0.1,
         init_seed: int = 0,
+        teacher_cache: str | None = None,
     ):
         self.model_name = model
         network, _ = checkpoints.random_weights(model, init_seed)
@@ -160,13 +163,15 @@ class StudentModule(DepthModule):
         self.loss = _made(StudentLoss, loss)
         if teacher is not None and not self.loss.distils:
             raise LircDepthError(f"teacher {teacher} is given, but every distillation term weighs 0")
-        self._teacher = None
+        self._teacher, self._cache = None, None
         if teacher is not None:
             teacher_network, header = checkpoints.load(teacher)
             if header.model != "cafnet":
                 raise LircDepthError(f"{teacher}: holds weights of '{header.model}', expected a teacher (cafnet)")
             # In a list, so that it is neither trained, nor saved, nor synchronised between processes.
             self._teacher = [keep_depth_in_float32(teacher_network.requires_grad_(False))]
+            if teacher_cache is not None:
+                self._cache = TeacherCache(teacher_cache, teacher_network)
 
     def on_fit_start(self):
         super().on_fit_start()
@@ -174,11 +179,15 @@ class StudentModule(DepthModule):
             self._teacher[0].to(self.device, memory_format=torch.channels_last)
 
     def compute_loss(self, batch):
-        teacher = None
-        if self._teacher is not None:
-            with torch.no_grad():
-                teacher = run_network(self._teacher[0], batch)
+        teacher = None if self._teacher is None else self._teach(batch)
         return self.loss(self(batch), teacher, batch["image"], batch["dense"], batch["single"])
+
+    @torch.no_grad()
+    def _teach(self, batch):
+        def run(batch):
+            return run_network(self._teacher[0], batch)
+
+        return run(batch) if self._cache is None else self._cache(run, batch)
 
 
 class TeacherModule(DepthModule):
