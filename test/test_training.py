@@ -212,7 +212,7 @@ def test_the_teachers_output_is_kept_for_samples_that_repeat(frames, tmp_path, c
     checkpoints.save(tmp_path / "teacher.safetensors", teacher, header)
     options = (
         "--model", "StudentModule", "--model.teacher", tmp_path / "teacher.safetensors", "--data.crop", "[32, 64]",
-        "--data.repeat", 2, "--data.batch_size", 4, "--trainer.limit_val_batches", 1,
+        "--data.repeat", 2, "--data.batch_size", 4, "--trainer.limit_val_batches", 1, "--model.lr", 1e-9,
     )  # fmt: skip
     cache = tmp_path / "cache"
     assert fit(frames, tmp_path / "without", *options, model=None, epochs=3) == 0
@@ -224,7 +224,7 @@ def test_the_teachers_output_is_kept_for_samples_that_repeat(frames, tmp_path, c
     assert fit(frames, tmp_path / "again", *options, "--model.teacher_cache", cache, model=None, epochs=3) == 0
     assert "not complete" in caplog.text
     assert {path for path in cache.iterdir() if path.stat().st_mtime_ns != kept[path]} == {damaged}
-    expected = pytest.approx(logged(tmp_path / "without"), rel=1e-3)  # how depth is rounded depends on a batch's size
+    expected = pytest.approx(logged(tmp_path / "without"), rel=1e-4)  # a batch of another size is rounded differently
     assert logged(tmp_path / "with") == expected
     assert logged(tmp_path / "again") == expected
 
