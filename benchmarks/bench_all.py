@@ -22,7 +22,7 @@ from lircdepth_core.runtime.cache import cpu_name  # noqa: E402
 FOLDER = Path("out/bench")
 # name: (arguments, whether it takes --json FILE)
 BENCHMARKS = {
-    "network": (["--rounds", "5"], True),
+    "network": (["--rounds", "3"], True),
     "node": (["--model", "lircdepth", "--backends", "plain", "auto", "--seconds", "20"], True),
     "start": (["--runs", "2"], True),
     "transport": (["--seconds", "5"], True),

@@ -3,12 +3,11 @@
     python benchmarks/bench_network.py [--sizes 352x704 ...] [--threads 2] [--rounds 5] [--compiled]
         [--weights FILE --frames FILE [--calibration FILE]] [--json FILE]
 
-Each variant has a process of its own, since how malloc behaves is a process's property. In each round every variant
-computes two frames and counts the second, one variant after the other: what else the machine does meets all alike. A
-ratio is the median over the rounds of (reference's time / variant's time). Peak memory is the process's, PyTorch's own
-share included. With --weights and --frames (packed frames that were not trained on) depth errors stand beside: mean
-absolute difference from the plain network in float32, and AbsRel against the frames' exact depth, or else one lidar
-scan.
+Each variant has a process of its own, since how malloc behaves is a process's property. In each round one after the
+other computes a few frames: what else the machine does meets all alike. A ratio is the median over the rounds of
+(reference's time / variant's time). Peak memory is the process's, PyTorch's own share included. With --weights and
+--frames (packed frames that were not trained on) depth errors stand beside: mean absolute difference from the plain
+network in float32, and AbsRel against the frames' exact depth, or else one lidar scan.
 """
 
 import argparse
@@ -36,6 +35,7 @@ from lircdepth_core.runtime import PRECISIONS, open_backend
 from lircdepth_core.runtime.cache import cpu_name
 from lircdepth_core.runtime.pytorch import _keep_freed_memory
 
+_FRAMES = 3  # that a process computes in a round; the least counts
 REFERENCES = ("plain eager", "plain eager, tuned malloc")
 
 
@@ -64,17 +64,18 @@ def work(pipe, name, precision, arguments):
                 network, name=name, precision=precision, device="cpu", threads=arguments.threads,
                 cache=arguments.cache, calibration=arguments.calibration,
             )  # fmt: skip
-        inputs = {}
         pipe.send("ready")
         while (task := pipe.recv()) is not None:
             kind, value = task
             if kind == "time":
-                if value not in inputs:
-                    inputs = {value: [torch.rand(1, channels, *value) for channels in (3, 4)]}
-                backend.infer(*inputs[value])  # not counted: compiles, and brings back what others took from the cache
-                began = time.perf_counter()
-                backend.infer(*inputs[value])
-                pipe.send((time.perf_counter() - began, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+                inputs = [torch.rand(1, channels, *value) for channels in (3, 4)]
+                backend.infer(*inputs)  # not counted: compiles
+                seconds = []
+                for _ in range(_FRAMES):
+                    began = time.perf_counter()
+                    backend.infer(*inputs)
+                    seconds.append(time.perf_counter() - began)
+                pipe.send((min(seconds), 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
             else:
                 for sample in value:
                     pipe.send(backend.infer(sample["image"][None], sample["radar"][None])[0, 0].numpy())
@@ -137,18 +138,18 @@ def variants(arguments):
 
 def measure(size, arguments):
     """Return {label: {seconds: [...], peak_bytes}} at a size."""
-    running = [Variant(*variant, arguments) for variant in variants(arguments)]
-    results = {variant.label: {"seconds": [], "peak_bytes": 0} for variant in running}
+    results = {}
     for _ in range(arguments.rounds):
-        for variant in running:
+        for name, precision in variants(arguments):
+            variant = Variant(name, precision, arguments)  # one at a time: all together need 10 GB and more
             answer = variant.ask("time", size)
-            if answer is not None:
-                results[variant.label]["seconds"].append(answer[0])
-                results[variant.label]["peak_bytes"] = answer[1]
-    for variant in running:
-        variant.stop()
-        if variant.failure:
-            results[variant.label] = {"failure": variant.failure}
+            variant.stop()
+            result = results.setdefault(variant.label, {"seconds": [], "peak_bytes": 0})
+            if answer is None:
+                result["failure"] = variant.failure
+            else:
+                result["seconds"].append(answer[0])
+                result["peak_bytes"] = max(result["peak_bytes"], answer[1])
     return results
 
 

@@ -376,6 +376,33 @@ def test_openvino_reports_to_nobody(tmp_path):
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+NO_MEMORY = """
+import resource, sys, torch
+from pathlib import Path
+from lircdepth_core.models import checkpoints
+from lircdepth_core.runtime import open_backend
+from lircdepth_core.runtime.pytorch import is_out_of_memory
+weights, name, cache = sys.argv[1:]
+backend = open_backend(checkpoints.load(weights)[0], name=name, device="cpu", threads=1, cache=cache)
+backend.warm_up(64, 96)
+in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**27,) * 2)
+try:
+    backend.warm_up(448, 800)
+except RuntimeError as error:
+    print(is_out_of_memory(error), error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_exhausted_memory_is_told_from_other_failures(weights_file, cache, name):
+    """The pipeline turns it into a MemoryError that says what to do."""
+    command = [sys.executable, "-c", NO_MEMORY, weights_file, name, cache]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.startswith("True"), result.stdout + result.stderr
+
+
 # --- lircdepth export
 
 

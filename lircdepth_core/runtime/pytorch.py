@@ -31,8 +31,10 @@ def choose_device(name="auto"):
 
 
 def is_out_of_memory(error):
-    """Whether a RuntimeError of PyTorch means that the device's memory, or the machine's, is exhausted."""
-    refusals = ("can't allocate memory", "could not create a primitive")  # of PyTorch's allocator, and of oneDNN
+    """Whether a RuntimeError of a backend means that the device's memory, or the machine's, is exhausted."""
+    refusals = (  # of PyTorch's allocator, oneDNN, C++, and both ONNX Runtime and OpenVINO
+        "can't allocate memory", "could not create a primitive", "std::bad_alloc", "Failed to allocate",
+    )  # fmt: skip
     return isinstance(error, torch.OutOfMemoryError) or any(refusal in str(error) for refusal in refusals)
 
 
