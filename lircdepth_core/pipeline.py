@@ -120,8 +120,12 @@ class DepthPipeline:
             network, header = checkpoints.random_weights(model)
             digest = ""
         else:
-            network, header = checkpoints.load(weights)
+            header = checkpoints.read_header(weights)
             digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+
+            def network():
+                return checkpoints.load(weights)[0]
+
         opened = open_backend(
             network, name=backend, precision=precision, device=device, threads=threads, weights_sha256=digest,
             cache=cache,

@@ -231,6 +231,26 @@ def test_the_second_start_reads_what_the_first_made(tiny, tmp_path, caplog, name
     assert not caplog.records
 
 
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime", "auto"])
+def test_the_network_is_only_built_where_nothing_is_kept(tiny, tmp_path, name):
+    built = []
+
+    def network():
+        built.append(name)
+        return tiny
+
+    depths = []
+    for _ in range(2):
+        try:
+            backend = open_backend(network, name=name, device="cpu", weights_sha256="0" * 64, cache=tmp_path)
+        except LircDepthError as error:
+            pytest.skip(str(error))
+        backend.warm_up(*SIZE)
+        depths.append(backend.infer(*example()))
+        assert built == [name] or "eager" in backend.describe().partition("(")[0]  # which runs the network itself
+    assert torch.equal(*depths)
+
+
 def test_other_weights_get_other_entries(tiny, tmp_path):
     run(tiny, "openvino", tmp_path)
     made = inodes(tmp_path)

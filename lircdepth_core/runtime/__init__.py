@@ -1,9 +1,11 @@
 """Inference backends behind one small interface (backend.Backend), by name: see ``open_backend``."""
 
+import functools
 import hashlib
 from importlib import metadata
 
 import torch
+from torch import nn
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.runtime import graphs, rewriting
@@ -33,6 +35,8 @@ def open_backend(
 ):  # fmt: skip
     """Return the backend.Backend ``name`` on a network in eval mode, on the CPU.
 
+    network: an nn.Module; or, with weights_sha256, a function that returns it, which is only called where no engine is
+    kept: importing and building it takes longer than reading an engine.
     name: plain (the network as it is, in eager PyTorch), eager (rewritten, as for all that follow), compiled
     (torch.compile; on a GPU in a CUDA graph), onnxruntime, openvino; auto measures those that suit at the first size
     that it is warmed up for. precision: see PRECISIONS. device: see choose_device. threads: of the CPU; 0 leaves
@@ -46,17 +50,18 @@ def open_backend(
     _check_precision(name, precision, device.type)
     if threads:
         torch.set_num_threads(threads)
+    made = functools.cache((lambda: network) if isinstance(network, nn.Module) else network)
     if name == "plain":
-        return PyTorchBackend(network, device)
+        return PyTorchBackend(made(), device)
     if name in ("eager", "compiled"):
         kind = {"eager": PyTorchBackend, "compiled": CompiledBackend}[name]
-        return kind(rewriting.rewritten(network), device, precision)
+        return kind(rewriting.rewritten(made()), device, precision)
     cache = cache if isinstance(cache, Cache) else Cache(cache)
-    weights_sha256 = weights_sha256 or state_sha256(network)
+    weights_sha256 = weights_sha256 or state_sha256(made())
     if name == "auto":
-        return _auto(network, precision, device, weights_sha256, cache, calibration)
+        return _auto(made, precision, device, weights_sha256, cache, calibration)
     key = {
-        "network": type(network).__name__, "weights": weights_sha256, "torch": torch.__version__,
+        "weights": weights_sha256, "torch": torch.__version__,
         "versions": [rewriting.VERSION, graphs.VERSION],
         "precision": "float32" if precision == "bfloat16" else precision,  # of the graph
     }  # fmt: skip
@@ -64,7 +69,7 @@ def open_backend(
         key |= {"calibration": _file_sha256(calibration), "quantiser": _version("onnxruntime")}
 
     def graph():
-        return cache.get("onnx", key, lambda: _graph(network, precision, calibration), bytes)
+        return cache.get("onnx", key, lambda: _graph(made(), precision, calibration), bytes)
 
     if name == "openvino":
         return OpenVINOBackend(graph, key, cache, precision)
@@ -85,7 +90,7 @@ def _auto(network, precision, device, weights_sha256, cache, calibration):
     suited = [name for name in _CANDIDATES[device.type] if precision in PRECISIONS[name].get(device.type, ())]
     suited = [name for name in suited if all(map(_version, _LIBRARIES.get(name, ())))]
     key = {
-        "network": type(network).__name__, "precision": precision, "threads": torch.get_num_threads(),
+        "weights": weights_sha256, "precision": precision, "threads": torch.get_num_threads(),
         "device": cpu_name() if device.type == "cpu" else torch.cuda.get_device_name(device),
         "versions": [torch.__version__, rewriting.VERSION, graphs.VERSION, *map(_version, _LIBRARIES)],
     }  # fmt: skip
@@ -96,7 +101,7 @@ def _auto(network, precision, device, weights_sha256, cache, calibration):
             cache=cache, calibration=calibration,
         )  # fmt: skip
 
-    return AutoBackend(device, {name: opener(name) for name in suited}, key, cache)
+    return AutoBackend(device, {name: opener(name) for name in suited}, key, cache, network)
 
 
 def _graph(network, precision, calibration):

@@ -16,11 +16,13 @@ _FRAMES = 3  # that are timed; the least counts, which other work on the machine
 class AutoBackend(Backend):
     """Measures at the first size that it is warmed up for, unless the cache knows the answer, and keeps the winner.
 
-    candidates: {name: function that opens the backend}. key: what the answer depends on besides the size.
+    candidates: {name: function that opens the backend}. key: what the answer depends on besides the size. network:
+    function that returns the network, whose errors are not those of a candidate.
     """
 
-    def __init__(self, device, candidates, key, cache):
+    def __init__(self, device, candidates, key, cache, network):
         super().__init__(device)
+        self._network = network
         self._candidates, self._key, self._cache = candidates, key, cache
         self._chosen, self._evidence = None, ""
 
@@ -64,6 +66,7 @@ class AutoBackend(Backend):
 
     def _measured(self, batch, height, width):
         """Return {name: milliseconds a frame} of the candidates that run here."""
+        self._network()
         image, radar = (torch.rand(batch, channels, height, width, device=self.device) for channels in (3, 4))
         times, failure = {}, None
         for name, open_candidate in self._candidates.items():
