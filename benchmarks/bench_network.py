@@ -1,13 +1,13 @@
 """The network on the CPU: every backend and precision beside the plain network, with and without tuned malloc.
 
     python benchmarks/bench_network.py [--sizes 352x704 ...] [--threads 2] [--rounds 5] [--compiled]
-        [--weights FILE --frames FILE [--calibration FILE]] [--json FILE]
+        [--weights FILE --frames FILE [--calibration FILE]] [--json FILE] [--plot FILE.png]
 
 Each variant has a process of its own, since how malloc behaves is a process's property. In each round one after the
 other computes a few frames: what else the machine does meets all alike. A ratio is the median over the rounds of
 (reference's time / variant's time). Peak memory is the process's, PyTorch's own share included. With --weights and
 --frames (packed frames that were not trained on) depth errors stand beside: mean absolute difference from the plain
-network in float32, and AbsRel against the frames' exact depth, or else one lidar scan.
+network in float32, and AbsRel against the frames' exact depth, or else one lidar scan; --plot draws time against it.
 """
 
 import argparse
@@ -205,6 +205,29 @@ def table(timings, depth):
     return lines
 
 
+def plot(path, timings, depth):
+    """Draw time, at the largest size, against the difference from float32, a point for each variant."""
+    from matplotlib.figure import Figure
+
+    size, results = list(timings.items())[-1]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot(xscale="log", yscale="log")
+    for label, row in depth["variants"].items():
+        if results[label].get("seconds"):
+            milliseconds = 1e3 * float(np.median(results[label]["seconds"]))
+            error = max(row["mae_to_float32"], 1e-6)  # a logarithm shows no zero
+            axes.plot(milliseconds, error, "o")
+            axes.annotate(f"{label}, AbsRel {row['abs_rel']:.4f}", (milliseconds, error), (5, 4),
+                          textcoords="offset points", fontsize=8)  # fmt: skip
+    axes.margins(x=0.35)
+    axes.set_xlabel(f"network at {size}, ms a frame")
+    axes.set_ylabel("mean difference from plain float32 [m]")
+    axes.set_title(f"Time against depth error, {depth['count']} frames: {depth['frames']}", fontsize=9)
+    axes.grid(which="both", alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
 def size_of(text):
     return tuple(int(part) for part in text.split("x"))
 
@@ -221,7 +244,10 @@ def main():
     parser.add_argument("--calibration", help="packed frames for int8 (default: rendered from the synthetic street)")
     parser.add_argument("--cache", help="folder of engines (default: that of the runtime)")
     parser.add_argument("--json", type=Path, default=Path("out/bench/network.json"), metavar="FILE")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw time against depth error")
     arguments = parser.parse_args()
+    if arguments.plot and not arguments.frames:
+        parser.error("--plot needs --weights and --frames")
     try:
         depth = errors(arguments) if arguments.frames else None
     except LircDepthError as error:
@@ -236,6 +262,8 @@ def main():
     }  # fmt: skip
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    if arguments.plot:
+        plot(arguments.plot, timings, depth)
     print("\n".join(lines))
 
 
