@@ -210,20 +210,19 @@ def plot(path, timings, depth):
     from matplotlib.figure import Figure
 
     size, results = list(timings.items())[-1]
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.add_subplot(xscale="log", yscale="log")
     for label, row in depth["variants"].items():
         if results[label].get("seconds"):
             milliseconds = 1e3 * float(np.median(results[label]["seconds"]))
             error = max(row["mae_to_float32"], 1e-6)  # a logarithm shows no zero
-            axes.plot(milliseconds, error, "o")
-            axes.annotate(f"{label}, AbsRel {row['abs_rel']:.4f}", (milliseconds, error), (5, 4),
-                          textcoords="offset points", fontsize=8)  # fmt: skip
-    axes.margins(x=0.35)
+            text = f"{label}: {milliseconds:.0f} ms, AbsRel {row['abs_rel']:.4f}"
+            axes.plot(milliseconds, error, "os^v"[len(axes.lines) // 10], label=text)
     axes.set_xlabel(f"network at {size}, ms a frame")
     axes.set_ylabel("mean difference from plain float32 [m]")
     axes.set_title(f"Time against depth error, {depth['count']} frames: {depth['frames']}", fontsize=9)
     axes.grid(which="both", alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
