@@ -89,7 +89,7 @@ class _Recorder(Node):
     def __init__(self, writer, typestore):
         super().__init__("demo_recorder")
         self.frames = 0
-        self.status = {}
+        self.status, self.reports = {}, 0
         self._writer = writer
         for topic, kind in _DEPTH_TOPICS.items():
             connection = writer.add_connection(topic, f"sensor_msgs/msg/{kind.__name__}", typestore=typestore)
@@ -110,6 +110,7 @@ class _Recorder(Node):
         for status in message.status:
             if status.name.endswith("depth_node: depth"):
                 self.status = {pair.key: pair.value for pair in status.values}
+                self.reports += 1
 
     def number(self, name):
         return int(self.status.get(name, 0))
@@ -139,13 +140,14 @@ def _replay(output, arguments):
         wait_for_subscribers=_START_TIMEOUT,
         wait_for_topics=f"[{_IMAGE_TOPIC}]",
     )
-    commands = {"depth_node": depth, "replay_node": replay}
     rclpy.init()
     processes = {}
     try:
         with bag_messages.new_bag(output / "depth_bag") as writer:
             recorder = _Recorder(writer, bag_messages.typestore())
-            processes = {name: subprocess.Popen(command) for name, command in commands.items()}
+            processes["depth_node"] = subprocess.Popen(depth)
+            _wait_for_publishers(recorder, processes["depth_node"])
+            processes["replay_node"] = subprocess.Popen(replay)
             _record(recorder, processes)
             return recorder.status
     finally:
@@ -163,20 +165,36 @@ def _node(name, **parameters):
     return [*module, "--params-file", str(dds.config_directory() / "depth.yaml"), *settings]
 
 
+def _wait_for_publishers(recorder, depth_node):
+    """Wait until the recorder knows who publishes depth: what is published before is lost to it."""
+    deadline = time.monotonic() + _START_TIMEOUT
+    while not all(recorder.count_publishers(topic) for topic in _DEPTH_TOPICS):
+        rclpy.spin_once(recorder, timeout_sec=0.1)
+        _check_running(depth_node)
+        if time.monotonic() > deadline:
+            raise LircDepthError(f"depth_node publishes nothing after {_START_TIMEOUT:.0f} s")
+
+
+def _check_running(depth_node):
+    if depth_node.poll() is not None:
+        raise LircDepthError(f"depth_node ended early, with status {depth_node.returncode}")
+
+
 def _record(recorder, processes):
     """Spin until the replay has ended and every image of it has become depth or was dropped."""
     while processes["replay_node"].poll() is None:
         rclpy.spin_once(recorder, timeout_sec=0.1)
-        if processes["depth_node"].poll() is not None:
-            raise LircDepthError(f"depth_node ended early, with status {processes['depth_node'].returncode}")
+        _check_running(processes["depth_node"])
     if processes["replay_node"].returncode != 0:
         raise LircDepthError(f"replay_node ended with status {processes['replay_node'].returncode}")
     quiet_since = time.monotonic()
-    seen = None
+    seen, reports = None, recorder.reports
     while time.monotonic() - quiet_since < 20.0:
         rclpy.spin_once(recorder, timeout_sec=0.1)
         frames_in, done = recorder.number("frames_in"), recorder.number("frames_out") + recorder.number("dropped")
-        if frames_in and frames_in == done and recorder.frames == recorder.number("frames_out"):
+        # The report after the next is the first that surely counts the last image.
+        all_told = recorder.reports > reports + 1 and frames_in == done
+        if frames_in and all_told and recorder.frames == recorder.number("frames_out"):
             return
         if (done, recorder.frames) != seen:  # the network may take seconds for each frame
             seen, quiet_since = (done, recorder.frames), time.monotonic()

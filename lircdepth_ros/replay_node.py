@@ -65,7 +65,7 @@ _PARAMETERS = {
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READ_AHEAD = 64  # messages: a third of a second of a nuScenes scene
 _SWITCH_INTERVAL = 0.0005  # seconds that the reading thread may keep the publishing one from Python's lock
-_SETTLE = 0.25  # seconds: a subscription is known here a little before it knows this publisher
+_SETTLE = 1.0  # seconds: a subscription is known here a little before it knows this publisher
 _ATTEMPTS = 10  # at a message that the middleware has no room for; it blocks some 100 ms each
 _ANSWER_TIMEOUT = 5.0  # seconds that a service call waits for the replay
 _COMMAND_PERIOD = 0.02  # seconds between looks for a service call
@@ -285,7 +285,7 @@ class ReplayNode(Node):
                 return due, None
             bag_now = now if self._paused_at is None else self._paused_at
             if now >= self._next_tick:
-                self._publish_clock(self._start + int((bag_now - self._origin) * self._rate * 1e9))
+                self._publish_clock(self._start + round((bag_now - self._origin) * self._rate * 1e9))
                 self._next_tick = max(self._next_tick + self._tick, now)
             wake = now + _COMMAND_PERIOD if self._paused_at is not None else due
             self._sleep(min(wake, self._next_tick, now + _COMMAND_PERIOD) - time.monotonic())
