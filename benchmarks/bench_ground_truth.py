@@ -7,9 +7,12 @@ them, as the table says; both run in one process, and NumPy on one thread where 
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 

@@ -9,7 +9,11 @@ its matrices alone would exceed the limit.
 import argparse
 import multiprocessing
 import resource
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 from torch.nn import functional

@@ -9,8 +9,11 @@ out/bench/synthetic.json. With --processes training samples are made by so many 
 import argparse
 import json
 import multiprocessing
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
