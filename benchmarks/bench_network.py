@@ -33,7 +33,7 @@ from lircdepth_core.metrics import depth_errors, mean_errors
 from lircdepth_core.models import checkpoints
 from lircdepth_core.runtime import PRECISIONS, open_backend
 from lircdepth_core.runtime.cache import cpu_name
-from lircdepth_core.runtime.pytorch import _keep_freed_memory
+from lircdepth_core.runtime.pytorch import keep_freed_memory
 
 _FRAMES = 3  # that a process computes in a round; the least counts
 REFERENCES = ("plain eager", "plain eager, tuned malloc")
@@ -44,7 +44,7 @@ class Plain:
 
     def __init__(self, network, tuned):
         if tuned:
-            _keep_freed_memory()
+            keep_freed_memory()
         self._network = network
 
     @torch.inference_mode()

@@ -108,7 +108,7 @@ def convert(nusc, scene, output, selection=Selection(), skip_missing=False, **st
 
 def _write(plan, output, advance, **storage):
     """Write one planned scene; call advance(bytes) as sensor files are read."""
-    _keep_freed_memory()
+    keep_freed_memory()
     typestore = bag_messages.typestore()
     counts = dict.fromkeys(plan.counts, 0)
     started, cpu_started = time.perf_counter(), time.process_time()
@@ -261,7 +261,7 @@ def _end_with_parent(parent):
             os._exit(1)
 
 
-def _keep_freed_memory():
+def keep_freed_memory():
     """Have glibc keep the buffers of a message for the next: else each is paid for in page faults."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

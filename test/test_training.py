@@ -134,9 +134,9 @@ def test_a_few_frames_are_learnt_to_under_half_a_metre(tmp_path):
     """The whole student and its loss: it must be able to learn four frames by heart."""
     from lircdepth_core.data.augmentation import prepare
     from lircdepth_core.losses import StudentLoss
-    from lircdepth_core.runtime.pytorch import _keep_freed_memory
+    from lircdepth_core.runtime.pytorch import keep_freed_memory
 
-    _keep_freed_memory()
+    keep_freed_memory()
     torch.manual_seed(0)
     source = training_runs.Streets(3)
     samples = [prepare(source.frame(i)) for i in range(3)]

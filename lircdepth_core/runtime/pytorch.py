@@ -38,7 +38,7 @@ def is_out_of_memory(error):
     return isinstance(error, torch.OutOfMemoryError) or any(refusal in str(error) for refusal in refusals)
 
 
-def _keep_freed_memory():
+def keep_freed_memory():
     """Have glibc keep what a forward pass frees for the next one.
 
     By default it gives every large block back to the kernel, and a frame spends more time on page faults than on
@@ -62,7 +62,7 @@ class PyTorchBackend(Backend):
     def __init__(self, network, device="auto", precision="float32"):
         super().__init__(choose_device(device))
         if self.device.type == "cpu":
-            _keep_freed_memory()
+            keep_freed_memory()
         else:
             torch.backends.cudnn.benchmark = True  # sizes are few and stay
         self._network = reduced(network.eval(), precision).to(self.device, memory_format=torch.channels_last)

@@ -13,7 +13,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses import StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.metrics import depth_errors, mean_errors
 from lircdepth_core.models import checkpoints
-from lircdepth_core.runtime.pytorch import _keep_freed_memory
+from lircdepth_core.runtime.pytorch import keep_freed_memory
 from lircdepth_core.training import initialisation
 from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.teacher_cache import TeacherCache
@@ -85,7 +85,7 @@ class DepthModule(lightning.LightningModule):
 
     def on_fit_start(self):
         if self.device.type == "cpu":
-            _keep_freed_memory()  # a step there spends more time on page faults than on arithmetic
+            keep_freed_memory()  # a step there spends more time on page faults than on arithmetic
 
     def forward(self, batch):
         return run_network(self.network, batch)
