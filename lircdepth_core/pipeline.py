@@ -20,14 +20,14 @@ import torch
 
 from lircdepth_core import radar as radar_module
 from lircdepth_core import upsampling as upsampling_module
+from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
 from lircdepth_core.runtime import open_backend
 from lircdepth_core.runtime.pytorch import is_out_of_memory
 
-_IMAGE_MEAN = 255 * np.array([0.485, 0.456, 0.406])  # ImageNet, RGB
-_IMAGE_STD = 255 * np.array([0.229, 0.224, 0.225])
+_IMAGE_MEAN, _IMAGE_STD = 255 * np.array([IMAGE_MEAN, IMAGE_STD])  # of bytes
 _SAME_SCALE = 0.005  # a focal length this near to that of training is not worth a resampling
 
 
