@@ -3,12 +3,10 @@
 The node, the offline tools, the evaluation and the demo all call it, so that what is measured offline drives.
 """
 
-import hashlib
 import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +23,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
 from lircdepth_core.runtime import open_backend
+from lircdepth_core.runtime.cache import file_sha256
 from lircdepth_core.runtime.pytorch import is_out_of_memory
 
 _IMAGE_MEAN, _IMAGE_STD = 255 * np.array([IMAGE_MEAN, IMAGE_STD])  # of bytes
@@ -121,7 +120,7 @@ class DepthPipeline:
             digest = ""
         else:
             header = checkpoints.read_header(weights)
-            digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+            digest = file_sha256(weights)
 
             def network():
                 return checkpoints.load(weights)[0]

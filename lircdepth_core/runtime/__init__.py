@@ -1,7 +1,6 @@
 """Inference backends behind one small interface (backend.Backend), by name: see ``open_backend``."""
 
 import functools
-import hashlib
 from importlib import metadata
 
 import torch
@@ -10,7 +9,7 @@ from torch import nn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.runtime import graphs, rewriting
 from lircdepth_core.runtime.auto import AutoBackend
-from lircdepth_core.runtime.cache import Cache, cpu_name, state_sha256
+from lircdepth_core.runtime.cache import Cache, cpu_name, file_sha256, state_sha256
 from lircdepth_core.runtime.onnxruntime import OnnxRuntimeBackend
 from lircdepth_core.runtime.openvino import OpenVINOBackend
 from lircdepth_core.runtime.pytorch import CompiledBackend, PyTorchBackend, choose_device, reduced
@@ -66,7 +65,7 @@ def open_backend(
         "precision": "float32" if precision == "bfloat16" else precision,  # of the graph
     }  # fmt: skip
     if precision == "int8":
-        key |= {"calibration": _file_sha256(calibration), "quantiser": _version("onnxruntime")}
+        key |= {"calibration": _frames_sha256(calibration), "quantiser": _version("onnxruntime")}
 
     def graph():
         return cache.get("onnx", key, lambda: _graph(made(), precision, calibration), bytes)
@@ -121,14 +120,8 @@ def _version(package):
     return None
 
 
-def _file_sha256(path):
-    if path is None:
-        return None
-    digest = hashlib.sha256()
+def _frames_sha256(path):
     try:
-        with open(path, "rb") as file:
-            for chunk in iter(lambda: file.read(2**24), b""):
-                digest.update(chunk)
+        return None if path is None else file_sha256(path)
     except FileNotFoundError as error:
         raise LircDepthError(f"{path}: no such file of frames") from error
-    return digest.hexdigest()

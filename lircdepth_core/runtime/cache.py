@@ -77,6 +77,15 @@ def _checked(key, data, path):
     return content
 
 
+def file_sha256(path):
+    """Return the SHA-256 of a file's content. Raises OSError when it cannot be read."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(2**24), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def state_sha256(network):
     """Return the SHA-256 of a network's state, for weights that come from no file."""
     digest = hashlib.sha256(type(network).__name__.encode())
