@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 DATAROOT ?=
 SCENE ?=
 MODEL ?= lircdepth
-# On a CPU the full network takes seconds a frame: half the size and a slow replay show every frame.
+# On a CPU the full network takes about a second a frame: half the size and a slow replay show every frame.
 RATE ?= 0.1
 SCALE ?= 0.5
 demo: $(VENV)/.installed
