@@ -229,6 +229,21 @@ def test_the_teachers_output_is_kept_for_samples_that_repeat(frames, tmp_path, c
     assert logged(tmp_path / "again") == expected
 
 
+def test_fine_tuning_goes_on_from_weights_of_the_same_network(frames, tmp_path, capsys):
+    start, other = tmp_path / "start.safetensors", tmp_path / "student.safetensors"
+    network, header = checkpoints.random_weights("tiny", seed=5)
+    checkpoints.save(start, network.half(), header)
+    still = ("--model.lr", 1e-12, "--trainer.max_steps", 1, "--model.init_weights")
+    assert fit(frames, tmp_path, *still, start) == 0
+    for name, value in network.float().named_parameters():
+        found = weights(tmp_path)[f"network.{name}"]
+        assert found.dtype == torch.float32
+        assert torch.allclose(found, value, atol=1e-9), name
+    checkpoints.save(other, *checkpoints.random_weights())
+    assert fit(frames, tmp_path, *still, other) == 2
+    assert "holds weights of 'lircdepth', expected 'tiny'" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_the_teacher_trains_on_patch_labels(frames, tmp_path):
     options = ("--model", "TeacherModule", "--data.crop", "[32, 64]", "--trainer.max_steps", 2)
     assert fit(frames, tmp_path, *options, model=None) == 0

@@ -36,9 +36,8 @@ def run(arguments):
     from lircdepth_core.training import ablation
 
     if arguments.table is not None:
-        command = f"lircdepth ablation -o {arguments.output}"
-        lines = ["# Results of the ablation", "", f"Written by `{command} --table {arguments.table}`.", ""]
-        arguments.table.write_text("\n".join([*lines, *ablation.table(arguments.output, command)]) + "\n")
+        lines = ["# Results of the ablation", "", f"Written by `lircdepth ablation -o {arguments.output} --table`.", ""]
+        arguments.table.write_text("\n".join([*lines, *ablation.table(arguments.output)]) + "\n")
         print(f"wrote {arguments.table}")
         return
     if arguments.picture is not None:

@@ -16,7 +16,7 @@ from lircdepth_core.training.callbacks import BestCheckpoint, StopAfter, resume_
 from lircdepth_core.training.command_line import fit
 from lircdepth_core.training.datamodule import PackedData
 from lircdepth_core.training.lightning_loader import lightning
-from lircdepth_core.training.module import StudentModule, TeacherModule, export
+from lircdepth_core.training.module import CAP, StudentModule, TeacherModule, export
 
 TERMS = ("structure", "inter_depth", "image", "radar")
 
@@ -125,11 +125,52 @@ def _errors(network, frames, prepare, device):
     for index in range(len(frames)):
         sample = prepare(frames.frame(index))
         image, radar = (sample[name][None].to(device) for name in ("image", "radar"))
-        truth = sample.get("exact", sample["single"])[0].numpy()
+        truth = _truth(sample)
         for name, channels in (("radar", radar), ("no radar", torch.zeros_like(radar))):
             depth = network(image, channels).depth[0, 0].float().cpu().numpy()
             for group, found in grouped(depth, truth, ()):
                 errors[name].setdefault(group, []).append(found)
+    return _means(errors)
+
+
+def evaluate_trivial(train, test):
+    """Return {name: {group: mean errors}} of what guesses without a network reach on packed frames of ``test``.
+
+    The camera is taken to stand on the street as the synthetic one does; the constant is the median lidar depth of
+    ``train``. See synthetic.baselines.
+    """
+    from lircdepth_core.data.augmentation import prepare
+    from lircdepth_core.synthetic.baselines import BASELINES
+    from lircdepth_core.synthetic.rig import CameraModel
+
+    learnt, frames = PackedFrames(train), PackedFrames(test)
+    depths = [learnt.frame(index)["single"] for index in range(0, len(learnt), max(1, len(learnt) // 64))]
+    value = float(torch.cat([depth[(depth > 0) & (depth < CAP)] for depth in depths]).median())
+    height, width = frames.size
+    camera = CameraModel().resized(width, height)
+    errors = {}
+    for index in range(len(frames)):
+        frame = frames.frame(index)
+        returns = _returns(frame)
+        guesses = {name: guess(camera, returns, value) for name, guess in BASELINES.items()}
+        sample = prepare(frame | {name: torch.from_numpy(depth)[None].float() for name, depth in guesses.items()})
+        for name in guesses:
+            for group, found in grouped(sample[name][0].numpy(), _truth(sample), ()):
+                errors.setdefault(name, {}).setdefault(group, []).append(found)
+    return _means(errors)
+
+
+def _returns(frame):
+    """Pixels (column, row) [N, 2] and depth [N] of a frame's radar returns."""
+    rows, columns = torch.nonzero(frame["radar"][0], as_tuple=True)
+    return torch.stack([columns, rows], dim=1).numpy(), frame["radar"][0][rows, columns].numpy()
+
+
+def _truth(sample):
+    return sample.get("exact", sample["single"])[0].numpy()
+
+
+def _means(errors):
     return {name: {group: mean_errors(found) for group, found in groups.items()} for name, groups in errors.items()}
 
 
@@ -150,6 +191,10 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
             return False
         made = folder(setting, "teacher", 0) / "weights.safetensors"
         Path(setting.teacher).write_bytes(made.read_bytes())
+    trivial = Path(setting.output, "trivial.json")
+    if not trivial.is_file():
+        trivial.parent.mkdir(parents=True, exist_ok=True)
+        trivial.write_text(json.dumps(evaluate_trivial(setting.train, setting.test), indent=1) + "\n")
     teacher_result = folder(setting, "teacher", 0) / "result.json"
     jobs = [("teacher", 0, Path(setting.teacher))] if not teacher_result.is_file() else []
     jobs += [(row, seed, None) for seed in seeds for row in rows]  # a seed of every row before the next seed
@@ -168,19 +213,26 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
     return True
 
 
-def table(output, command):
+def table(output):
     """Return Markdown lines with every result under an ablation's folder; raises LircDepthError when there is none."""
     results = [json.loads(path.read_text()) for path in sorted(Path(output).glob("*/seed*/result.json"))]
     if not results:
         raise LircDepthError(f"{output}: no results of `lircdepth ablation`")
+    command = _command(results)
+    trivial = Path(output, "trivial.json")
+    trivial = json.loads(trivial.read_text()) if trivial.is_file() else {}
     by_row = {}
     for result in results:
         by_row.setdefault(result["row"], []).append(result)
     base = _figures(by_row["none"], "mae", "radar") if "none" in by_row else None
     lines = [
-        "| row | seeds | MAE 80 m | spread | RMSE | AbsRel | delta1 | against none | MAE, radar zeroed | command |",
+        *("Each row is", "", f"    {command} \\", "        ROW", "", "with its own last column for ROW:", ""),
+        "| row | seeds | MAE 80 m | spread | RMSE | AbsRel | delta1 | against none | MAE, radar zeroed | ROW |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    for name, groups in trivial.items():
+        mae, *others = (f"{groups['0-80 m'][key]:.3f}" for key in ("mae", "rmse", "abs_rel", "delta1"))
+        lines.append(f"| {name} (no network) | - | {mae} | - | {' | '.join(others)} | - | - | any |")
     for row in ("teacher", *ROWS):
         if row not in by_row:
             continue
@@ -191,9 +243,22 @@ def table(output, command):
         others = " | ".join(f"{mean(_figures(found, name, 'radar')):.3f}" for name in ("rmse", "abs_rel", "delta1"))
         zeroed = mean(_figures(found, "mae", "no radar"))
         seeds = " ".join(str(result["seed"]) for result in found)
-        words = f"`{command} --rows '{row}' --seeds {seeds}`" if row != "teacher" else f"`{command}` (first)"
+        words = f"`--rows '{row}' --seeds {seeds}`" if row != "teacher" else "any: it comes first"
         lines.append(f"| {row} | {seeds} | {mean(mae):.3f} | {spread} | {others} | {gain} | {zeroed:.3f} | {words} |")
     return lines
+
+
+def _command(results):
+    """The command that made results, but for rows and seeds. Raises LircDepthError where they are of several."""
+    settings = [result["setting"] for result in results if result["row"] != "teacher"] or [results[0]["setting"]]
+    if any(setting != settings[0] for setting in settings):
+        raise LircDepthError("the results under this folder are of different settings: choose another -o for each")
+    words = ["lircdepth ablation"]
+    for name, value in settings[0].items():
+        if value not in (None, Setting.__dataclass_fields__[name].default):
+            value = " ".join(map(str, value)) if isinstance(value, list) else value
+            words.append(f"--{name.replace('_', '-')} {value}")
+    return " ".join(words)
 
 
 def _figures(results, name, radar):
@@ -218,9 +283,8 @@ def picture(output, test, path, index=None):
             raise LircDepthError(f"{output}: row '{row}' has no finished run")
         network = checkpoints.load(runs[0])[0]
         depths.append(network(sample["image"][None], sample["radar"][None]).depth[0, 0].numpy())
-    truth = sample.get("exact", sample["single"])[0].numpy()
-    rows, columns = torch.nonzero(frame["radar"][0], as_tuple=True)
-    points = torch.stack([columns, rows], dim=1).numpy(), frame["radar"][0][rows, columns].numpy()
+    truth = _truth(sample)
+    points = _returns(frame)
     truth = torch.where(torch.from_numpy(truth) > 0, torch.from_numpy(truth), torch.nan).numpy()
     panels = [
         ("image and radar", frame["image"].permute(1, 2, 0).numpy(), None, points),

@@ -6,7 +6,24 @@ import torch
 from torch import nn
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.models import checkpoints
 from lircdepth_core.models.torchvision_loader import load_torchvision
+
+
+def started(model, encoder_weights=None, init_weights=None, seed=0):
+    """Return a network of models.NAMES as its training starts: from a weights file, or initialised from ``seed``.
+
+    A "tiny" has no encoders to start. Raises LircDepthError where init_weights holds another model.
+    """
+    network, _ = checkpoints.random_weights(model, seed)
+    if init_weights is not None:
+        loaded, header = checkpoints.load(init_weights)
+        if header.model != model:
+            raise LircDepthError(f"{init_weights}: holds weights of '{header.model}', expected '{model}' to go on from")
+        network.load_state_dict(loaded.state_dict())  # float32, which the file may not be
+    elif model != "tiny":
+        initialise(network, encoder_weights, seed)
+    return network
 
 
 def initialise(network, encoder_weights, seed):

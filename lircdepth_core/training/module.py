@@ -137,8 +137,9 @@ class StudentModule(DepthModule):
 
     teacher: safetensors of a CaFNet; it runs in eval mode without gradients, and is no part of checkpoints. loss: what
     StudentLoss takes, such as {"structure": 0}; without a teacher its distillation terms are left out. encoder_weights:
-    "imagenet" (download), a safetensors file of MobileNetV2's ``features``, or None. model: "tiny" for smoke runs.
-    teacher_cache: folder to keep the teacher's output in; of use where the data's ``repeat`` is set.
+    "imagenet" (download), a safetensors file of MobileNetV2's ``features``, or None. init_weights: a weights file to
+    go on from (fine-tuning), in its place. model: "tiny" for smoke runs. teacher_cache: folder to keep the teacher's
+    output in; of use where the data's ``repeat`` is set.
     """
 
     def __init__(
@@ -154,11 +155,10 @@ class StudentModule(DepthModule):
         final_lr: float = 0.1,
         init_seed: int = 0,
         teacher_cache: str | None = None,
+        init_weights: str | None = None,
     ):
         self.model_name = model
-        network, _ = checkpoints.random_weights(model, init_seed)
-        if model == "lircdepth":
-            initialisation.initialise(network, encoder_weights, init_seed)
+        network = initialisation.started(model, encoder_weights, init_weights, init_seed)
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
         self.loss = _made(StudentLoss, loss)
         if teacher is not None and not self.loss.distils:
@@ -191,7 +191,8 @@ class StudentModule(DepthModule):
 
 
 class TeacherModule(DepthModule):
-    """CaFNet. loss: what TeacherLoss takes. encoder_weights: "imagenet" (download) or None."""
+    """CaFNet. loss: what TeacherLoss takes. encoder_weights: "imagenet" (download) or None. init_weights: a weights
+    file to go on from, in its place."""
 
     def __init__(
         self,
@@ -203,10 +204,10 @@ class TeacherModule(DepthModule):
         power: float = 0.9,
         final_lr: float = 0.1,
         init_seed: int = 0,
+        init_weights: str | None = None,
     ):
         self.model_name = "cafnet"
-        network, _ = checkpoints.random_weights("cafnet", init_seed)
-        initialisation.initialise(network, encoder_weights, init_seed)
+        network = initialisation.started("cafnet", encoder_weights, init_weights, init_seed)
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
         self.loss = _made(TeacherLoss, loss)
 
