@@ -16,13 +16,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 DATAROOT ?=
 SCENE ?=
-MODEL ?= lircdepth
-# On a CPU the full network takes about a second a frame: half the size and a slow replay show every frame.
-RATE ?= 0.1
-SCALE ?= 0.5
+# For demo and bench: a weights file, or street, random or tiny.
+WEIGHTS ?=
+RATE ?= 1
+SCALE ?= 1
 demo: $(VENV)/.installed
-	$(PYTHON) -m lircdepth_ros.cli demo -o out/demo --model $(MODEL) --rate $(RATE) --inference-scale $(SCALE) \
-		$(if $(DATAROOT),--dataroot $(DATAROOT)) $(if $(SCENE),--scene $(SCENE))
+	$(PYTHON) -m lircdepth_ros.cli demo -o out/demo --rate $(RATE) --inference-scale $(SCALE) \
+		$(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(DATAROOT),--dataroot $(DATAROOT)) $(if $(SCENE),--scene $(SCENE))
 
 test: $(VENV)/.installed
 	$(call run_tests,not full)
@@ -37,8 +37,7 @@ define run_tests
 	$(COLCON) test-result --test-result-base out/colcon/build --verbose
 endef
 
-# WEIGHTS and FRAMES (packed, not trained on) add depth errors to the network's table.
-WEIGHTS ?=
+# Packed frames to measure depth errors on; without them, test frames of the street are rendered.
 FRAMES ?=
 bench: $(VENV)/.installed
 	$(PYTHON) benchmarks/bench_all.py $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(FRAMES),--frames $(FRAMES))

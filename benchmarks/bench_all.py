@@ -17,47 +17,60 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from lircdepth_core.models import checkpoints  # noqa: E402
 from lircdepth_core.runtime.cache import cpu_name  # noqa: E402
 
 FOLDER = Path("out/bench")
-# name: (arguments, whether it takes --json FILE)
+# name: (program's name, arguments, whether it takes --json FILE)
 BENCHMARKS = {
-    "network": (["--rounds", "3"], True),
-    "node": (["--model", "lircdepth", "--backends", "plain", "auto", "--seconds", "20"], True),
-    "start": (["--runs", "2"], True),
-    "transport": (["--seconds", "5"], True),
-    "upsampling": (["--frames", "3"], True),
-    "ground_truth": ([], False),
-    "losses": (["--limit-gb", "3"], False),
-    "bags": (["--seconds", "5", "--repeats", "2", "--replay"], False),
-    "synthetic": (["--samples", "4"], False),
+    "network": ("network", ["--rounds", "3", "--plot", str(FOLDER / "network.png")], True),
+    "node": ("node", ["--backends", "plain", "auto", "--seconds", "20"], True),
+    "node at full size": ("node", ["--weights", "random", "--backends", "plain", "auto", "--seconds", "20"], True),
+    "start": ("start", ["--runs", "2"], True),
+    "transport": ("transport", ["--seconds", "5"], True),
+    "upsampling": ("upsampling", ["--frames", "3"], True),
+    "ground truth": ("ground_truth", [], False),
+    "losses": ("losses", ["--limit-gb", "3"], False),
+    "bags": ("bags", ["--seconds", "5", "--repeats", "2", "--replay"], False),
+    "synthetic": ("synthetic", ["--samples", "4"], False),
 }
+
+
+def packed_test_frames(header):
+    """Render 32 test frames of the street for a camera of a Header's focal length; return their file."""
+    from lircdepth_core.data.packed import pack
+    from lircdepth_core.data.street import StreetFrames
+    from lircdepth_core.synthetic.rig import CameraModel
+
+    path = FOLDER / "test.safetensors"
+    pack(StreetFrames("test", 32, min(1.0, header.focal_length / CameraModel().fx)), path, jobs=os.cpu_count())
+    return path
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", help="weights file for the network's depth errors and times (default: random)")
-    parser.add_argument("--frames", help="packed frames to measure depth errors on")
+    parser.add_argument("--weights", default="street", help="weights of the network's depth errors and times")
+    parser.add_argument("--frames", help="packed frames to measure depth errors on (default: rendered)")
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     results = {"date": time.strftime("%Y-%m-%d %H:%M"), "cpu": cpu_name(), "cores": os.cpu_count(), "benchmarks": {}}
     failed = []
     for name in arguments.only:
-        options, writes_json = BENCHMARKS[name]
-        figures = FOLDER / f"{name}.json"
+        program, options, writes_json = BENCHMARKS[name]
+        figures = FOLDER / f"{name.replace(' ', '_')}.json"
         if writes_json:
             figures.unlink(missing_ok=True)
             options = [*options, "--json", str(figures)]
         if name == "network":
-            given = {"--weights": arguments.weights, "--frames": arguments.frames}
-            options = [*options, *(word for pair in given.items() if pair[1] for word in pair)]
+            frames = arguments.frames or packed_test_frames(checkpoints.read_header(arguments.weights))
+            options = [*options, "--weights", arguments.weights, "--frames", str(frames)]
         print(f"\n## {name}\n", flush=True)
         load, began = os.getloadavg()[0], time.monotonic()
         # The project's folder on the path: some of the benchmarks are started so by hand.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "benchmarks" / f"bench_{name}.py"), *options],
+            [sys.executable, str(ROOT / "benchmarks" / f"bench_{program}.py"), *options],
             stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
         lines = []

@@ -1,12 +1,12 @@
 """The network on the CPU: every backend and precision beside the plain network, with and without tuned malloc.
 
     python benchmarks/bench_network.py [--sizes 352x704 ...] [--threads 2] [--rounds 5] [--compiled]
-        [--weights FILE --frames FILE [--calibration FILE]] [--json FILE] [--plot FILE.png]
+        [--weights FILE] [--frames FILE [--calibration FILE]] [--json FILE] [--plot FILE.png]
 
 Each variant has a process of its own, since how malloc behaves is a process's property. In each round one after the
 other computes a few frames: what else the machine does meets all alike. A ratio is the median over the rounds of
-(reference's time / variant's time). Peak memory is the process's, PyTorch's own share included. With --weights and
---frames (packed frames that were not trained on) depth errors stand beside: mean absolute difference from the plain
+(reference's time / variant's time). Peak memory is the process's, PyTorch's own share included. With --frames
+(packed frames that were not trained on) depth errors stand beside: mean absolute difference from the plain
 network in float32, and AbsRel against the frames' exact depth, or else one lidar scan; --plot draws time against it.
 """
 
@@ -56,7 +56,7 @@ def work(pipe, name, precision, arguments):
     """A variant's process: answers ("time", size) with seconds and bytes, ("depths", frames) with depth maps."""
     torch.set_num_threads(arguments.threads)
     try:
-        network, _ = checkpoints.random_weights() if arguments.weights is None else checkpoints.load(arguments.weights)
+        network, _ = checkpoints.load(arguments.weights)
         if name in REFERENCES:
             backend = Plain(network, tuned=name == REFERENCES[1])
         else:
@@ -237,7 +237,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compiled", action="store_true", help="torch.compile too: a minute for each size")
-    parser.add_argument("--weights", help="weights file (default: random, whose depth errors mean nothing)")
+    parser.add_argument("--weights", default="street", help="weights file (default: the one that ships)")
     parser.add_argument("--frames", help="packed frames to measure depth errors on")
     parser.add_argument("--limit", type=int, default=32, help="frames of them (default: %(default)s)")
     parser.add_argument("--calibration", help="packed frames for int8 (default: rendered from the synthetic street)")
@@ -246,7 +246,7 @@ def main():
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw time against depth error")
     arguments = parser.parse_args()
     if arguments.plot and not arguments.frames:
-        parser.error("--plot needs --weights and --frames")
+        parser.error("--plot needs --frames")
     try:
         depth = errors(arguments) if arguments.frames else None
     except LircDepthError as error:
@@ -256,7 +256,7 @@ def main():
     results = {
         "date": time.strftime("%Y-%m-%d %H:%M"), "cpu": cpu_name(), "threads": arguments.threads,
         "rounds": arguments.rounds, "python": platform.python_version(), "torch": torch.__version__,
-        "load": os.getloadavg()[0], "weights": arguments.weights and Path(arguments.weights).name,
+        "load": os.getloadavg()[0], "weights": Path(arguments.weights).name,
         "timings": timings, "depth": depth,
     }  # fmt: skip
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The depth node as a whole at 1600x900: latency, frames a second, CPU use, and what each stage costs.
 
-    python benchmarks/bench_node.py [--backends eager openvino] [--model tiny|lircdepth] [--seconds 20] [--json FILE]
+    python benchmarks/bench_node.py [--backends eager openvino] [--weights street] [--seconds 20] [--json FILE]
 
 Images come at 12 Hz with radar and odometry, as nuScenes has them, from another process over DDS; figures are from the
 node's diagnostics, CPU use (100 % is one core) from /proc. Latency is from an image's arrival to its published
@@ -75,8 +75,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", nargs="+", default=["eager"])
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--weights", default="random")
-    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--weights", default="street", help="as the node's parameter (default: %(default)s)")
     parser.add_argument("--inference-scale", type=float, default=1.0)
     parser.add_argument("--upsampling", default="nearest")
     parser.add_argument("--device", default="auto")
@@ -84,7 +83,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
     arguments = parser.parse_args()
-    names = ("precision", "weights", "model", "inference_scale", "upsampling", "device")
+    names = ("precision", "weights", "inference_scale", "upsampling", "device")
     settings = {name: getattr(arguments, name) for name in names} | {"threads": 2}
     os.environ.update(profile_environment())
     rclpy.init()

@@ -20,7 +20,7 @@ from lircdepth_ros.dds import profile_environment
 SHARE = Path(get_package_share_directory("lircdepth_ros"))
 
 PARAMETERS = {
-    "weights": "Weights file (.safetensors), or 'random'.",
+    "weights": "Weights file (.safetensors), or street, random or tiny.",
     "device": "auto, cpu, cuda or cuda:N.",
     "backend": "auto, plain, eager, compiled, onnxruntime or openvino.",
     "precision": "float32, bfloat16, float16 or int8.",

@@ -107,20 +107,19 @@ class DepthPipeline:
 
     @classmethod
     def from_weights(
-        cls, weights, *, model="lircdepth", device="auto", threads=0, backend="auto", precision="float32", cache=None,
-        **options,
-    ):  # fmt: skip
-        """Return a pipeline on a weights file, or on untrained weights of ``model`` when ``weights`` is "random".
+        cls, weights, *, device="auto", threads=0, backend="auto", precision="float32", cache=None, **options
+    ):
+        """Return a pipeline on weights: a file, or one of checkpoints.SHIPPED and checkpoints.UNTRAINED.
 
         device, threads, backend, precision, cache: see runtime.open_backend. options: as for the constructor.
         Raises LircDepthError for weights that do not load, and for a device or backend that is not there.
         """
-        if weights == "random":
-            network, header = checkpoints.random_weights(model)
+        if weights in checkpoints.UNTRAINED:
+            network, header = checkpoints.random_weights(checkpoints.UNTRAINED[weights])
             digest = ""
         else:
             header = checkpoints.read_header(weights)
-            digest = file_sha256(weights)
+            digest = file_sha256(checkpoints.file_of(weights))
 
             def network():
                 return checkpoints.load(weights)[0]

@@ -58,8 +58,11 @@ def add_arguments(parser):
 
 def add_pipeline(parser):
     """Add the arguments of ``make_pipeline``: the node's parameters of the same names."""
-    parser.add_argument("--weights", default="random", help="weights file, or 'random' (default)")
-    parser.add_argument("--model", default="lircdepth", choices=("lircdepth", "tiny"), help="network of random weights")
+    parser.add_argument(
+        "--weights",
+        default="street",
+        help="file, or street (shipped), random or tiny (untrained); default: %(default)s",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of the network; 0: PyTorch's choice")
     parser.add_argument(
@@ -84,7 +87,7 @@ def make_pipeline(arguments):
     for name in ("inference_scale", "max_range"):
         if not getattr(arguments, name) > 0:
             raise LircDepthError(f"--{name.replace('_', '-')} is {getattr(arguments, name)}, expected more than 0")
-    names = ("model", "device", "threads", "backend", "precision", "inference_scale", "upsampling", "max_range")
+    names = ("device", "threads", "backend", "precision", "inference_scale", "upsampling", "max_range")
     return DepthPipeline.from_weights(arguments.weights, **{name: getattr(arguments, name) for name in names})
 
 
@@ -108,7 +111,7 @@ def run(arguments):
         has_lidar = arguments.lidar_topic in job.types
     counts = {name: job.counts[name] for name in ("images", "frames", "fused", "camera_only", "dropped")}
     summary = {"bag": arguments.output, **counts, "seconds": round(seconds, 3), "reasons": job.reasons[:20]}
-    summary["random_weights"] = job.pipeline.header.random
+    summary["caution"] = job.pipeline.header.caution
     if has_lidar and job.counts["frames"]:
         depth = f"{arguments.depth_topic}/image"
         summary["metrics"] = eval_bag.evaluate(
@@ -125,8 +128,8 @@ def _report(summary, arguments):
         return
     print("{bag}: {frames} depth images of {images} images ({fused} fused, {camera_only} camera only, {dropped} left "
           "out) in {seconds} s".format(**summary))  # fmt: skip
-    if summary["random_weights"]:
-        print("The weights are RANDOM: the depth means nothing.")
+    if summary["caution"]:
+        print(summary["caution"])
     if "metrics" in summary:
         from lircdepth_ros import eval_bag
 

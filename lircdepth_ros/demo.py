@@ -34,8 +34,7 @@ def add_arguments(parser):
     parser.add_argument("--version", default="v1.0-mini", help="tables of the data root (default: %(default)s)")
     parser.add_argument("--scene", help="scene of the data root; default: its first")
     parser.add_argument("--duration", type=float, default=2.0, help="of the synthetic scene [s]")
-    parser.add_argument("--weights", default="random", help="weights file, or 'random' (default)")
-    parser.add_argument("--model", default="lircdepth", help="network of random weights")
+    parser.add_argument("--weights", default="street", help="as the node's parameter (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="as the node's parameter (default: %(default)s)")
     parser.add_argument("--precision", default="float32", help="as the node's parameter (default: %(default)s)")
     parser.add_argument("--inference-scale", type=float, default=1.0, help="scale of the network's input")
@@ -68,8 +67,8 @@ def run(arguments):
         f"p99 {metrics['latency_ms']['total']['p99']:.0f} ms; MAE {metrics['mae']:.2f} m, "
         f"AbsRel {metrics['abs_rel']:.3f} against the lidar"
     )
-    if metrics["random_weights"]:
-        print("The weights are RANDOM: this shows that the parts work together; the depth itself means nothing.")
+    if metrics["caution"]:
+        print(metrics["caution"])
     print(f"See {output / 'montage.png'}, {output / 'metrics.json'} and {output / 'depth_bag'}")
 
 
@@ -127,7 +126,6 @@ def _replay(output, arguments):
         calibration_file=bag / "calibration.yaml",
         transform_source="calibration",
         weights=arguments.weights,
-        model=arguments.model,
         backend=arguments.backend,
         precision=arguments.precision,
         inference_scale=arguments.inference_scale,
@@ -245,7 +243,7 @@ def evaluate(nusc, scene, depth_bag, status):
         "mae": sum(error["mae"] for error in errors) / len(errors) if errors else float("nan"),
         "abs_rel": sum(error["abs_rel"] for error in errors) / len(errors) if errors else float("nan"),
         "weights": status.get("weights"),
-        "random_weights": status.get("weights") == "random",
+        "caution": status.get("caution", ""),
         "backend": status.get("backend"),
     }
     return metrics, frames
@@ -264,7 +262,7 @@ def _draw(path, nusc, frames, metrics):
     image = np.asarray(Picture.open(nusc.get_sample_data_path(sample["data"][_CAMERA])))
     radar = nuscenes.project_channel(nusc, sample, _RADAR, _CAMERA)
     lidar = nuscenes.project_channel(nusc, sample, _LIDAR, _CAMERA)
-    note = "RANDOM weights: the depth means nothing" if metrics["random_weights"] else f"weights {metrics['weights']}"
+    note = metrics["caution"] or f"weights {metrics['weights']}"
     panels = [
         ("camera", image, None, None),
         (f"radar: {len(radar[1])} returns in view", image, None, radar),

@@ -35,7 +35,6 @@ _POLL_PERIOD = 0.005  # seconds between looks at a frame that waits
 _ASSESS_PERIOD = 0.1  # seconds between looks at the node's health; a change of level is published at once
 _CLOCK_STALL = 2.0  # seconds of wall time after which no frame waits for a simulated clock that stands still
 _JUMP_TOLERANCE = 500_000_000  # nanoseconds by which messages may run ahead of /clock without being of another lap
-_RANDOM_WEIGHTS = "the weights are RANDOM: the published depth means nothing (parameter weights)"
 
 
 class DepthNode(LifecycleNode):
@@ -119,12 +118,12 @@ class DepthNode(LifecycleNode):
         self.get_logger().info(
             f"transforms from {self._transforms.describe()}; inference_scale {settings['inference_scale']}"
         )
-        if self._pipeline.header.random:
-            self.get_logger().warning(_RANDOM_WEIGHTS)
+        if self._pipeline.header.caution:
+            self.get_logger().warning(f"{self._pipeline.header.caution} (parameter weights)")
 
     @staticmethod
     def _load_pipeline(settings):
-        names = ("model", "device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
+        names = ("device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
         return DepthPipeline.from_weights(settings["weights"], **{name: settings[name] for name in names})
 
     def _warm_up(self):
@@ -370,7 +369,7 @@ class DepthNode(LifecycleNode):
             remarks.append("no ego motion between radar and camera stamps: the vehicle is taken to stand")
         remarks += silent
         if self._pipeline.header.random:
-            remarks.append(_RANDOM_WEIGHTS)
+            remarks.append(self._pipeline.header.caution)
         level, message = diagnostics.assess(statistics, self._settings, remarks, [*problems, *silent])
         if not self._reporter.is_due(level):
             return
@@ -381,6 +380,7 @@ class DepthNode(LifecycleNode):
             weights=self._settings["weights"],
             weights_sha256=self._pipeline.weights_sha256,
             model=self._pipeline.header.model,
+            caution=self._pipeline.header.caution,
             backend=self._pipeline.backend.describe(),
             device_memory_mb=round(self._pipeline.backend.memory() / 2**20, 1),
         )

@@ -48,8 +48,8 @@ def run(arguments):
     _write(output, frame.depth)
     returns = sum(len(scan) for scan, _ in radars)
     print(f"{output}: {image.shape[1]}x{image.shape[0]}, {frame.returns_seen} of {returns} radar returns in the image")
-    if pipeline.header.random:
-        print("The weights are RANDOM: the depth means nothing.")
+    if pipeline.header.caution:
+        print(pipeline.header.caution)
 
 
 def read_scan(path, fields):

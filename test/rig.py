@@ -213,7 +213,7 @@ def weights(tmp_path_factory):
 
 
 def command(calibration, **parameters):
-    settings = {"model": "tiny", "transform_source": "calibration", "calibration_file": calibration, "threads": 1}
+    settings = {"weights": "tiny", "transform_source": "calibration", "calibration_file": calibration, "threads": 1}
     settings["backend"] = "eager"  # starts at once, where auto measures; the same depth each time
     options = [word for name, value in (settings | parameters).items() for word in ("-p", f"{name}:={value}")]
     params_file = REPOSITORY / "config" / "depth.yaml"

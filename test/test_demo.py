@@ -43,7 +43,7 @@ def test_every_image_of_a_scene_becomes_depth_or_is_counted(tmp_path):
         root,
         "--scene",
         "scene-0001",
-        "--model",
+        "--weights",
         "tiny",
         "--backend",
         "eager",
@@ -73,7 +73,7 @@ def test_the_real_sample_is_fused_and_its_error_is_that_of_the_recorded_depth(nu
         nuscenes_real,
         "--scene",
         "scene-0061",
-        "--model",
+        "--weights",
         "tiny",
         "--backend",
         "eager",
@@ -93,7 +93,7 @@ def test_the_real_sample_is_fused_and_its_error_is_that_of_the_recorded_depth(nu
 
 def test_the_demo_does_not_delete_what_it_did_not_make(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    result = run_demo("-o", tmp_path, "--model", "tiny", "--backend", "eager")
+    result = run_demo("-o", tmp_path, "--weights", "tiny", "--backend", "eager")
     assert result.returncode == 2
     assert "was not made by the demo" in result.stderr
     assert (tmp_path / "thesis.txt").exists()

@@ -58,7 +58,7 @@ def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pip
 
     poses = [rigid_transform((x, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)) for x in (100.2, 100.72)]
     transform = sensor_to_sensor(BASE_FROM_CAMERA, BASE_FROM_RADAR, *poses)
-    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", backend="eager", max_range=100.0)
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager", max_range=100.0)
     expected = pipeline(pixels, INTRINSICS, [(RadarScan.from_fields(*points.T), transform)])
     assert expected.returns_seen == 2
     published = np.frombuffer(depth.data, np.float32).reshape(96, 160)
@@ -208,7 +208,7 @@ def test_lifecycle_commands_start_and_stop_the_depth(rig, depth_node):
 def test_a_stop_while_the_network_is_prepared_is_obeyed_at_once(calibration, told):
     """Preparing may take minutes; who asks the node to stop meanwhile would kill it. Plain, at full size: seconds."""
     process = subprocess.Popen(
-        command(calibration, model="lircdepth", backend="plain"),
+        command(calibration, weights="random", backend="plain"),
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,6 +1,6 @@
 """Many frames: each comes out once, and nothing grows.
 
-As a program it is the long run: `python test/test_endurance.py --minutes 60 --size 1600x900 --model lircdepth`.
+As a program it is the long run: `python test/test_endurance.py --minutes 60 --size 1600x900 --weights random`.
 """
 
 import array
@@ -138,7 +138,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--hz", type=float, default=12.0)
     parser.add_argument("--size", default="1600x900")
-    parser.add_argument("--model", default="lircdepth")
+    parser.add_argument("--weights", default="random")
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     os.environ["ROS_DOMAIN_ID"] = os.environ.get("ROS_DOMAIN_ID", "101")
@@ -147,13 +147,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         calibration = Path(folder) / "calibration.yaml"
         Calibration({"CAM_FRONT": BASE_FROM_CAMERA, "RADAR_FRONT": BASE_FROM_RADAR}).save(calibration)
-        process = subprocess.Popen(command(calibration, model=arguments.model, threads=2), cwd=REPOSITORY)
+        process = subprocess.Popen(command(calibration, weights=arguments.weights, threads=2), cwd=REPOSITORY)
         rig.wait(lambda: rig.image.get_subscription_count(), "depth node", timeout=120)
         growth, stamps = soak(rig, process, arguments.minutes * 60, arguments.hz, width, height, settle=0.1)
         process.send_signal(signal.SIGINT)
         process.wait()
     names = ("frames_in", "frames_out", "dropped", "fused", "camera_only", "total_ms_p50", "total_ms_p99")
-    setting = f"{arguments.minutes:g} min, {arguments.model}, {arguments.size} at {arguments.hz:g} Hz"
+    setting = f"{arguments.minutes:g} min, {arguments.weights}, {arguments.size} at {arguments.hz:g} Hz"
     print(f"{setting}: {len(stamps)} images sent")
     print(", ".join(f"{name} {rig.status.get(name)}" for name in names))
     print(

@@ -113,7 +113,7 @@ def test_a_mistake_is_one_line(root, tmp_path, capsys):
     for options, message in (
         (("--split", "nonsense"), "unknown split"),
         (("--split", "all", "--weights", tmp_path / "absent.safetensors"), "no such weights file"),
-        (("--split", "all", "--model", "tiny", "--truth", "exact"), "no such depth map"),
+        (("--split", "all", "--weights", "tiny", "--truth", "exact"), "no such depth map"),
         (("--split", "all", "--limit", 0), "--limit 0"),
     ):
         assert command(*common, *options) == 2
@@ -157,6 +157,9 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
     (row,) = (line for line in text.splitlines() if line.startswith("| none |"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:4] == ["0 1", f"{np.mean(mae):.3f}", f"{np.std(mae, ddof=1):.3f}"]
+    assert f"--teacher {teacher} " in text
+    assert " --steps 2 --batch-size 2 --crop 32 64 " in text
+    assert text.count("(no network)") == 3
     capsys.readouterr()
     (tmp_path / "out/all").symlink_to("structure")
     assert command("ablation", "-o", tmp_path / "out", "--test", frames, "--picture", tmp_path / "figure.png") == 0

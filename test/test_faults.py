@@ -402,7 +402,7 @@ def test_memory_exhausted(rig, node):
 
 def test_sigint_during_inference(rig, depth_node):
     """The published network takes seconds a frame here: the process still ends, after one frame at most."""
-    process = depth_node(model="lircdepth", inference_scale=0.5)
+    process = depth_node(weights="random", inference_scale=0.5)
     rig.send_info(1, 1600, 900, np.array([[1266.0, 0, 800], [0, 1266.0, 450], [0, 0, 1.0]]))
     rig.spin(0.3)
     for i in range(5):

@@ -51,7 +51,9 @@ def convert(root, bag, scene, *options):
 
 
 def infer_bag(bag, output, *options):
-    assert cli.main(["infer-bag", str(bag), "-o", str(output), "--model", "tiny", "--backend", "eager", *options]) == 0
+    assert (
+        cli.main(["infer-bag", str(bag), "-o", str(output), "--weights", "tiny", "--backend", "eager", *options]) == 0
+    )
     return output
 
 
@@ -91,7 +93,7 @@ def test_the_depth_is_the_pipelines_on_what_the_devkit_reads(root, bag, tmp_path
     """Matching, projection and ego motion worked out again from the tables: the nearest scan, through both poses."""
     nusc = nuscenes.open_nuscenes(root, "v1.0-mini")
     scene = nuscenes.find_scene(nusc, "scene-0001")
-    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", backend="eager")
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager")
     scans = nuscenes.channel_records(nusc, scene, "RADAR_FRONT")
     found, fused = depths(infer_bag(bag, tmp_path / "depth")), 0
     for record in nuscenes.channel_records(nusc, scene, "CAM_FRONT"):
@@ -126,7 +128,7 @@ def test_the_node_gives_the_same_depth_bit_for_bit(tmp_path):
     ]
     settings = {
         "depth_node": {
-            "model": "tiny",
+            "weights": "tiny",
             "backend": "eager",
             "device": "cpu",
             "transform_source": "calibration",
@@ -322,7 +324,7 @@ sys.exit(cli.main(sys.argv[1:]))
         str(bag),
         "-o",
         str(tmp_path / "depth"),
-        "--model",
+        "--weights",
         "tiny",
         "--backend",
         "eager",
@@ -365,7 +367,7 @@ def test_a_damaged_image_and_lost_radar_are_counted_and_the_rest_goes_on(root, b
     assert f"image at {stamps[2]}" in summary["reasons"][0]
     found = depths(output)
     assert list(found) == [stamp for stamp in stamps if stamp != stamps[2]]
-    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", backend="eager")
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager")
     for stamp in stamps[4:]:  # more than 0.1 s after the last scan
         (path,) = root.glob(f"*/CAM_FRONT/*__{stamp // 1000}.jpg")
         alone = pipeline(np.asarray(Image.open(path)), np.array(tiny_nuscenes.INTRINSICS))
@@ -387,7 +389,7 @@ def test_a_damaged_image_and_lost_radar_are_counted_and_the_rest_goes_on(root, b
 )
 def test_wrong_options_are_one_error_line_and_leave_nothing(bag, tmp_path, capsys, options, expected):
     output = tmp_path / "depth"
-    assert cli.main(["infer-bag", str(bag), "-o", str(output), "--model", "tiny", *options]) == 2
+    assert cli.main(["infer-bag", str(bag), "-o", str(output), "--weights", "tiny", *options]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if "lircdepth infer-bag: error: " in line]
     assert expected in lines[0]
     assert not list(tmp_path.iterdir())
@@ -400,7 +402,7 @@ def test_a_bag_that_has_depth_already_needs_another_topic(bag, tmp_path, capsys)
         str(first),
         "-o",
         str(tmp_path / "second"),
-        "--model",
+        "--weights",
         "tiny",
         "--backend",
         "eager",
@@ -409,5 +411,5 @@ def test_a_bag_that_has_depth_already_needs_another_topic(bag, tmp_path, capsys)
     assert cli.main(command) == 2
     assert "has /CAM_FRONT/depth/image, /CAM_FRONT/depth/camera_info already" in capsys.readouterr().err
     assert cli.main([*command, "--depth-topic", "/again"]) == 0
-    assert cli.main(["infer-bag", str(bag), "-o", str(first), "--model", "tiny"]) == 2
+    assert cli.main(["infer-bag", str(bag), "-o", str(first), "--weights", "tiny"]) == 2
     assert f"{first} exists already and is not overwritten" in capsys.readouterr().err

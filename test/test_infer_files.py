@@ -70,7 +70,7 @@ def infer(folder, radar, output, *options):
     arguments = ["--image", folder / "image.png", "--calibration", folder / "calibration.yaml", "-o", folder / output]
     arguments += ["--radar", folder / radar] if radar else []
     return cli.main(
-        ["infer", "--model", "tiny", "--device", "cpu", "--backend", "eager", *map(str, arguments), *options]
+        ["infer", "--weights", "tiny", "--device", "cpu", "--backend", "eager", *map(str, arguments), *options]
     )
 
 
@@ -80,7 +80,7 @@ def test_every_form_of_point_file_gives_the_pipelines_depth(files, capsys, name)
     (folder / name).write_bytes(FORMS[name]())
     assert infer(folder, name, "depth.npy") == 0
     assert "2 of 2 radar returns in the image" in capsys.readouterr().out, "the third holds NaN"
-    pipeline = DepthPipeline.from_weights("random", model="tiny", device="cpu", backend="eager")
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager")
     base_from = [
         rigid_transform((1.7, 0, 1.5), (0.5, -0.5, 0.5, -0.5)),
         rigid_transform((3.4, 0, 0.5), (1, 0, 0, 0)),
@@ -214,7 +214,7 @@ def test_it_needs_no_ros_and_no_rosbags(files):
         folder / "copy.png",
         "--radar",
         folder / "a.pcd",
-        "--model",
+        "--weights",
         "tiny",
         "--backend",
         "eager",

@@ -205,9 +205,9 @@ def test_a_gpu_that_is_not_there_is_an_error_not_a_fallback():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(LircDepthError, match="'cuda' was asked for"):
-        DepthPipeline.from_weights("random", model="tiny", device="cuda")
+        DepthPipeline.from_weights("tiny", device="cuda")
     with pytest.raises(LircDepthError, match="expected auto"):
-        DepthPipeline.from_weights("random", model="tiny", device="gpu")
+        DepthPipeline.from_weights("tiny", device="gpu")
 
 
 def test_the_real_sample_projects_as_the_devkit_projects_it(nuscenes_real):

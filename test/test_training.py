@@ -235,10 +235,16 @@ def test_fine_tuning_goes_on_from_weights_of_the_same_network(frames, tmp_path, 
     checkpoints.save(start, network.half(), header)
     still = ("--model.lr", 1e-12, "--trainer.max_steps", 1, "--model.init_weights")
     assert fit(frames, tmp_path, *still, start) == 0
+    assert "the last 1 steps were not validated" in capsys.readouterr().out
     for name, value in network.float().named_parameters():
         found = weights(tmp_path)[f"network.{name}"]
         assert found.dtype == torch.float32
         assert torch.allclose(found, value, atol=1e-9), name
+    output = tmp_path / "tuned.safetensors"
+    assert cli.main(["export-weights", str(tmp_path / "checkpoints/last.ckpt"), "-o", str(output)]) == 0
+    training = checkpoints.read_header(output).training
+    assert (training["steps"], training["lr"], training["crop"]) == (1, 1e-12, [64, 96])
+    assert training["before"] == {"data": "nothing (random weights)"}
     checkpoints.save(other, *checkpoints.random_weights())
     assert fit(frames, tmp_path, *still, other) == 2
     assert "holds weights of 'lircdepth', expected 'tiny'" in capsys.readouterr().err.splitlines()[-1]

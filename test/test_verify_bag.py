@@ -210,7 +210,7 @@ def test_the_report_names_message_field_and_both_values(root, bag, tmp_path, cap
 
 
 def test_topics_from_elsewhere_are_named_and_not_compared(root, bag, tmp_path, capsys):
-    assert cli.main(["infer-bag", str(bag), "-o", str(tmp_path / "depth"), "--model", "tiny", "--with-inputs"]) == 0
+    assert cli.main(["infer-bag", str(bag), "-o", str(tmp_path / "depth"), "--weights", "tiny", "--with-inputs"]) == 0
     status, result = verify(root, tmp_path / "depth", capsys, "--scene", "scene-0001")
     assert (status, result["differences"]) == (0, [])
     assert result["not_compared"] == ["/CAM_FRONT/depth/camera_info", "/CAM_FRONT/depth/image"]

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
 
 
@@ -10,8 +9,11 @@ def add_arguments(parser):
     parser.add_argument("--dataroot", required=True, type=Path, help="nuScenes data root, or one of `lircdepth synth`")
     parser.add_argument("--version", default="v1.0-trainval", help="name of the tables' folder (default: %(default)s)")
     parser.add_argument("--split", default="val", help="val, test, mini_val ..., or all (default: %(default)s)")
-    parser.add_argument("--weights", default="random", help="weights file, or random (default)")
-    parser.add_argument("--model", choices=models.NAMES, default="lircdepth", help="network for random weights")
+    parser.add_argument(
+        "--weights",
+        default="street",
+        help="file, or street (shipped), random or tiny (untrained); default: %(default)s",
+    )
     parser.add_argument("--truth", choices=("lidar", "exact"), default="lidar",
                         help="the key frame's own scan, or the rendered depth of a synthetic data root")  # fmt: skip
     parser.add_argument("--published-offset", action="store_true",
@@ -34,7 +36,7 @@ def run(arguments):
     if arguments.limit is not None and arguments.limit < 1:
         raise LircDepthError(f"--limit {arguments.limit}: expected at least 1")
     pipeline = DepthPipeline.from_weights(
-        arguments.weights, model=arguments.model, device=arguments.device, backend=arguments.backend,
+        arguments.weights, device=arguments.device, backend=arguments.backend,
         precision=arguments.precision, inference_scale=arguments.inference_scale,
     )  # fmt: skip
     frames = NuScenesFrames(arguments.dataroot, arguments.version, arguments.split)
@@ -46,13 +48,13 @@ def run(arguments):
         "weights": arguments.weights, "model": pipeline.header.model, "trained_on": pipeline.header.trained_on,
         "data": frames.description, "truth": arguments.truth, "published_offset": arguments.published_offset,
         "inference_scale": arguments.inference_scale, "backend": pipeline.backend.describe(),
-        "random_weights": pipeline.header.random,
+        "caution": pipeline.header.caution,
     }  # fmt: skip
     evaluation.write(arguments.output, results, about)
     _picture(arguments.output / "eval.png", pipeline, frames, arguments.truth)
     print("\n".join(evaluation.table(results)))
-    if pipeline.header.random:
-        print("RANDOM weights: these figures mean nothing")
+    if pipeline.header.caution:
+        print(pipeline.header.caution)
     if results["skipped"]:
         print(f"{results['skipped']} frames without ground truth were left out")
 

@@ -13,6 +13,9 @@ import torch
 from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
 
+SHIPPED = {"street": Path(__file__).resolve().parents[1] / "weights/street.safetensors"}
+UNTRAINED = {"random": "lircdepth", "tiny": "tiny"}  # name of weights: model
+
 _METADATA_KEY = "lircdepth"
 _PUBLISHED_PREFIX = "module."
 _ONLY_IN_TEACHER = "decoder_radar."
@@ -25,7 +28,8 @@ _UNUSED_CLASSIFIERS = (
 class Header:
     """What weights say about themselves.
 
-    focal_length [px] and input_size (height, width) are those of training: a depth network is tied to them.
+    focal_length [px] and input_size (height, width) are those of training: a depth network is tied to them. training:
+    steps, losses, learning rate and so on, and under "before" the same of the weights that it went on from.
     """
 
     model: str
@@ -34,11 +38,21 @@ class Header:
     input_size: tuple[int, int] = (896, 1600)
     trained_on: str = "nothing (random weights)"
     metrics: dict = field(default_factory=dict)
+    training: dict = field(default_factory=dict)
 
     @property
     def random(self):
         """Whether the weights were never trained, so that the depth means nothing."""
         return self.trained_on.startswith("nothing")
+
+    @property
+    def caution(self):
+        """What whoever sees depth from these weights must be told, in a line; empty where there is nothing."""
+        if self.random:
+            return "the weights are RANDOM: the depth means nothing"
+        if self.trained_on.startswith("synthetic street"):
+            return "the weights learnt from the synthetic street and never saw a real road"
+        return ""
 
 
 def random_weights(name="lircdepth", seed=0):
@@ -76,8 +90,13 @@ def save(path, network, header):
         raise LircDepthError(f"{path}: cannot be written: {error}") from error  # safetensors' own I/O error
 
 
+def file_of(weights):
+    """Return the path of a weights file, which may be given by one of the names in SHIPPED."""
+    return SHIPPED.get(str(weights)) or Path(weights)
+
+
 def load(path):
-    """Return (network in eval mode on the CPU, Header) from a file that ``save`` wrote.
+    """Return (network in eval mode on the CPU, Header) from a file that ``save`` wrote, or one of SHIPPED by its name.
 
     Raises LircDepthError when the file is missing, truncated, has no lircdepth header, or holds other parameters
     than the network that the header names (the keys that differ are listed).
@@ -85,7 +104,7 @@ def load(path):
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = Path(path)
+    path = file_of(path)
     header = read_header(path)
     try:
         state = load_file(path)
@@ -100,7 +119,7 @@ def read_header(path):
     """Return the Header of a weights file, without reading its tensors. Raises LircDepthError as ``load`` does."""
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = file_of(path)
     if not path.is_file():
         raise LircDepthError(f"{path}: no such weights file")
     try:

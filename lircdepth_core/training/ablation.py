@@ -94,8 +94,9 @@ def train(setting, row, seed, minutes=float("inf")):
     fit(trainer, module, data, ckpt_path=path if path.is_file() else None)
     if trainer.global_step < steps:
         return False
-    if not (root / "checkpoints/best.ckpt").is_file():  # fewer steps than an epoch between validations
-        trainer.validate(module, datamodule=data, verbose=False)
+    best = trainer.checkpoint_callback.best_model_score
+    trainer.validate(module, datamodule=data, verbose=False)  # the last step, too, which may be within an epoch
+    if best is None or module.last_errors["mae"] < best:
         trainer.save_checkpoint(root / "checkpoints/best.ckpt")
     export(root / "checkpoints/best.ckpt", root / "weights.safetensors", half=False)
     return True

@@ -52,6 +52,9 @@ def _command_line(arguments, run):
                 ckpt_path = path if path.is_file() else None
                 print(f"resuming {path}" if ckpt_path else f"no {path}: starting", flush=True)
             fit(self.trainer, model, ckpt_path=ckpt_path, **options)
+            unseen = self.trainer.global_step - model.last_validated
+            if unseen and not self.trainer.should_stop and self.trainer.is_global_zero:  # not where a window ended
+                print(f"the last {unseen} steps were not validated: best.ckpt may be worse than last.ckpt")
 
     warnings.filterwarnings("ignore", "LightningCLI's args parameter")  # our own command line calls it
     try:

@@ -11,9 +11,10 @@ from lircdepth_core.models.torchvision_loader import load_torchvision
 
 
 def started(model, encoder_weights=None, init_weights=None, seed=0):
-    """Return a network of models.NAMES as its training starts: from a weights file, or initialised from ``seed``.
+    """Return (network of models.NAMES as its training starts, what weights tell of that start).
 
-    A "tiny" has no encoders to start. Raises LircDepthError where init_weights holds another model.
+    It is that of a weights file, or initialised from ``seed``; a "tiny" has no encoders to start. Raises
+    LircDepthError where init_weights holds another model.
     """
     network, _ = checkpoints.random_weights(model, seed)
     if init_weights is not None:
@@ -21,9 +22,10 @@ def started(model, encoder_weights=None, init_weights=None, seed=0):
         if header.model != model:
             raise LircDepthError(f"{init_weights}: holds weights of '{header.model}', expected '{model}' to go on from")
         network.load_state_dict(loaded.state_dict())  # float32, which the file may not be
-    elif model != "tiny":
+        return network, {"before": header.training | {"data": header.trained_on}}
+    if model != "tiny":
         initialise(network, encoder_weights, seed)
-    return network
+    return network, {"encoder_weights": encoder_weights and Path(encoder_weights).name, "init_seed": seed}
 
 
 def initialise(network, encoder_weights, seed):

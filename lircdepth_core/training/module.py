@@ -3,6 +3,7 @@
 They share optimiser, schedule, validation and what happens when a loss is not finite.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -53,9 +54,10 @@ class DepthModule(lightning.LightningModule):
         super().__init__()
         self.network = keep_depth_in_float32(network.to(memory_format=torch.channels_last))
         self._optimiser = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
+        self.recipe = self._optimiser | {"power": power, "final_lr": final_lr}
         self._power, self._final_lr = power, final_lr
         self._validated = []
-        self.last_errors = {}
+        self.last_errors, self.last_validated = {}, 0  # at which step
 
     def configure_optimizers(self):
         encoders, rest = [], []
@@ -124,12 +126,24 @@ class DepthModule(lightning.LightningModule):
         self._validated = []
         if not count:
             raise LircDepthError("no validation frame has ground truth: there is nothing to select a checkpoint by")
+        self.last_validated = self.trainer.global_step
         self.last_errors = {name: total / count for name, total in zip(names, totals, strict=True)}
         self.log_dict({f"val/{name}": value for name, value in self.last_errors.items()}, rank_zero_only=True)
 
     def on_save_checkpoint(self, checkpoint):
-        header = {"model": self.model_name, "metrics": {f"val_{k}": v for k, v in self.last_errors.items()}}
-        checkpoint["weights_header"] = header | self.trainer.datamodule.weights_header()
+        trainer, data = self.trainer, self.trainer.datamodule
+        batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+        recipe = {"steps": trainer.global_step, "batch_size": batch, "precision": trainer.precision} | self.recipe
+        checkpoint["weights_header"] = data.weights_header() | {
+            "model": self.model_name,
+            "metrics": {f"val_{name}": value for name, value in self.last_errors.items()},
+            "training": recipe | asdict(data.augmentation),
+        }
+
+    def on_load_checkpoint(self, checkpoint):
+        self.last_validated = checkpoint["global_step"]
+        metrics = checkpoint["weights_header"]["metrics"]
+        self.last_errors = {name.removeprefix("val_"): value for name, value in metrics.items()}
 
 
 class StudentModule(DepthModule):
@@ -158,8 +172,9 @@ class StudentModule(DepthModule):
         init_weights: str | None = None,
     ):
         self.model_name = model
-        network = initialisation.started(model, encoder_weights, init_weights, init_seed)
+        network, start = initialisation.started(model, encoder_weights, init_weights, init_seed)
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
+        self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
         self.loss = _made(StudentLoss, loss)
         if teacher is not None and not self.loss.distils:
             raise LircDepthError(f"teacher {teacher} is given, but every distillation term weighs 0")
@@ -207,8 +222,9 @@ class TeacherModule(DepthModule):
         init_weights: str | None = None,
     ):
         self.model_name = "cafnet"
-        network = initialisation.started("cafnet", encoder_weights, init_weights, init_seed)
+        network, start = initialisation.started("cafnet", encoder_weights, init_weights, init_seed)
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
+        self.recipe |= {"loss": loss or {}} | start
         self.loss = _made(TeacherLoss, loss)
 
     def compute_loss(self, batch):

@@ -1,0 +1,35 @@
+"""The weights that ship: what they say of themselves, and that they see depth on streets that they never trained on."""
+
+import numpy as np
+import pytest
+import torch
+
+from lircdepth_core.models import checkpoints
+
+STREET = checkpoints.SHIPPED["street"]
+
+
+def test_they_say_what_they_learnt_from_and_at_which_focal_length():
+    network, header = checkpoints.load("street")
+    assert header.model == "lircdepth"
+    assert header.trained_on.startswith("synthetic street, train")
+    assert "never saw a real road" in header.caution
+    assert header.focal_length < 1266.0
+    assert {"val_mae", "val_abs_rel"} <= set(header.metrics)
+    assert all(torch.isfinite(value).all() for value in network.state_dict().values())
+    assert STREET.stat().st_size < 30e6
+    assert {path.name for path in STREET.parent.iterdir()} == {STREET.name}
+
+
+def test_they_see_depth_and_use_radar_on_streets_of_val(tmp_path):
+    from lircdepth_core.data.packed import pack
+    from lircdepth_core.data.street import StreetFrames
+    from lircdepth_core.training.ablation import evaluate_weights
+
+    pytest.importorskip("scipy", reason="the street's lidar is accumulated with SciPy")
+    pack(StreetFrames("val", 6, 0.25), tmp_path / "val.safetensors")
+    errors = evaluate_weights("street", tmp_path / "val.safetensors")
+    # A constant depth has an AbsRel of about 1 here, and 0.3 to 0.5 is what a depth for each image row has.
+    assert errors["radar"]["0-80 m"]["abs_rel"] < 0.25
+    assert errors["no radar"]["0-80 m"]["mae"] > 1.02 * errors["radar"]["0-80 m"]["mae"]
+    assert np.isfinite(errors["radar"]["0-50 m"]["rmse"])
