@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from lircdepth_core.errors import LircDepthError  # noqa: E402
 from lircdepth_core.models import checkpoints  # noqa: E402
 from lircdepth_core.runtime.cache import cpu_name  # noqa: E402
 
@@ -53,6 +54,10 @@ def main():
     parser.add_argument("--frames", help="packed frames to measure depth errors on (default: rendered)")
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
     arguments = parser.parse_args()
+    try:
+        header = checkpoints.read_header(arguments.weights)
+    except LircDepthError as error:
+        sys.exit(f"bench: {error}")
     FOLDER.mkdir(parents=True, exist_ok=True)
     results = {"date": time.strftime("%Y-%m-%d %H:%M"), "cpu": cpu_name(), "cores": os.cpu_count(), "benchmarks": {}}
     failed = []
@@ -63,7 +68,7 @@ def main():
             figures.unlink(missing_ok=True)
             options = [*options, "--json", str(figures)]
         if name == "network":
-            frames = arguments.frames or packed_test_frames(checkpoints.read_header(arguments.weights))
+            frames = arguments.frames or packed_test_frames(header)
             options = [*options, "--weights", arguments.weights, "--frames", str(frames)]
         print(f"\n## {name}\n", flush=True)
         load, began = os.getloadavg()[0], time.monotonic()

@@ -133,7 +133,7 @@ def main():
     parser.add_argument("--size", type=size_of, default=(896, 1600))
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 6])
     parser.add_argument("--frames", type=int, default=100, help="that are timed (default: %(default)s)")
-    parser.add_argument("--weights", help="weights file (default: random)")
+    parser.add_argument("--weights", default="random", help="weights (default: %(default)s)")
     parser.add_argument("--json", type=Path, default=Path("out/bench/gpu.json"), metavar="FILE")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
@@ -141,7 +141,7 @@ def main():
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = True  # as in cuDNN's convolutions by default
     try:
-        network, _ = checkpoints.random_weights() if arguments.weights is None else checkpoints.load(arguments.weights)
+        network, _ = checkpoints.load(arguments.weights)
     except (ImportError, LircDepthError) as error:
         sys.exit(f"bench_gpu: {error}")
     macs, floor = floors(network, arguments.size)

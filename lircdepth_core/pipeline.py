@@ -114,15 +114,11 @@ class DepthPipeline:
         device, threads, backend, precision, cache: see runtime.open_backend. options: as for the constructor.
         Raises LircDepthError for weights that do not load, and for a device or backend that is not there.
         """
-        if weights in checkpoints.UNTRAINED:
-            network, header = checkpoints.random_weights(checkpoints.UNTRAINED[weights])
-            digest = ""
-        else:
-            header = checkpoints.read_header(weights)
-            digest = file_sha256(checkpoints.file_of(weights))
+        header = checkpoints.read_header(weights)
+        digest = "" if weights in checkpoints.UNTRAINED else file_sha256(checkpoints.file_of(weights))
 
-            def network():
-                return checkpoints.load(weights)[0]
+        def network():
+            return checkpoints.load(weights)[0]
 
         opened = open_backend(
             network, name=backend, precision=precision, device=device, threads=threads, weights_sha256=digest,

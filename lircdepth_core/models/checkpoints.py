@@ -96,11 +96,14 @@ def file_of(weights):
 
 
 def load(path):
-    """Return (network in eval mode on the CPU, Header) from a file that ``save`` wrote, or one of SHIPPED by its name.
+    """Return (network in eval mode on the CPU, Header) from a file that ``save`` wrote, or of a name.
 
+    The names are those of SHIPPED and UNTRAINED.
     Raises LircDepthError when the file is missing, truncated, has no lircdepth header, or holds other parameters
     than the network that the header names (the keys that differ are listed).
     """
+    if str(path) in UNTRAINED:
+        return random_weights(UNTRAINED[str(path)])
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -116,7 +119,9 @@ def load(path):
 
 
 def read_header(path):
-    """Return the Header of a weights file, without reading its tensors. Raises LircDepthError as ``load`` does."""
+    """Return the Header of weights, without reading their tensors; arguments and errors are those of ``load``."""
+    if str(path) in UNTRAINED:
+        return Header(model=UNTRAINED[str(path)])
     from safetensors import SafetensorError, safe_open
 
     path = file_of(path)

@@ -1,6 +1,7 @@
 """The paper's Tables II and III on packed frames: rows, runs that resume, and the table of their results."""
 
 import json
+import os
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -8,6 +9,7 @@ from statistics import mean, stdev
 
 import torch
 
+from lircdepth_core.data.augmentation import prepare
 from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import grouped
@@ -94,10 +96,11 @@ def train(setting, row, seed, minutes=float("inf")):
     fit(trainer, module, data, ckpt_path=path if path.is_file() else None)
     if trainer.global_step < steps:
         return False
-    best = trainer.checkpoint_callback.best_model_score
-    trainer.validate(module, datamodule=data, verbose=False)  # the last step, too, which may be within an epoch
-    if best is None or module.last_errors["mae"] < best:
-        trainer.save_checkpoint(root / "checkpoints/best.ckpt")
+    if module.last_validated < steps:  # the last ones were within an epoch
+        best = trainer.checkpoint_callback.best_model_score
+        trainer.validate(module, datamodule=data, verbose=False)
+        if best is None or module.last_errors["mae"] < best:
+            trainer.save_checkpoint(root / "checkpoints/best.ckpt")
     export(root / "checkpoints/best.ckpt", root / "weights.safetensors", half=False)
     return True
 
@@ -112,16 +115,15 @@ def evaluate_weights(weights, test, device="cpu"):
 
     The frames' own size, cropped to multiples of 32, is the network's input.
     """
-    from lircdepth_core.data.augmentation import prepare
     from lircdepth_core.models import checkpoints
 
     network = checkpoints.load(weights)[0].to(device, memory_format=torch.channels_last)
     frames = PackedFrames(test)
-    return _errors(network, frames, prepare, device)
+    return _errors(network, frames, device)
 
 
 @torch.inference_mode()
-def _errors(network, frames, prepare, device):
+def _errors(network, frames, device):
     errors = {"radar": {}, "no radar": {}}
     for index in range(len(frames)):
         sample = prepare(frames.frame(index))
@@ -140,7 +142,6 @@ def evaluate_trivial(train, test):
     The camera is taken to stand on the street as the synthetic one does; the constant is the median lidar depth of
     ``train``. See synthetic.baselines.
     """
-    from lircdepth_core.data.augmentation import prepare
     from lircdepth_core.synthetic.baselines import BASELINES
     from lircdepth_core.synthetic.rig import CameraModel
 
@@ -194,8 +195,7 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
         Path(setting.teacher).write_bytes(made.read_bytes())
     trivial = Path(setting.output, "trivial.json")
     if not trivial.is_file():
-        trivial.parent.mkdir(parents=True, exist_ok=True)
-        trivial.write_text(json.dumps(evaluate_trivial(setting.train, setting.test), indent=1) + "\n")
+        _write(trivial, evaluate_trivial(setting.train, setting.test))
     teacher_result = folder(setting, "teacher", 0) / "result.json"
     jobs = [("teacher", 0, Path(setting.teacher))] if not teacher_result.is_file() else []
     jobs += [(row, seed, None) for seed in seeds for row in rows]  # a seed of every row before the next seed
@@ -207,11 +207,17 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
             return False
         weights = weights or result.with_name("weights.safetensors")
         errors = evaluate_weights(weights, setting.test, device)
-        result.parent.mkdir(parents=True, exist_ok=True)
         about = {"row": row, "seed": seed, "setting": vars(setting) | {"crop": list(setting.crop)}}
-        result.write_text(json.dumps(about | {"errors": errors}, indent=1) + "\n")
+        _write(result, about | {"errors": errors})
         print(f"{row} seed {seed}: MAE {errors['radar']['0-80 m']['mae']:.3f} m", flush=True)
     return True
+
+
+def _write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(temporary, path)
 
 
 def table(output):
@@ -270,7 +276,6 @@ def _figures(results, name, radar):
 def picture(output, test, path, index=None):
     """Write the paper's Fig. 2 for one test frame: image, depth without and with distillation (seed of the first run),
     truth. Raises LircDepthError where one of the two rows has no finished run."""
-    from lircdepth_core.data.augmentation import prepare
     from lircdepth_core.models import checkpoints
     from lircdepth_core.visualization import montage
 

@@ -134,6 +134,7 @@ class DepthModule(lightning.LightningModule):
         trainer, data = self.trainer, self.trainer.datamodule
         batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
         recipe = {"steps": trainer.global_step, "batch_size": batch, "precision": trainer.precision} | self.recipe
+        checkpoint["last_validated"] = self.last_validated
         checkpoint["weights_header"] = data.weights_header() | {
             "model": self.model_name,
             "metrics": {f"val_{name}": value for name, value in self.last_errors.items()},
@@ -141,7 +142,7 @@ class DepthModule(lightning.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint):
-        self.last_validated = checkpoint["global_step"]
+        self.last_validated = checkpoint["last_validated"]
         metrics = checkpoint["weights_header"]["metrics"]
         self.last_errors = {name.removeprefix("val_"): value for name, value in metrics.items()}
 
