@@ -166,4 +166,4 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
     assert (tmp_path / "figure.png").stat().st_size > 10_000
     assert command("ablation", "-o", tmp_path / "nothing", "--table", tmp_path / "R.md") == 2
     assert command(*common, "--rows", "everything") == 2
-    assert "expected none, structure" in capsys.readouterr().err
+    assert "expected teacher, none, structure" in capsys.readouterr().err

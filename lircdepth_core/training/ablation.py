@@ -67,10 +67,8 @@ def folder(setting, row, seed):
 def train(setting, row, seed, minutes=float("inf")):
     """Train one row (or "teacher") from where its last window stopped; return whether it is finished.
 
-    Leaves weights.safetensors (best by validation) in its folder. Raises LircDepthError for an unknown row.
+    Leaves weights.safetensors (best by validation) in its folder.
     """
-    if row != "teacher" and row not in ROWS:
-        raise LircDepthError(f"ablation row {row!r}: expected teacher, {', '.join(ROWS)}")
     root = folder(setting, row, seed)
     if (root / "weights.safetensors").is_file():
         return True
@@ -180,9 +178,13 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
     """Train and evaluate rows x seeds, teacher first where it is missing, until the window closes.
 
     Returns whether everything is finished. Each run leaves result.json in its folder; finished ones are not repeated.
+    Raises LircDepthError for an unknown row.
     """
     import time
 
+    unknown = [row for row in rows if row != "teacher" and row not in ROWS]
+    if unknown:
+        raise LircDepthError(f"ablation row {unknown[0]!r}: expected teacher, {', '.join(ROWS)}")
     started = time.monotonic()
 
     def left():
@@ -192,10 +194,10 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
         if not train(setting, "teacher", 0, left()):
             return False
         made = folder(setting, "teacher", 0) / "weights.safetensors"
-        Path(setting.teacher).write_bytes(made.read_bytes())
+        _write(Path(setting.teacher), made.read_bytes())
     trivial = Path(setting.output, "trivial.json")
     if not trivial.is_file():
-        _write(trivial, evaluate_trivial(setting.train, setting.test))
+        _write(trivial, _json(evaluate_trivial(setting.train, setting.test)))
     teacher_result = folder(setting, "teacher", 0) / "result.json"
     jobs = [("teacher", 0, Path(setting.teacher))] if not teacher_result.is_file() else []
     jobs += [(row, seed, None) for seed in seeds for row in rows]  # a seed of every row before the next seed
@@ -208,15 +210,19 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
         weights = weights or result.with_name("weights.safetensors")
         errors = evaluate_weights(weights, setting.test, device)
         about = {"row": row, "seed": seed, "setting": vars(setting) | {"crop": list(setting.crop)}}
-        _write(result, about | {"errors": errors})
+        _write(result, _json(about | {"errors": errors}))
         print(f"{row} seed {seed}: MAE {errors['radar']['0-80 m']['mae']:.3f} m", flush=True)
     return True
+
+
+def _json(content):
+    return (json.dumps(content, indent=1) + "\n").encode()
 
 
 def _write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    temporary.write_bytes(content)
     os.replace(temporary, path)
 
 
