@@ -56,13 +56,13 @@ def work(pipe, name, precision, arguments):
     """A variant's process: answers ("time", size) with seconds and bytes, ("depths", frames) with depth maps."""
     torch.set_num_threads(arguments.threads)
     try:
-        network, _ = checkpoints.load(arguments.weights)
+        network, header = checkpoints.load(arguments.weights)
         if name in REFERENCES:
             backend = Plain(network, tuned=name == REFERENCES[1])
         else:
             backend = open_backend(
                 network, name=name, precision=precision, device="cpu", threads=arguments.threads,
-                cache=arguments.cache, calibration=arguments.calibration,
+                cache=arguments.cache, calibration=arguments.calibration, focal_length=header.focal_length,
             )  # fmt: skip
         pipe.send("ready")
         while (task := pipe.recv()) is not None:

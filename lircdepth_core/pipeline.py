@@ -122,7 +122,7 @@ class DepthPipeline:
 
         opened = open_backend(
             network, name=backend, precision=precision, device=device, threads=threads, weights_sha256=digest,
-            cache=cache,
+            cache=cache, focal_length=header.focal_length,
         )  # fmt: skip
         pipeline = cls(opened, header, **options)
         pipeline.weights_sha256 = digest

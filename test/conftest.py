@@ -21,6 +21,17 @@ else:
 
 
 @pytest.fixture(scope="session")
+def street_file(tmp_path_factory):
+    """Six packed frames of the street's val split, for the focal length of the weights that ship."""
+    from lircdepth_core.data.packed import pack
+    from lircdepth_core.data.street import StreetFrames
+
+    path = tmp_path_factory.mktemp("street") / "val.safetensors"
+    pack(StreetFrames("val", 6, 0.25), path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def nuscenes_real():
     """Data root of the one real nuScenes sample; it lies beside the repository and is not part of it."""
     path = Path(__file__).resolve().parents[2] / "shared" / "nuscenes_real"

@@ -31,11 +31,20 @@ def inputs(count, height, width, dtype=torch.float64):
     return torch.randn(count, 3, height, width, generator=generator).to(dtype), radar.to(dtype)
 
 
-@pytest.mark.parametrize(("strip", "size"), [(1, (1, 32, 32)), (20_000, (1, 64, 32)), (2**40, (2, 32, 32))])
+@pytest.mark.parametrize(
+    ("weights", "strip", "size"),
+    [
+        ("like trained", 1, (1, 32, 32)),  # a row at a time
+        ("like trained", 20_000, (1, 64, 32)),  # a few rows
+        ("like trained", 2**40, (2, 32, 32)),  # all at once
+        ("street", 20_000, (1, 64, 96)),
+    ],
+)
 @torch.inference_mode()
-def test_the_rewritten_network_agrees_to_a_nanometre(strip, size, monkeypatch):
-    monkeypatch.setattr(rewriting, "_STRIP", strip)  # a row at a time, a few rows, all at once
-    network = trained_like("lircdepth", seed=3).double()
+def test_the_rewritten_network_agrees_to_a_nanometre(weights, strip, size, monkeypatch):
+    monkeypatch.setattr(rewriting, "_STRIP", strip)
+    network = checkpoints.load(weights)[0] if weights == "street" else trained_like("lircdepth", seed=3)
+    network = network.double()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     image, radar = inputs(*size)
     expected = network(image, radar).depth

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.packed import PackedFrames, pack
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.runtime import BACKENDS, PRECISIONS, open_backend
@@ -20,8 +22,9 @@ from lircdepth_ros import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (64, 96)
-# Largest and mean difference from the plain network [m], over depth that spans tens of metres.
-TOLERANCE = {"float32": (1e-3, 1e-4), "bfloat16": (4.0, 0.4), "float16": (1.0, 0.1), "int8": (25.0, 2.5)}
+# Mean difference from the plain network [m], with the weights that ship, on streets of val; what it is on streets of
+# test, benchmarks/RESULTS.md has.
+TOLERANCE = {"float32": 1e-3, "bfloat16": 0.4, "float16": 0.1, "int8": 1.5}
 ON_CPU = [
     (name, precision)
     for name, devices in PRECISIONS.items()
@@ -55,14 +58,7 @@ def example(batch=1, size=SIZE, seed=0):
 
 @pytest.fixture(scope="module")
 def network():
-    """The student with random weights, the last scaled so that depth varies as that of a trained one does."""
-    network, _ = checkpoints.random_weights()
-    with torch.no_grad():
-        depth = network(*example(4, seed=2)).depth / network.max_depth
-        network.decoder.get_depth[0].weight /= torch.logit(depth).std()
-        depth = network(*example()).depth
-    assert depth.std() > 10
-    return network
+    return checkpoints.load("street")[0]
 
 
 @pytest.fixture(scope="module")
@@ -71,23 +67,29 @@ def tiny():
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    """Frames to calibrate on, as `lircdepth pack` writes them."""
-    from lircdepth_core.data.packed import pack
+def frames(street_file):
+    """Image [N, 3, H, W] and radar [N, 4, H, W] of streets that the weights never saw, as the network takes them."""
+    street = PackedFrames(street_file)
+    samples = [prepare(street.frame(index)) for index in range(0, len(street), 2)]
+    return tuple(torch.stack([sample[name] for sample in samples]) for name in ("image", "radar"))
 
-    class Noise:
-        focal_length, description = 1266.0, "noise"
+
+@pytest.fixture(scope="module")
+def packed(street_file, tmp_path_factory):
+    """Frames to calibrate on, others than ``frames``, as `lircdepth pack` writes them."""
+    street = PackedFrames(street_file)
+
+    class Others:
+        focal_length, description = street.focal_length, "the others"
 
         def __len__(self):
-            return 8
+            return len(street) // 2
 
         def frame(self, index):
-            image, radar = example(seed=100 + index)
-            image = (image[0] * 0.225 + 0.45).clamp(0, 1) * 255
-            return {"image": image.to(torch.uint8), "radar": radar[0]}
+            return street.frame(2 * index + 1)
 
-    path = tmp_path_factory.mktemp("frames") / "noise.safetensors"
-    pack(Noise(), path)
+    path = tmp_path_factory.mktemp("frames") / "others.safetensors"
+    pack(Others(), path)
     return path
 
 
@@ -102,12 +104,12 @@ def plain_depth(network, inputs):
 
 
 def assert_near(depth, expected, precision):
-    largest, mean = TOLERANCE[precision]
     assert depth.shape == expected.shape
     assert depth.dtype == torch.float32
     difference = (depth.cpu() - expected).abs()
-    assert difference.max() < largest
-    assert difference.mean() < mean
+    assert difference.mean() < TOLERANCE[precision]
+    if precision == "float32":
+        assert difference.max() < 100 * TOLERANCE[precision]
 
 
 def opened(network, name, precision, cache, calibration=None):
@@ -120,11 +122,10 @@ def opened(network, name, precision, cache, calibration=None):
 
 
 @pytest.mark.parametrize(("name", "precision"), ON_CPU)
-def test_every_backend_gives_the_depth_of_the_plain_network(network, cache, packed, name, precision):
+def test_every_backend_gives_the_depth_of_the_plain_network(network, frames, cache, packed, name, precision):
     backend = opened(network, name, precision, cache, packed)
     backend.warm_up(*SIZE)
-    inputs = example()
-    assert_near(backend.infer(*inputs), plain_depth(network, inputs), precision)
+    assert_near(backend.infer(*frames), plain_depth(network, frames), precision)
     assert precision in backend.describe()
     assert backend.memory() > 2**20
     backend.release()
@@ -177,28 +178,26 @@ def test_the_thread_that_warmed_up_infers(tiny, cache, name):
 @pytest.mark.full
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on a CPU")
 @pytest.mark.parametrize("precision", PRECISIONS["compiled"]["cpu"])
-def test_the_compiled_backend_gives_the_depth_of_the_plain_network(network, precision):
-    backend, inputs = open_backend(network, name="compiled", precision=precision, device="cpu"), example()
-    backend.warm_up(*SIZE)
-    assert_near(backend.infer(*inputs), plain_depth(network, inputs), precision)
+def test_the_compiled_backend_gives_the_depth_of_the_plain_network(network, frames, precision):
+    backend = open_backend(network, name="compiled", precision=precision, device="cpu")
+    assert_near(backend.infer(*frames), plain_depth(network, frames), precision)
 
 
 @needs_gpu
 @pytest.mark.parametrize(
     ("name", "precision"), [(name, precision) for name, on in PRECISIONS.items() for precision in on.get("cuda", ())]
 )
-def test_every_backend_on_a_gpu_gives_the_depth_of_the_plain_network(network, cache, name, precision):
-    inputs = example()
-    expected = plain_depth(network, inputs)
+def test_every_backend_on_a_gpu_gives_the_depth_of_the_plain_network(network, frames, cache, name, precision):
+    expected = plain_depth(network, frames)
     try:
         backend = open_backend(network, name=name, precision=precision, device="cuda", cache=cache)
     except LircDepthError as error:
         pytest.skip(str(error))
     with ThreadPoolExecutor(1) as worker:
-        worker.submit(backend.warm_up, *SIZE).result()
-        first = worker.submit(backend.infer, *inputs).result()
+        worker.submit(backend.warm_up, *frames[0].shape[2:], len(frames[0])).result()
+        first = worker.submit(backend.infer, *frames).result()
         kept = first.clone()
-        worker.submit(backend.infer, *example(seed=5)).result()
+        worker.submit(backend.infer, *example(len(frames[0]), frames[0].shape[2:])).result()
     assert torch.equal(first, kept)
     # Convolutions in float32 multiply in TF32, which has float16's mantissa.
     assert_near(first, expected, "float16" if precision == "float32" else precision)
@@ -416,21 +415,14 @@ except RuntimeError as error:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
-def test_exhausted_memory_is_told_from_other_failures(weights_file, cache, name):
+def test_exhausted_memory_is_told_from_other_failures(cache, name):
     """The pipeline turns it into a MemoryError that says what to do."""
-    command = [sys.executable, "-c", NO_MEMORY, weights_file, name, cache]
+    command = [sys.executable, "-c", NO_MEMORY, "street", name, cache]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.stdout.startswith("True"), result.stdout + result.stderr
 
 
 # --- lircdepth export
-
-
-@pytest.fixture(scope="module")
-def weights_file(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "student.safetensors"
-    checkpoints.save(path, network, checkpoints.Header(model="lircdepth"))
-    return path
 
 
 def load_onnx(path):
@@ -459,15 +451,16 @@ def load_torch(path):
     ],
 )
 def test_an_exported_file_gives_the_depth_of_the_plain_network(
-    network, weights_file, packed, tmp_path, kind, suffix, precision, load
+    network, frames, packed, tmp_path, kind, suffix, precision, load
 ):
     output = tmp_path / f"student{suffix}"
-    command = f"export {weights_file} -o {output} --format {kind} --size {SIZE[0]} {SIZE[1]} --precision {precision}"
+    batch, _, height, width = frames[0].shape
+    size = f"--size {height} {width} --batch {batch}"
+    command = f"export street -o {output} --format {kind} {size} --precision {precision}"
     assert cli.main([*command.split(), "--calibration", str(packed)]) == 0
-    inputs = example()
     with torch.inference_mode():
-        depth = torch.from_numpy(load(output)(*inputs))
-    assert_near(depth, plain_depth(network, inputs), precision)
+        depth = torch.from_numpy(load(output)(*frames))
+    assert_near(depth, plain_depth(network, frames), precision)
     assert {path.suffix for path in tmp_path.iterdir()} == {suffix} | ({".bin"} if kind == "openvino" else set())
 
 
@@ -482,9 +475,7 @@ def test_an_exported_file_gives_the_depth_of_the_plain_network(
         ("--format tensorrt -o depth.engine", "the package tensorrt is needed"),
     ],
 )
-def test_a_mistake_in_an_export_is_one_line_and_leaves_no_file(
-    weights_file, tmp_path, monkeypatch, capsys, changed, message
-):
+def test_a_mistake_in_an_export_is_one_line_and_leaves_no_file(tmp_path, monkeypatch, capsys, changed, message):
     if "tensorrt" in message:
         try:
             import tensorrt  # noqa: F401
@@ -493,7 +484,7 @@ def test_a_mistake_in_an_export_is_one_line_and_leaves_no_file(
         else:
             pytest.skip("TensorRT is installed")
     monkeypatch.chdir(tmp_path)
-    command = f"export {weights_file} -o depth.onnx --format onnx --size 64 96 {changed}"
+    command = f"export street -o depth.onnx --format onnx --size 64 96 {changed}"
     assert cli.main(command.split()) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

@@ -20,13 +20,10 @@ def test_they_say_what_they_learnt_from_and_at_which_focal_length():
     assert {path.name for path in STREET.parent.iterdir()} == {STREET.name}
 
 
-def test_they_see_depth_and_use_radar_on_streets_of_val(tmp_path):
-    from lircdepth_core.data.packed import pack
-    from lircdepth_core.data.street import StreetFrames
+def test_they_see_depth_and_use_radar_on_streets_of_val(street_file):
     from lircdepth_core.training.ablation import evaluate_weights
 
-    pack(StreetFrames("val", 6, 0.25), tmp_path / "val.safetensors")
-    errors = evaluate_weights("street", tmp_path / "val.safetensors")
+    errors = evaluate_weights("street", street_file)
     # A constant depth has 0.68 on the test set (training/RESULTS.md).
     assert errors["radar"]["0-80 m"]["abs_rel"] < 0.25
     assert errors["no radar"]["0-80 m"]["mae"] > 1.02 * errors["radar"]["0-80 m"]["mae"]

@@ -53,7 +53,8 @@ def run(arguments):
     network = rewriting.rewritten(network)
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".export-") as folder:
         # Complete before anything bears its final name; OpenVINO's weights first, which its .xml speaks of.
-        _WRITERS[kind](network, precision, size, arguments.calibration, Path(folder) / output.name)
+        frames = (arguments.calibration, header.focal_length)
+        _WRITERS[kind](network, precision, size, frames, Path(folder) / output.name)
         for path in sorted(Path(folder).iterdir()):
             os.replace(path, output.with_name(path.name))
     print(
@@ -73,7 +74,7 @@ def _graph(network, precision, size, calibration):
     if precision != "int8":
         return graphs.onnx_graph(reduced(network, precision), size)
     # Frames to calibrate on are of a size of their own.
-    return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(calibration), size)
+    return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(*calibration), size)
 
 
 def _write_onnx(network, precision, size, calibration, path):
@@ -81,10 +82,10 @@ def _write_onnx(network, precision, size, calibration, path):
 
 
 def _write_openvino(network, precision, size, calibration, path):
-    from lircdepth_core.runtime.openvino import load_openvino
+    from lircdepth_core.runtime.openvino import load_openvino, read_graph
 
     openvino = load_openvino()
-    model = openvino.Core().read_model(_graph(network, precision, size, calibration))
+    model = read_graph(openvino.Core(), _graph(network, precision, size, calibration))
     openvino.save_model(model, path, compress_to_fp16=False)
 
 

@@ -30,7 +30,7 @@ _CANDIDATES = {"cpu": ("openvino", "onnxruntime", "eager"), "cuda": ("compiled",
 
 def open_backend(
     network, *, name="auto", precision="float32", device="auto", threads=0, weights_sha256="", cache=None,
-    calibration=None,
+    calibration=None, focal_length=None,
 ):  # fmt: skip
     """Return the backend.Backend ``name`` on a network in eval mode, on the CPU.
 
@@ -40,7 +40,8 @@ def open_backend(
     (torch.compile; on a GPU in a CUDA graph), onnxruntime, openvino; auto measures those that suit at the first size
     that it is warmed up for. precision: see PRECISIONS. device: see choose_device. threads: of the CPU; 0 leaves
     PyTorch's choice. weights_sha256: of the weights' file, "" computes one of the network's state. cache: folder, see
-    cache.Cache. calibration: file of packed frames for int8; without one, frames of the synthetic street.
+    cache.Cache. calibration: file of packed frames for int8; without one, frames of the synthetic street for a
+    camera of focal_length [px], that of the weights.
     Raises LircDepthError for a name or a precision that there is not, and for a device or a library that is missing.
     """
     if name not in BACKENDS:
@@ -58,17 +59,17 @@ def open_backend(
     cache = cache if isinstance(cache, Cache) else Cache(cache)
     weights_sha256 = weights_sha256 or state_sha256(made())
     if name == "auto":
-        return _auto(made, precision, device, weights_sha256, cache, calibration)
+        return _auto(made, precision, device, weights_sha256, cache, calibration, focal_length)
     key = {
         "weights": weights_sha256, "torch": torch.__version__,
         "versions": [rewriting.VERSION, graphs.VERSION],
         "precision": "float32" if precision == "bfloat16" else precision,  # of the graph
     }  # fmt: skip
     if precision == "int8":
-        key |= {"calibration": _frames_sha256(calibration), "quantiser": _version("onnxruntime")}
+        key |= {"calibration": _frames_sha256(calibration) or focal_length, "quantiser": _version("onnxruntime")}
 
     def graph():
-        return cache.get("onnx", key, lambda: _graph(made(), precision, calibration), bytes)
+        return cache.get("onnx", key, lambda: _graph(made(), precision, calibration, focal_length), bytes)
 
     if name == "openvino":
         return OpenVINOBackend(graph, key, cache, precision)
@@ -85,7 +86,7 @@ def _check_precision(name, precision, device_type):
         raise LircDepthError(f"precision '{precision}': backend {name} on {device_type} has {', '.join(offered)}")
 
 
-def _auto(network, precision, device, weights_sha256, cache, calibration):
+def _auto(network, precision, device, weights_sha256, cache, calibration, focal_length):
     suited = [name for name in _CANDIDATES[device.type] if precision in PRECISIONS[name].get(device.type, ())]
     suited = [name for name in suited if all(map(_version, _LIBRARIES.get(name, ())))]
     key = {
@@ -97,17 +98,17 @@ def _auto(network, precision, device, weights_sha256, cache, calibration):
     def opener(name):
         return lambda: open_backend(
             network, name=name, precision=precision, device=str(device), weights_sha256=weights_sha256,
-            cache=cache, calibration=calibration,
+            cache=cache, calibration=calibration, focal_length=focal_length,
         )  # fmt: skip
 
     return AutoBackend(device, {name: opener(name) for name in suited}, key, cache, network)
 
 
-def _graph(network, precision, calibration):
+def _graph(network, precision, calibration, focal_length):
     network = rewriting.rewritten(network)
     if precision != "int8":
         return graphs.onnx_graph(reduced(network, precision) if precision == "float16" else network)
-    return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(calibration))
+    return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(calibration, focal_length))
 
 
 def _version(package):

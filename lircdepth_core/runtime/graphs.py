@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 
 from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.runtime import rewriting
 from lircdepth_core.runtime.backend import library
 
-VERSION = 1  # part of the key of cached graphs; to be raised with each change of this file
+VERSION = 2  # part of the key of cached graphs; to be raised with each change of this file
 _OPSET = 17
 _INPUTS, _OUTPUT = ("image", "radar"), "depth"
 _CALIBRATION_FRAMES = 16
-_STREET_FRAMES = 8  # a second each to render, or several
+_STREET_FRAMES, _CROP = 8, (352, 704)  # a second each to render, or several
 _EXAMPLE = (64, 96)  # traced at this size; the graph holds no size
 
 
@@ -38,12 +39,25 @@ def onnx_graph(network, size=None):
     return file.getvalue()
 
 
-def calibration_frames(path=None):
-    """Return up to 16 samples, spread over a file of packed frames; without one they are rendered from the street."""
+def is_sensitive(node):
+    """Whether a node of this name, in an ONNX graph of onnx_graph, is of a module that rewriting.SENSITIVE names."""
+    return node.startswith(tuple(f"/{name.replace('.', '/', 1)}/" for name in rewriting.SENSITIVE))
+
+
+def calibration_frames(path=None, focal_length=None):
+    """Return up to 16 samples, spread over a file of packed frames; without one they are rendered from the street.
+
+    focal_length: pixels, for which they are rendered: that of the weights (default: of the street's camera).
+    """
     if path is None:
         from lircdepth_core.synthetic.dataset import StreetDataset
+        from lircdepth_core.synthetic.rig import CameraModel
 
-        street = StreetDataset(seed=16, batch_size=1, reuse=2)
+        camera = CameraModel()
+        scale = min(1.0, (focal_length or camera.fx) / camera.fx)
+        camera = camera.resized(round(scale * camera.width), round(scale * camera.height))
+        crop = tuple(map(min, _CROP, (camera.height, camera.width)))
+        street = StreetDataset(seed=16, batch_size=1, crop=crop, camera=camera, reuse=2)
         batches = (street.batch(number) for number in range(_STREET_FRAMES))
         return [prepare({"image": batch["image"][0], "radar": batch["radar"][0]}) for batch in batches]
     from lircdepth_core.data.packed import PackedFrames
@@ -54,11 +68,11 @@ def calibration_frames(path=None):
 
 
 def quantised(graph, samples, size=None):
-    """Return an ONNX file (bytes) in int8: weights by channel, activations by the range that samples take in them.
+    """Return an ONNX file (bytes) in int8: weights by channel, activations by the range that samples have on average.
 
     graph: of no fixed size. size: (N, H, W) to fix afterwards. samples: dicts with image [3, H, W] and radar
-    [4, H, W], as the network takes them. The first convolution on the radar and the last one stay in float32: 256
-    steps between 0 and 100 m would be 0.4 m each.
+    [4, H, W], as the network takes them. The first convolution on the radar and the last one stay in float32 (256 steps
+    between 0 and 100 m would be 0.4 m each), and what rewriting.SENSITIVE names.
     Raises LircDepthError when the package onnx or onnxruntime is missing.
     """
     onnx, quantization = library("onnx"), library("onnxruntime.quantization")
@@ -76,11 +90,12 @@ def quantised(graph, samples, size=None):
         quantization.quant_pre_process(model, prepared, skip_symbolic_shape=True)
         model = onnx.load(prepared)
         convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-        on_radar = [node.name for node in convolutions if "radar" in node.input]
+        kept = [node.name for node in convolutions if "radar" in node.input] + [convolutions[-1].name]
+        kept += [node.name for node in model.graph.node if is_sensitive(node.name)]
         quantization.quantize_static(
             model, output, Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
             activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=[*on_radar, convolutions[-1].name],
+            nodes_to_exclude=kept, extra_options={"CalibMovingAverage": True},
         )  # fmt: skip
         model = onnx.load(output)
     for value in [*model.graph.input, *model.graph.output] if size else ():

@@ -2,10 +2,14 @@
 
 import io
 import sys
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
 
 import torch
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.runtime import graphs
 from lircdepth_core.runtime.backend import Backend, library
 from lircdepth_core.runtime.cache import cpu_name
 
@@ -20,6 +24,23 @@ def load_openvino():
     """
     sys.modules.setdefault("openvino_telemetry", None)
     return library("openvino")
+
+
+def read_graph(core, graph):
+    """Return OpenVINO's model of an ONNX file (bytes), its sensitive nodes marked to be computed in float32.
+
+    That matters where the precision is set to bfloat16. Only in the text of OpenVINO's own files can it be said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        text, weights = Path(folder, "model.xml"), Path(folder, "model.bin")
+        load_openvino().serialize(core.read_model(graph), text, weights)
+        tree = ElementTree.parse(text).getroot()
+        for layer in tree.iter("layer"):
+            if graphs.is_sensitive(layer.get("name")):
+                info = layer.find("rt_info")
+                info = ElementTree.SubElement(layer, "rt_info") if info is None else info
+                ElementTree.SubElement(info, "attribute", name="precise", version="0")
+        return core.read_model(ElementTree.tostring(tree), weights.read_bytes())
 
 
 class OpenVINOBackend(Backend):
@@ -55,7 +76,7 @@ class OpenVINOBackend(Backend):
         return infer
 
     def _compiled(self, size):
-        model = self._core.read_model(self._graph())
+        model = read_graph(self._core, self._graph())
         batch, height, width = size
         model.reshape({"image": [batch, 3, height, width], "radar": [batch, 4, height, width]})
         blob = self._core.compile_model(model, "CPU", self._config).export_model()

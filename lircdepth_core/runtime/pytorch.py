@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.runtime import rewriting
 from lircdepth_core.runtime.backend import Backend
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
@@ -124,7 +125,8 @@ def captured(function, inputs):
 def reduced(network, precision):
     """Return a module that computes ``network`` in a precision, with float32 inputs and outputs.
 
-    The last convolution stays in float32: what it gives, times 100, is depth in metres.
+    The last convolution stays in float32: what it gives, times 100, is depth in metres; beside bfloat16 also what
+    rewriting.SENSITIVE names.
     """
     if precision == "float32":
         return network
@@ -136,18 +138,22 @@ class _Reduced(nn.Module):
         super().__init__()
         self.dtype = dtype
         self.network = copy.deepcopy(network).to(dtype)
-        *_, name = (name for name, layer in self.network.named_modules() if isinstance(layer, nn.Conv2d))
-        last = network.get_submodule(name)  # of the original: its weights were never rounded
-        self.network.set_submodule(name, _Float32(copy.deepcopy(last)))
+        *_, last = (name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
+        # Of the original: its weights were never rounded.
+        self.network.set_submodule(last, _Float32(copy.deepcopy(network.get_submodule(last)), torch.float32))
+        modules = dict(network.named_modules())
+        for name in rewriting.SENSITIVE if dtype == torch.bfloat16 else ():
+            if name in modules:
+                self.network.set_submodule(name, _Float32(copy.deepcopy(modules[name]), dtype))
 
     def forward(self, image, radar):
         return self.network(image.to(self.dtype), radar.to(self.dtype)).float()
 
 
 class _Float32(nn.Module):
-    def __init__(self, layer):
+    def __init__(self, layer, dtype):
         super().__init__()
-        self.layer = layer
+        self.layer, self.dtype = layer, dtype
 
     def forward(self, x):
-        return self.layer(x.float())
+        return self.layer(x.float()).to(self.dtype)
