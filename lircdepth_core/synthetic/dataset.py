@@ -32,10 +32,10 @@ class StreetDataset(IterableDataset):
     W], many scans; intrinsics float64 [N, 3, 3].
 
     crop: (height, width) of a window of the camera's picture, drawn anew for each sample, with street in it; only it is
-    rendered. None: the
-    whole picture. accumulate: time offsets [s] of further lidar scans (see ``accumulated_lidar_depth``). reuse: batches
-    in which a street is used (building one costs as much as a sample; more with many workers). shard: (this, of how
-    many) for training on several GPUs, each with its own batches. weather, difficulty: fixed instead of drawn.
+    rendered. None: the whole picture. accumulate: time offsets [s] of further lidar scans (see
+    ``accumulated_lidar_depth``). reuse: batches in which a street is used (building one costs as much as a sample; more
+    with many workers). shard: (this, of how many) for training on several GPUs, each with its own batches. weather,
+    difficulty: fixed instead of drawn.
     Raises LircDepthError for sizes that cannot be.
     """
 
@@ -171,10 +171,8 @@ def accumulated_lidar_depth(world, camera, time, lidar, offsets, generator, devi
     """Return many lidar scans in one picture, as accumulated ground truth has it: float32 [H, W] metres, 0 for none.
 
     offsets: when the scans are taken, seconds after the image. Points on what moves are left out; the poses of the
-    other
-    scans err by pose_noise (standard deviations in metres and radians); and what a scan saw from elsewhere shows
-    through
-    what hides it from the camera, unless a nearer point wins its pixel. These are the errors of the real thing.
+    other scans err by pose_noise (standard deviations in metres and radians); and what a scan saw from elsewhere shows
+    through what hides it from the camera, unless a nearer point wins its pixel. These are the errors of the real thing.
     """
     still = world.actors.speed.numpy() == 0
     field = _field(camera, lidar)

@@ -41,7 +41,8 @@ DEFAULT_ROWS = ("none", *TERMS, "all", "inter_depth without U", "none, L1")
 @dataclass(frozen=True)
 class Setting:
     """What all runs of an ablation share. train, val, test: packed frames; teacher: weights file, made by a "teacher"
-    row when it is not there; steps, teacher_steps: optimiser steps of a student and of the teacher."""
+    row when it is not there; steps, teacher_steps: optimiser steps of a student and of the teacher; distillation: what
+    the weight of each distillation term is multiplied with."""
 
     train: str
     val: str
@@ -58,6 +59,7 @@ class Setting:
     drop_scan: float = 0.0
     drop_points: float = 0.0
     encoder_weights: str | None = None
+    distillation: float = 1.0
 
 
 def folder(setting, row, seed):
@@ -77,7 +79,8 @@ def train(setting, row, seed, minutes=float("inf")):
         module, steps = TeacherModule(**common), setting.teacher_steps
     else:
         teacher = setting.teacher if any(ROWS[row][term] for term in TERMS) else None
-        module = StudentModule(teacher, dict(ROWS[row]), setting.encoder_weights, **common)
+        loss = ROWS[row] | {term: setting.distillation * ROWS[row][term] for term in TERMS}
+        module = StudentModule(teacher, loss, setting.encoder_weights, **common)
         steps = setting.steps
     data = PackedData(
         setting.train, setting.val, setting.batch_size, crop=setting.crop, seed=seed, val_limit=64,
