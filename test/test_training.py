@@ -207,6 +207,16 @@ def test_a_distilled_run_needs_a_teacher_and_names_what_else_it_got(frames, tmp_
         assert message in error.splitlines()[-1]
 
 
+def test_distillation_ends_where_it_is_told_to(frames, tmp_path):
+    checkpoints.save(tmp_path / "teacher.safetensors", *checkpoints.random_weights("cafnet"))
+    model = ("--model", "StudentModule", "--model.teacher", tmp_path / "teacher.safetensors")
+    options = ("--model.distil_until", 0.5, "--data.crop", "[32, 32]", "--trainer.max_steps", 4)
+    assert fit(frames, tmp_path / "kd", *model, *options, model=None) == 0
+    structure = logged(tmp_path / "kd", "train/structure")
+    assert [np.isfinite(structure[step]) for step in range(4)] == [True, True, False, False]
+    assert all(np.isfinite(value) for value in logged(tmp_path / "kd").values())
+
+
 def test_the_teachers_output_is_kept_for_samples_that_repeat(frames, tmp_path, caplog):
     teacher, header = checkpoints.random_weights("cafnet")
     checkpoints.save(tmp_path / "teacher.safetensors", teacher, header)

@@ -26,6 +26,7 @@ def add_arguments(parser):
     parser.add_argument("--drop-points", type=float, default=0.0, help="largest share of returns taken away")
     parser.add_argument("--encoder-weights", help="of the students: see StudentModule")
     parser.add_argument("--distillation", type=float, default=1.0, help="factor of the distillation terms' weights")
+    parser.add_argument("--distil-until", type=float, default=1.0, help="share of the steps; then without the teacher")
     parser.add_argument("--device", default="auto", help="to evaluate on")
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="only write the table of the results there are")
     parser.add_argument("--picture", type=Path, metavar="FILE.png",

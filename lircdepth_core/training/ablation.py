@@ -42,7 +42,7 @@ DEFAULT_ROWS = ("none", *TERMS, "all", "inter_depth without U", "none, L1")
 class Setting:
     """What all runs of an ablation share. train, val, test: packed frames; teacher: weights file, made by a "teacher"
     row when it is not there; steps, teacher_steps: optimiser steps of a student and of the teacher; distillation: what
-    the weight of each distillation term is multiplied with."""
+    the weight of each distillation term is multiplied with; distil_until: see StudentModule."""
 
     train: str
     val: str
@@ -60,6 +60,7 @@ class Setting:
     drop_points: float = 0.0
     encoder_weights: str | None = None
     distillation: float = 1.0
+    distil_until: float = 1.0
 
 
 def folder(setting, row, seed):
@@ -80,7 +81,7 @@ def train(setting, row, seed, minutes=float("inf")):
     else:
         teacher = setting.teacher if any(ROWS[row][term] for term in TERMS) else None
         loss = ROWS[row] | {term: setting.distillation * ROWS[row][term] for term in TERMS}
-        module = StudentModule(teacher, loss, setting.encoder_weights, **common)
+        module = StudentModule(teacher, loss, setting.encoder_weights, distil_until=setting.distil_until, **common)
         steps = setting.steps
     data = PackedData(
         setting.train, setting.val, setting.batch_size, crop=setting.crop, seed=seed, val_limit=64,

@@ -56,7 +56,7 @@ class DepthModule(lightning.LightningModule):
         self._optimiser = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
         self.recipe = self._optimiser | {"power": power, "final_lr": final_lr}
         self._power, self._final_lr = power, final_lr
-        self._validated = []
+        self._validated, self._terms = [], set()
         self.last_errors, self.last_validated = {}, 0  # at which step
 
     def configure_optimizers(self):
@@ -97,6 +97,9 @@ class DepthModule(lightning.LightningModule):
         if not torch.isfinite(terms["total"]):
             self._stop_at(batch, terms)
         values = {f"train/{name}": value.detach() for name, value in terms.items()}
+        # Lightning would log the last value of what is computed no longer until the epoch ends.
+        values |= {f"train/{name}": torch.nan for name in self._terms - terms.keys()}
+        self._terms |= terms.keys()
         self.log_dict(values | {"train/skipped_frames": batch["skipped"].sum().float()})
         return terms["total"]
 
@@ -154,7 +157,8 @@ class StudentModule(DepthModule):
     StudentLoss takes, such as {"structure": 0}; without a teacher its distillation terms are left out. encoder_weights:
     "imagenet" (download), a safetensors file of MobileNetV2's ``features``, or None. init_weights: a weights file to
     go on from (fine-tuning), in its place. model: "tiny" for smoke runs. teacher_cache: folder to keep the teacher's
-    output in; of use where the data's ``repeat`` is set.
+    output in; of use where the data's ``repeat`` is set. distil_until: share of the steps after which the student goes
+    on without the teacher (Cho and Hariharan, "On the Efficacy of Knowledge Distillation", ICCV 2019).
     """
 
     def __init__(
@@ -171,11 +175,13 @@ class StudentModule(DepthModule):
         init_seed: int = 0,
         teacher_cache: str | None = None,
         init_weights: str | None = None,
+        distil_until: float = 1.0,
     ):
         self.model_name = model
         network, start = initialisation.started(model, encoder_weights, init_weights, init_seed)
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
         self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
+        self.recipe["distil_until"] = self._distil_until = distil_until
         self.loss = _made(StudentLoss, loss)
         if teacher is not None and not self.loss.distils:
             raise LircDepthError(f"teacher {teacher} is given, but every distillation term weighs 0")
@@ -195,7 +201,8 @@ class StudentModule(DepthModule):
             self._teacher[0].to(self.device, memory_format=torch.channels_last)
 
     def compute_loss(self, batch):
-        teacher = None if self._teacher is None else self._teach(batch)
+        distils = self._teacher is not None and self.global_step < self._distil_until * self._total_steps()
+        teacher = self._teach(batch) if distils else None
         return self.loss(self(batch), teacher, batch["image"], batch["dense"], batch["single"])
 
     @torch.no_grad()
