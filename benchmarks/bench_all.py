@@ -1,4 +1,4 @@
-"""Every benchmark that runs on a CPU, at settings that take about half an hour on two cores: `make bench`.
+"""Every benchmark that runs on a CPU, at settings for two cores: `make bench`.
 
     python benchmarks/bench_all.py [--weights FILE] [--frames FILE] [--only network node ...]
 
@@ -44,7 +44,7 @@ def packed_test_frames(header):
     from lircdepth_core.synthetic.rig import CameraModel
 
     path = FOLDER / "test.safetensors"
-    pack(StreetFrames("test", 32, min(1.0, header.focal_length / CameraModel().fx)), path, jobs=os.cpu_count())
+    pack(StreetFrames("test", 32, CameraModel().scale_for(header.focal_length)), path, jobs=os.cpu_count())
     return path
 
 

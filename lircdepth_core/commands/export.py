@@ -1,5 +1,6 @@
 """`lircdepth export`: weights become a file that another runtime loads, for one size of input."""
 
+import functools
 import os
 import tempfile
 from pathlib import Path
@@ -47,14 +48,14 @@ def run(arguments):
     size = (arguments.batch, *arguments.size)
 
     from lircdepth_core.models import checkpoints
-    from lircdepth_core.runtime import rewriting
+    from lircdepth_core.runtime import graphs, rewriting
 
     network, header = checkpoints.load(arguments.weights)
     network = rewriting.rewritten(network)
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".export-") as folder:
         # Complete before anything bears its final name; OpenVINO's weights first, which its .xml speaks of.
-        frames = (arguments.calibration, header.focal_length)
-        _WRITERS[kind](network, precision, size, frames, Path(folder) / output.name)
+        samples = functools.partial(graphs.calibration_frames, arguments.calibration, header.focal_length)
+        _WRITERS[kind](network, precision, size, samples, Path(folder) / output.name)
         for path in sorted(Path(folder).iterdir()):
             os.replace(path, output.with_name(path.name))
     print(
@@ -67,29 +68,29 @@ def _shape(size, channels):
     return [size[0], channels, *size[1:]]
 
 
-def _graph(network, precision, size, calibration):
+def _graph(network, precision, size, samples):
     from lircdepth_core.runtime import graphs
     from lircdepth_core.runtime.pytorch import reduced
 
     if precision != "int8":
         return graphs.onnx_graph(reduced(network, precision), size)
     # Frames to calibrate on are of a size of their own.
-    return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(*calibration), size)
+    return graphs.quantised(graphs.onnx_graph(network), samples(), size)
 
 
-def _write_onnx(network, precision, size, calibration, path):
-    path.write_bytes(_graph(network, precision, size, calibration))
+def _write_onnx(network, precision, size, samples, path):
+    path.write_bytes(_graph(network, precision, size, samples))
 
 
-def _write_openvino(network, precision, size, calibration, path):
+def _write_openvino(network, precision, size, samples, path):
     from lircdepth_core.runtime.openvino import load_openvino, read_graph
 
     openvino = load_openvino()
-    model = read_graph(openvino.Core(), _graph(network, precision, size, calibration))
+    model = read_graph(openvino.Core(), _graph(network, precision, size, samples))
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _write_torch(network, precision, size, calibration, path):
+def _write_torch(network, precision, size, samples, path):
     import torch
 
     from lircdepth_core.runtime.pytorch import reduced
@@ -98,14 +99,14 @@ def _write_torch(network, precision, size, calibration, path):
     torch.export.save(torch.export.export(reduced(network, precision), inputs), path)
 
 
-def _write_tensorrt(network, precision, size, calibration, path):
+def _write_tensorrt(network, precision, size, samples, path):
     from lircdepth_core.runtime.backend import library
 
     tensorrt = library("tensorrt")
     builder = tensorrt.Builder(tensorrt.Logger(tensorrt.Logger.WARNING))
     definition = builder.create_network(1 << int(tensorrt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = tensorrt.OnnxParser(definition, builder.logger)
-    if not parser.parse(_graph(network, precision, size, calibration)):
+    if not parser.parse(_graph(network, precision, size, samples)):
         raise LircDepthError(f"TensorRT {tensorrt.__version__} cannot read the graph: {parser.get_error(0)}")
     engine = builder.build_serialized_network(definition, builder.create_builder_config())
     if engine is None:

@@ -28,7 +28,7 @@ class StreetFrames:
 
         if split != "train" and split not in SPLITS:
             raise LircDepthError(f"street split {split!r}: expected train, {', '.join(SPLITS)}")
-        self.camera = CameraModel().resized(round(1600 * scale), round(900 * scale))
+        self.camera = CameraModel().scaled(scale)
         self.size, self.focal_length = (self.camera.height, self.camera.width), float(self.camera.fx)
         self._split, self._specs, self._count, self._seed = split, SPLITS.get(split), count, seed
         self._exact = split != "train" if exact is None else exact

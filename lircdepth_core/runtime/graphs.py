@@ -54,8 +54,7 @@ def calibration_frames(path=None, focal_length=None):
         from lircdepth_core.synthetic.rig import CameraModel
 
         camera = CameraModel()
-        scale = min(1.0, (focal_length or camera.fx) / camera.fx)
-        camera = camera.resized(round(scale * camera.width), round(scale * camera.height))
+        camera = camera.scaled(camera.scale_for(focal_length or camera.fx))
         crop = tuple(map(min, _CROP, (camera.height, camera.width)))
         street = StreetDataset(seed=16, batch_size=1, crop=crop, camera=camera, reuse=2)
         batches = (street.batch(number) for number in range(_STREET_FRAMES))

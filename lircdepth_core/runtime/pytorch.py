@@ -138,13 +138,12 @@ class _Reduced(nn.Module):
         super().__init__()
         self.dtype = dtype
         self.network = copy.deepcopy(network).to(dtype)
-        *_, last = (name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
-        # Of the original: its weights were never rounded.
-        self.network.set_submodule(last, _Float32(copy.deepcopy(network.get_submodule(last)), torch.float32))
-        modules = dict(network.named_modules())
-        for name in rewriting.SENSITIVE if dtype == torch.bfloat16 else ():
-            if name in modules:
-                self.network.set_submodule(name, _Float32(copy.deepcopy(modules[name]), dtype))
+        modules = dict(network.named_modules())  # of the original: its weights were never rounded
+        sensitive = rewriting.SENSITIVE if dtype == torch.bfloat16 else ()
+        kept = {name: dtype for name in sensitive if name in modules}
+        *_, last = (name for name, layer in modules.items() if isinstance(layer, nn.Conv2d))
+        for name, gives in (kept | {last: torch.float32}).items():
+            self.network.set_submodule(name, _Float32(copy.deepcopy(modules[name]), gives))
 
     def forward(self, image, radar):
         return self.network(image.to(self.dtype), radar.to(self.dtype)).float()

@@ -55,6 +55,14 @@ class CameraModel:
             cy=(self.cy + 0.5) * down - 0.5,
         )
 
+    def scaled(self, scale):
+        """Return the camera that takes the same picture at ``scale`` times its size, in whole pixels."""
+        return self.resized(round(self.width * scale), round(self.height * scale))
+
+    def scale_for(self, focal_length):
+        """Return the scale, at most 1, at which the camera has a focal length [px]."""
+        return min(1.0, focal_length / self.fx)
+
     def cropped(self, left, top, width, height):
         """Return the camera that takes only a window of the picture, in the same scale."""
         return replace(self, width=width, height=height, cx=self.cx - left, cy=self.cy - top)

@@ -3,6 +3,7 @@
 They share optimiser, schedule, validation and what happens when a loss is not finite.
 """
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -182,6 +183,7 @@ class StudentModule(DepthModule):
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
         self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
         self.recipe["distil_until"] = self._distil_until = distil_until
+        self._distil_steps = math.inf
         self.loss = _made(StudentLoss, loss)
         if teacher is not None and not self.loss.distils:
             raise LircDepthError(f"teacher {teacher} is given, but every distillation term weighs 0")
@@ -198,10 +200,11 @@ class StudentModule(DepthModule):
     def on_fit_start(self):
         super().on_fit_start()
         if self._teacher is not None:
+            self._distil_steps = self._distil_until * self._total_steps()
             self._teacher[0].to(self.device, memory_format=torch.channels_last)
 
     def compute_loss(self, batch):
-        distils = self._teacher is not None and self.global_step < self._distil_until * self._total_steps()
+        distils = self._teacher is not None and self.global_step < self._distil_steps
         teacher = self._teach(batch) if distils else None
         return self.loss(self(batch), teacher, batch["image"], batch["dense"], batch["single"])
 
