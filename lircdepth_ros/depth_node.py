@@ -5,6 +5,7 @@ network runs in one worker thread, on the newest frame that is complete.
 """
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -138,8 +139,8 @@ class DepthNode(LifecycleNode):
         """Return what a function returns in the worker's thread, unless the process is told to stop meanwhile."""
         future = self._worker.call(function, *arguments)
         while not futures.wait([future], timeout=0.1).done:
-            if not self.context.ok():  # a signal that Python was not told of: SIGTERM, or SIGINT from a script
-                raise KeyboardInterrupt
+            if not self.context.ok():  # a signal ended it
+                raise KeyboardInterrupt  # which no caller takes for a failed transition
         return future.result()
 
     def _activate(self):
@@ -391,6 +392,9 @@ class DepthNode(LifecycleNode):
 
 def main(argv=None):
     """Run the node; return 0, or 2 when it could not be configured."""
+    # rclpy's own handler ends the context, and spin with it. A KeyboardInterrupt beside it may land inside a message's
+    # conversion in C++, which makes a RuntimeError of it.
+    signal.signal(signal.SIGINT, lambda *_: None)
     rclpy.init(args=argv)
     node = None
     try:
