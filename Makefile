@@ -30,10 +30,12 @@ test: $(VENV)/.installed
 test-full: $(VENV)/.installed
 	$(call run_tests,full or not full)
 
+# Test files run side by side in so many processes, each with a ROS domain of its own.
+JOBS ?= 2
 define run_tests
 	$(COLCON) build --base-paths . $(BASES)
 	$(COLCON) test --base-paths . $(BASES) --test-result-base out/colcon/build --return-code-on-test-failure \
-		--event-handlers console_direct+ --pytest-args -m "$(1)"
+		--event-handlers console_direct+ --pytest-args -m "$(1)" -n $(JOBS) --dist loadfile
 	$(COLCON) test-result --test-result-base out/colcon/build --verbose
 endef
 
