@@ -9,13 +9,13 @@ intrinsics:                                         # optional: pixels, of the r
   CAM_FRONT: {fx: 1266.4, fy: 1266.4, cx: 816.3, cy: 491.5}
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 
 BASE_FRAME = "base_link"  # REP 105
 
@@ -85,13 +85,8 @@ class Calibration:
                 frame: {"fx": float(k[0][0]), "fy": float(k[1][1]), "cx": float(k[0][2]), "cy": float(k[1][2])}
                 for frame, k in sorted(self.intrinsics.items())
             }
-        path = Path(path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
+        with written_whole(path) as partial:
             partial.write_text(yaml.safe_dump(content, sort_keys=False))
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def _parse(path, frame, entry):

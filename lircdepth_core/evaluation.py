@@ -7,6 +7,7 @@ import numpy as np
 
 from lircdepth_core.data import ground_truth
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 from lircdepth_core.metrics import CAPS, NAMES, depth_errors, mean_errors
 
 RANGES = ((0.0, 10.0), (10.0, 20.0), (20.0, 30.0), (30.0, 50.0), (50.0, 80.0))  # metres
@@ -97,5 +98,7 @@ def write(output, results, about):
     """Write results.json and table.txt into the folder ``output``."""
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    (output / "results.json").write_text(json.dumps(about | results, indent=1) + "\n")
-    (output / "table.txt").write_text("\n".join(table(results)) + "\n")
+    texts = {"results.json": json.dumps(about | results, indent=1), "table.txt": "\n".join(table(results))}
+    for name, text in texts.items():
+        with written_whole(output / name) as partial:
+            partial.write_text(text + "\n")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lircdepth_core.files import written_whole
+
 
 def montage(path, panels, title, max_depth=80.0):
     """Write a 2x2 picture of four panels.
@@ -30,5 +32,6 @@ def montage(path, panels, title, max_depth=80.0):
             axis.scatter(*np.asarray(pixels).T, c=distances, s=size, linewidths=0, **scale)
     scalar = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0.0, max_depth), "turbo")
     figure.colorbar(scalar, ax=axes, label="depth [m]", shrink=0.6)
-    figure.savefig(path, dpi=80)
+    with written_whole(path) as partial:
+        figure.savefig(partial, dpi=80)
     plt.close(figure)

@@ -19,6 +19,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 from lircdepth_ros import dds
 
 _CAMERA, _LIDAR, _RADAR = "CAM_FRONT", "LIDAR_TOP", "RADAR_FRONT"
@@ -59,7 +60,8 @@ def run(arguments):
     nuscenes_to_bag.convert(nusc, scene, output / "bag")
     status = _replay(output, arguments)
     metrics, frames = evaluate(nusc, scene, output / "depth_bag", status)
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    with written_whole(output / "metrics.json") as partial:
+        partial.write_text(json.dumps(metrics, indent=2) + "\n")
     _draw(output / "montage.png", nusc, frames, metrics)
     print(
         f"{metrics['frames_in']} images in, {metrics['frames_out']} depth images out, {metrics['dropped']} dropped "

@@ -16,6 +16,7 @@ import numpy as np
 from lircdepth_core import geometry
 from lircdepth_core.calibration import Calibration
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 from lircdepth_core.metrics import depth_errors
 from lircdepth_ros import bag_messages, conversions
 from lircdepth_ros.bag_frames import BagTransforms, FrameMatcher
@@ -43,10 +44,8 @@ def run(arguments):
     reference = arguments.reference or arguments.bag
     metrics = evaluate(arguments.bag, reference, arguments.depth_topic, arguments.lidar_topic, arguments.calibration)
     if arguments.json:
-        path = Path(arguments.json)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(json.dumps(metrics, indent=2) + "\n")
-        partial.replace(path)
+        with written_whole(arguments.json) as partial:
+            partial.write_text(json.dumps(metrics, indent=2) + "\n")
     print(table(metrics))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from lircdepth_core.calibration import Calibration
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 from lircdepth_core.point_files import read_points
 from lircdepth_core.radar import RadarScan
 from lircdepth_ros.bag_processor import add_pipeline, make_pipeline
@@ -87,8 +88,7 @@ def _read_image(path):
 
 def _write(path, depth):
     """Write depth under its name only when complete: .npy as it is; .png as the node's 16UC1."""
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
+    with written_whole(path) as partial:
         if path.suffix == ".npy":
             np.save(partial, depth)
         else:
@@ -101,6 +101,3 @@ def _write(path, depth):
             message = SimpleNamespace()
             conversions.fill_depth_image(message, depth, "16UC1")
             Image.fromarray(np.frombuffer(message.data, np.uint16).reshape(depth.shape)).save(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 
 
 def add_arguments(parser):
@@ -39,7 +40,8 @@ def run(arguments):
 
     if arguments.table is not None:
         lines = ["# Results of the ablation", "", f"Written by `lircdepth ablation -o {arguments.output} --table`.", ""]
-        arguments.table.write_text("\n".join([*lines, *ablation.table(arguments.output)]) + "\n")
+        with written_whole(arguments.table) as partial:
+            partial.write_text("\n".join([*lines, *ablation.table(arguments.output)]) + "\n")
         print(f"wrote {arguments.table}")
         return
     if arguments.picture is not None:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 
 
 def add_arguments(parser):
@@ -94,4 +95,5 @@ def _check_parameters(arguments):
             raise LircDepthError(f"{path}: holds maps made with {found}, not with {wanted}; give another folder")
         return
     arguments.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=1) + "\n")
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(wanted, indent=1) + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 from lircdepth_core.synthetic import CameraModel, RadarModel, baselines, build_world, radar_report
 from lircdepth_core.synthetic.camera import camera_frame
 from lircdepth_core.synthetic.radar_scan import radar_scan
@@ -81,7 +82,8 @@ def _draw_contact_sheet(path, seed):
         place = (number % columns * size[0], number // columns * size[1])
         sheet.paste(Image.fromarray(frame.image).resize(size, Image.Resampling.LANCZOS), place)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, quality=88)
+    with written_whole(path) as partial:
+        sheet.save(partial, quality=88)
     print(f"wrote {path}: weathers {', '.join(WEATHERS)}, in turn")
 
 

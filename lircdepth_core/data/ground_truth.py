@@ -12,6 +12,7 @@ import numpy as np
 from lircdepth_core import geometry
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 
 DEPTH_SCALE = 256  # PNG units a metre
 
@@ -252,9 +253,8 @@ def write_depth(path, depth):
     values = np.rint(depth * DEPTH_SCALE)
     values[~(values < 2**16)] = 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    Image.fromarray(values.astype(np.uint16)).save(temporary, format="PNG", compress_level=3)
-    temporary.replace(path)
+    with written_whole(path) as partial:
+        Image.fromarray(values.astype(np.uint16)).save(partial, format="PNG", compress_level=3)
 
 
 def read_depth(path):

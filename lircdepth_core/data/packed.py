@@ -5,11 +5,11 @@ import contextlib
 import functools
 import json
 import multiprocessing
-from pathlib import Path
 
 import torch
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 
 _DEPTHS = ("dense", "single", "exact")  # kept as uint16, metres * 256, which is what depth PNGs hold
 _TOGETHER = 4  # consecutive frames that one process makes: of one street
@@ -37,13 +37,9 @@ def pack(frames, path, jobs=1):
     most = max(value.shape[1] for value in columns["radar"])
     columns["radar"] = [torch.nn.functional.pad(value, (0, most - value.shape[1])) for value in columns["radar"]]
     header = {"focal_length": float(frames.focal_length), "description": frames.description}
-    temporary = Path(path).with_name(Path(path).name + ".partial")
-    save_file(
-        {name: torch.stack(values).contiguous() for name, values in columns.items()},
-        temporary,
-        metadata={_METADATA_KEY: json.dumps(header)},
-    )
-    temporary.replace(path)
+    tensors = {name: torch.stack(values).contiguous() for name, values in columns.items()}
+    with written_whole(path) as partial:
+        save_file(tensors, partial, metadata={_METADATA_KEY: json.dumps(header)})
 
 
 def frames_in(path):

@@ -1,8 +1,6 @@
 """Weights on disk: safetensors with a JSON header, and the published pickles, read without executing code."""
 
-import contextlib
 import json
-import os
 import struct
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ import torch
 
 from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 
 SHIPPED = {"street": Path(__file__).resolve().parents[1] / "weights/street.safetensors"}
 UNTRAINED = {"random": "lircdepth", "tiny": "tiny"}  # name of weights: model
@@ -74,20 +73,15 @@ def output_path(name):
 
 def save(path, network, header):
     """Write the network's state and its header as safetensors; the file appears when it is complete."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    path = Path(path)
-    temporary = path.with_name(path.name + ".partial")
     tensors = {key: value.detach().contiguous().cpu() for key, value in network.state_dict().items()}
     try:
-        save_file(tensors, temporary, metadata={_METADATA_KEY: json.dumps(asdict(header))})
-        os.replace(temporary, path)
-    except Exception as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise
-        raise LircDepthError(f"{path}: cannot be written: {error}") from error  # safetensors' own I/O error
+        with written_whole(path) as partial:
+            save_file(tensors, partial, metadata={_METADATA_KEY: json.dumps(asdict(header))})
+    except SafetensorError as error:  # also where a disk is full
+        raise LircDepthError(f"{path}: cannot be written: {error}") from error
 
 
 def file_of(weights):

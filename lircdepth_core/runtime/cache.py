@@ -9,8 +9,9 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from pathlib import Path
+
+from lircdepth_core.files import written_whole
 
 _log = logging.getLogger(__name__)
 _MOST = 24  # entries; the ones that were not read for longest go first
@@ -46,14 +47,8 @@ class Cache:
     def _write(self, path, data):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
-                try:
-                    file.write(data)
-                    file.flush()
-                    os.replace(file.name, path)
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
+            with written_whole(path) as partial:
+                partial.write_bytes(data)
             for old in sorted(self.folder.glob("[!.]*.*"), key=os.path.getatime)[:-_MOST]:
                 old.unlink()
         except OSError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 from lircdepth_core.radar import decode_pcd
 
 # name: (unit, histogram range, whether one value a return rather than one a scan)
@@ -112,4 +113,5 @@ def draw(path, synthetic, real=None):
         axes.set_xlabel(unit)
         axes.set_yticks([])
     figure.axes[0].legend()
-    figure.savefig(path, dpi=90)
+    with written_whole(path) as partial:
+        figure.savefig(partial, dpi=90)

@@ -1,7 +1,6 @@
 """The paper's Tables II and III on packed frames: rows, runs that resume, and the table of their results."""
 
 import json
-import os
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,6 +12,7 @@ from lircdepth_core.data.augmentation import prepare
 from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import grouped
+from lircdepth_core.files import written_whole
 from lircdepth_core.metrics import mean_errors
 from lircdepth_core.training.callbacks import BestCheckpoint, StopAfter, resume_path
 from lircdepth_core.training.command_line import fit
@@ -225,9 +225,8 @@ def _json(content):
 
 def _write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    with written_whole(path) as partial:
+        partial.write_bytes(content)
 
 
 def table(output):

@@ -12,6 +12,7 @@ from torch import nn
 
 from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 from lircdepth_core.losses import StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.metrics import depth_errors, mean_errors
 from lircdepth_core.models import checkpoints
@@ -107,7 +108,8 @@ class DepthModule(lightning.LightningModule):
     def _stop_at(self, batch, terms):
         path = Path(self.trainer.default_root_dir, f"not-finite-step{self.global_step}-rank{self.global_rank}.pt")
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"batch": batch, "terms": {name: value.detach() for name, value in terms.items()}}, path)
+        with written_whole(path) as partial:
+            torch.save({"batch": batch, "terms": {name: value.detach() for name, value in terms.items()}}, partial)
         bad = ", ".join(f"{name} {float(value.detach())}" for name, value in terms.items() if not value.isfinite())
         raise LircDepthError(f"loss is not finite at step {self.global_step} ({bad}); the batch is in {path}")
 

@@ -2,11 +2,11 @@
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 
 import torch
 
+from lircdepth_core.files import written_whole
 from lircdepth_core.models.cafnet import TeacherOutput
 from lircdepth_core.runtime.cache import state_sha256
 
@@ -64,9 +64,8 @@ class TeacherCache:
     def _write(self, path, tensors):
         from safetensors.torch import save_file
 
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")  # other ranks write here too
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
-        os.replace(temporary, path)
+        with written_whole(path) as partial:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
 
 
 def _named(output, row):
