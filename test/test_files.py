@@ -7,13 +7,19 @@ import pytest
 from lircdepth_core.files import written_whole
 
 
+def write(path, text, interrupted=False):
+    with written_whole(path) as partial:
+        assert partial.suffix == path.suffix
+        partial.write_text(text)
+        if interrupted:
+            raise KeyboardInterrupt
+        assert not path.exists()
+
+
 def test_a_file_appears_when_it_is_complete_and_a_failed_one_leaves_the_old_and_nothing_else(tmp_path):
     path = tmp_path / "depth.png"
-    with written_whole(path) as partial:
-        partial.write_text("first")
-        assert partial.suffix == ".png"
-        assert not path.exists()
-    with pytest.raises(IsADirectoryError), written_whole(path) as partial:  # fails in the block
-        tmp_path.write_text(partial.write_text("half of the sec"))
+    write(path, "first")
+    with pytest.raises(KeyboardInterrupt):
+        write(path, "half of the sec", interrupted=True)
     assert os.listdir(tmp_path) == ["depth.png"]
     assert path.read_text() == "first"
