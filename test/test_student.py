@@ -44,6 +44,18 @@ def assert_agrees(actual, expected, dtype, scale=None):
         assert np.linalg.norm(actual - expected) <= 1e-5 * np.linalg.norm(expected)
 
 
+def assert_probes_agree(tensors, published, name, dtype):
+    """Shapes, 64 values each, mean magnitude and spread of a list of tensors against those published under a name."""
+    for i, tensor in enumerate(tensors):
+        assert tuple(tensor.shape) == tuple(published[f"{name}_{i}_shape"])
+        flat = tensor.contiguous().flatten().double().numpy()
+        probe = np.linspace(0, flat.size - 1, 64).astype(np.int64)
+        assert_agrees(flat[probe], published[f"{name}_{i}_probe"], dtype, scale=np.abs(flat).max())
+        tolerance = 1e-6 if dtype == torch.float64 else 1e-5
+        assert np.abs(flat).mean() == pytest.approx(float(published[f"{name}_{i}_absmean"]), rel=tolerance)
+        assert flat.std() == pytest.approx(float(published[f"{name}_{i}_std"]), rel=tolerance)
+
+
 def test_a_published_checkpoint_gives_the_published_depth(parity):
     dtype, output, published = parity
     assert_agrees(output.depth, published["final_depth"], dtype)
@@ -62,14 +74,7 @@ def test_every_tensor_that_distillation_reads_is_the_published_one(parity, name,
     dtype, output, published = parity
     tensors = getattr(output, field)
     assert len(tensors) == count
-    for i, tensor in enumerate(tensors):
-        assert tuple(tensor.shape) == tuple(published[f"{name}_{i}_shape"])
-        flat = tensor.contiguous().flatten().double().numpy()
-        probe = np.linspace(0, flat.size - 1, 64).astype(np.int64)
-        assert_agrees(flat[probe], published[f"{name}_{i}_probe"], dtype, scale=np.abs(flat).max())
-        tolerance = 1e-6 if dtype == torch.float64 else 1e-5
-        assert np.abs(flat).mean() == pytest.approx(float(published[f"{name}_{i}_absmean"]), rel=tolerance)
-        assert flat.std() == pytest.approx(float(published[f"{name}_{i}_std"]), rel=tolerance)
+    assert_probes_agree(tensors, published, name, dtype)
 
 
 def test_parameters_and_multiply_accumulates_are_those_of_the_paper():

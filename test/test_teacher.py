@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from test_checkpoints import published_checkpoint
-from test_student import PARITY, assert_agrees, keys_from, seeded_inputs, seeded_tensor
+from test_student import PARITY, assert_agrees, assert_probes_agree, keys_from, seeded_inputs, seeded_tensor
 
 from lircdepth_core.commands.info import count_macs
 from lircdepth_core.models import checkpoints
@@ -62,14 +62,7 @@ def test_every_tensor_that_distillation_reads_is_the_published_one(parity, name,
     if name == "radar_feature":  # published coarse to fine; here in the student's order
         tensors = tensors[::-1]
     assert len(tensors) == count
-    for i, tensor in enumerate(tensors):
-        assert tuple(tensor.shape) == tuple(published[f"{name}_{i}_shape"])
-        flat = tensor.contiguous().flatten().double().numpy()
-        probe = np.linspace(0, flat.size - 1, 64).astype(np.int64)
-        assert_agrees(flat[probe], published[f"{name}_{i}_probe"], dtype, scale=np.abs(flat).max())
-        tolerance = 1e-6 if dtype == torch.float64 else 1e-5
-        assert np.abs(flat).mean() == pytest.approx(float(published[f"{name}_{i}_absmean"]), rel=tolerance)
-        assert flat.std() == pytest.approx(float(published[f"{name}_{i}_std"]), rel=tolerance)
+    assert_probes_agree(tensors, published, name, dtype)
 
 
 def test_parameters_and_multiply_accumulates_are_the_published_ones_less_the_unused_classifiers():
