@@ -49,7 +49,7 @@ def evaluate(pipeline, frames, truth="lidar", published_offset=False, limit=None
         depth_truth = truth_of(frames, sample, truth)
         if published_offset:
             depth_truth[:PUBLISHED_OFFSET] = 0
-        if not ((depth_truth > 1e-3) & (depth_truth < min(CAPS))).any():
+        if not has_truth(depth_truth):
             skipped += 1
             continue
         image, intrinsics, radars = frames.pipeline_input(sample)
@@ -60,10 +60,24 @@ def evaluate(pipeline, frames, truth="lidar", published_offset=False, limit=None
             depth = pipeline(image, intrinsics, scans).depth
             for group, found in grouped(depth, depth_truth, tags):
                 errors[name].setdefault(group, []).append(found)
-    if skipped == count:
-        raise LircDepthError(f"{frames.description}: no frame has any ground truth")
-    means = {name: {group: mean_errors(found) for group, found in groups.items()} for name, groups in errors.items()}
-    return means | {"skipped": skipped}
+    return summary(errors, skipped, frames.description)
+
+
+def has_truth(depth):
+    """Whether a true depth map can be evaluated against at every cap."""
+    return ((depth > 1e-3) & (depth < min(CAPS))).any()
+
+
+def means(errors):
+    """Return {name: {group: mean errors}} of {name: {group: errors of each image}}."""
+    return {name: {group: mean_errors(found) for group, found in groups.items()} for name, groups in errors.items()}
+
+
+def summary(errors, skipped, description):
+    """Return means and how many frames were skipped. Raises LircDepthError when all were."""
+    if not errors["radar"]:
+        raise LircDepthError(f"{description}: no frame has any ground truth")
+    return means(errors) | {"skipped": skipped}
 
 
 def grouped(depth, truth, tags):

@@ -11,7 +11,9 @@ from test_metrics import pixel_by_pixel
 
 from lircdepth_core import evaluation
 from lircdepth_core.data import ground_truth, nuscenes
+from lircdepth_core.data.augmentation import prepare
 from lircdepth_core.data.dataset import NuScenesFrames
+from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.pipeline import DepthPipeline
@@ -120,6 +122,27 @@ def test_a_mistake_is_one_line(root, tmp_path, capsys):
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+def test_packed_frames_are_evaluated_at_their_own_size_against_their_depth(tmp_path, weights, capsys):
+    frames = training_runs.write_frames(tmp_path / "frames.safetensors", count=3)
+    common = ("eval", "--packed", frames, "--weights", weights, "--device", "cpu", "-o", tmp_path / "eval")
+    assert command(*common) == 0
+    results = json.loads((tmp_path / "eval/results.json").read_text())
+    found = []
+    for index in range(3):
+        sample = prepare(PackedFrames(frames).frame(index))
+        with torch.inference_mode():
+            depth = checkpoints.load(weights)[0](sample["image"][None], sample["radar"][None]).depth[0, 0].numpy()
+        found.append(pixel_by_pixel(depth, sample.get("exact", sample["single"])[0].numpy(), 80.0))
+    expected = {key: np.mean([one[key] for one in found]) for key in found[0] if key != "pixels"}
+    group = results["radar"]["0-80 m"]
+    assert {key: group[key] for key in expected} == pytest.approx(expected, rel=1e-5)
+    assert results["no radar"]["0-80 m"]["mae"] != group["mae"]
+    assert command(*common, "--precision", "bfloat16") == 2
+    assert "--precision goes with --dataroot" in capsys.readouterr().err
+    assert command("eval", "--packed", weights, "--weights", weights, "-o", tmp_path / "eval") == 2
+    assert "not a complete file of frames" in capsys.readouterr().err
 
 
 def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, capsys):

@@ -36,18 +36,18 @@ def add_arguments(parser):
 
 def run(arguments):
     from lircdepth_core.runtime.pytorch import choose_device
-    from lircdepth_core.training import ablation
+    from lircdepth_core.training import ablation, ablation_report
 
     if arguments.table is not None:
         lines = ["# Results of the ablation", "", f"Written by `lircdepth ablation -o {arguments.output} --table`.", ""]
         with written_whole(arguments.table) as partial:
-            partial.write_text("\n".join([*lines, *ablation.table(arguments.output)]) + "\n")
+            partial.write_text("\n".join([*lines, *ablation_report.table(arguments.output)]) + "\n")
         print(f"wrote {arguments.table}")
         return
     if arguments.picture is not None:
         if arguments.test is None:
             raise LircDepthError("--picture needs --test")
-        ablation.picture(arguments.output, arguments.test, arguments.picture)
+        ablation_report.picture(arguments.output, arguments.test, arguments.picture)
         print(f"wrote {arguments.picture}")
         return
     for name in ("train", "val", "test", "teacher"):

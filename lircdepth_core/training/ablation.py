@@ -1,24 +1,20 @@
-"""The paper's Tables II and III on packed frames: rows, runs that resume, and the table of their results."""
+"""The paper's Tables II and III on packed frames: rows, and runs that resume."""
 
 import json
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from statistics import mean, stdev
 
-import torch
-
-from lircdepth_core.data.augmentation import prepare
 from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation import grouped
 from lircdepth_core.files import written_whole
-from lircdepth_core.metrics import mean_errors
+from lircdepth_core.models import checkpoints
+from lircdepth_core.packed_evaluation import evaluate, evaluate_trivial
 from lircdepth_core.training.callbacks import BestCheckpoint, StopAfter, resume_path
 from lircdepth_core.training.command_line import fit
 from lircdepth_core.training.datamodule import PackedData
 from lircdepth_core.training.lightning_loader import lightning
-from lircdepth_core.training.module import CAP, StudentModule, TeacherModule, export
+from lircdepth_core.training.module import StudentModule, TeacherModule, export
 
 TERMS = ("structure", "inter_depth", "image", "radar")
 
@@ -112,72 +108,6 @@ def _epochs(setting):
     return max(1, round(500 * setting.batch_size / frames_in(setting.train)))
 
 
-def evaluate_weights(weights, test, device="cpu"):
-    """Return {"radar", "no radar": {group: mean errors}} of a weights file on packed frames with exact depth.
-
-    The frames' own size, cropped to multiples of 32, is the network's input.
-    """
-    from lircdepth_core.models import checkpoints
-
-    network = checkpoints.load(weights)[0].to(device, memory_format=torch.channels_last)
-    frames = PackedFrames(test)
-    return _errors(network, frames, device)
-
-
-@torch.inference_mode()
-def _errors(network, frames, device):
-    errors = {"radar": {}, "no radar": {}}
-    for index in range(len(frames)):
-        sample = prepare(frames.frame(index))
-        image, radar = (sample[name][None].to(device) for name in ("image", "radar"))
-        truth = _truth(sample)
-        for name, channels in (("radar", radar), ("no radar", torch.zeros_like(radar))):
-            depth = network(image, channels).depth[0, 0].float().cpu().numpy()
-            for group, found in grouped(depth, truth, ()):
-                errors[name].setdefault(group, []).append(found)
-    return _means(errors)
-
-
-def evaluate_trivial(train, test):
-    """Return {name: {group: mean errors}} of what guesses without a network reach on packed frames of ``test``.
-
-    The camera is taken to stand on the street as the synthetic one does; the constant is the median lidar depth of
-    ``train``. See synthetic.baselines.
-    """
-    from lircdepth_core.synthetic.baselines import BASELINES
-    from lircdepth_core.synthetic.rig import CameraModel
-
-    learnt, frames = PackedFrames(train), PackedFrames(test)
-    depths = [learnt.frame(index)["single"] for index in range(0, len(learnt), max(1, len(learnt) // 64))]
-    value = float(torch.cat([depth[(depth > 0) & (depth < CAP)] for depth in depths]).median())
-    height, width = frames.size
-    camera = CameraModel().resized(width, height)
-    errors = {}
-    for index in range(len(frames)):
-        frame = frames.frame(index)
-        returns = _returns(frame)
-        guesses = {name: guess(camera, returns, value) for name, guess in BASELINES.items()}
-        sample = prepare(frame | {name: torch.from_numpy(depth)[None].float() for name, depth in guesses.items()})
-        for name in guesses:
-            for group, found in grouped(sample[name][0].numpy(), _truth(sample), ()):
-                errors.setdefault(name, {}).setdefault(group, []).append(found)
-    return _means(errors)
-
-
-def _returns(frame):
-    """Pixels (column, row) [N, 2] and depth [N] of a frame's radar returns."""
-    rows, columns = torch.nonzero(frame["radar"][0], as_tuple=True)
-    return torch.stack([columns, rows], dim=1).numpy(), frame["radar"][0][rows, columns].numpy()
-
-
-def _truth(sample):
-    return sample.get("exact", sample["single"])[0].numpy()
-
-
-def _means(errors):
-    return {name: {group: mean_errors(found) for group, found in groups.items()} for name, groups in errors.items()}
-
-
 def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
     """Train and evaluate rows x seeds, teacher first where it is missing, until the window closes.
 
@@ -212,7 +142,7 @@ def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
         if left() <= 0 or (weights is None and not train(setting, row, seed, left())):
             return False
         weights = weights or result.with_name("weights.safetensors")
-        errors = evaluate_weights(weights, setting.test, device)
+        errors = evaluate(checkpoints.load(weights)[0], PackedFrames(setting.test), device)
         about = {"row": row, "seed": seed, "setting": vars(setting) | {"crop": list(setting.crop)}}
         _write(result, _json(about | {"errors": errors}))
         print(f"{row} seed {seed}: MAE {errors['radar']['0-80 m']['mae']:.3f} m", flush=True)
@@ -227,84 +157,3 @@ def _write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as partial:
         partial.write_bytes(content)
-
-
-def table(output):
-    """Return Markdown lines with every result under an ablation's folder; raises LircDepthError when there is none."""
-    results = [json.loads(path.read_text()) for path in sorted(Path(output).glob("*/seed*/result.json"))]
-    if not results:
-        raise LircDepthError(f"{output}: no results of `lircdepth ablation`")
-    command = _command(results)
-    trivial = Path(output, "trivial.json")
-    trivial = json.loads(trivial.read_text()) if trivial.is_file() else {}
-    by_row = {}
-    for result in results:
-        by_row.setdefault(result["row"], []).append(result)
-    base = _figures(by_row["none"], "mae", "radar") if "none" in by_row else None
-    lines = [
-        *("Each row is", "", f"    {command} \\", "        ROW", "", "with its own last column for ROW:", ""),
-        "| row | seeds | MAE 80 m | spread | RMSE | AbsRel | delta1 | against none | MAE, radar zeroed | ROW |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name, groups in trivial.items():
-        mae, *others = (f"{groups['0-80 m'][key]:.3f}" for key in ("mae", "rmse", "abs_rel", "delta1"))
-        lines.append(f"| {name} (no network) | - | {mae} | - | {' | '.join(others)} | - | - | any |")
-    for row in ("teacher", *ROWS):
-        if row not in by_row:
-            continue
-        found = by_row[row]
-        mae = _figures(found, "mae", "radar")
-        spread = f"{stdev(mae):.3f}" if len(mae) > 1 else "-"
-        gain = f"{100 * (mean(mae) / mean(base) - 1):+.1f} %" if base else "-"
-        others = " | ".join(f"{mean(_figures(found, name, 'radar')):.3f}" for name in ("rmse", "abs_rel", "delta1"))
-        zeroed = mean(_figures(found, "mae", "no radar"))
-        seeds = " ".join(str(result["seed"]) for result in found)
-        words = f"`--rows '{row}' --seeds {seeds}`" if row != "teacher" else "any: it comes first"
-        lines.append(f"| {row} | {seeds} | {mean(mae):.3f} | {spread} | {others} | {gain} | {zeroed:.3f} | {words} |")
-    return lines
-
-
-def _command(results):
-    """The command that made results, but for rows and seeds. Raises LircDepthError where they are of several."""
-    settings = [result["setting"] for result in results if result["row"] != "teacher"] or [results[0]["setting"]]
-    if any(setting != settings[0] for setting in settings):
-        raise LircDepthError("the results under this folder are of different settings: choose another -o for each")
-    words = ["lircdepth ablation"]
-    for name, value in settings[0].items():
-        if value not in (None, Setting.__dataclass_fields__[name].default):
-            value = " ".join(map(str, value)) if isinstance(value, list) else value
-            words.append(f"--{name.replace('_', '-')} {value}")
-    return " ".join(words)
-
-
-def _figures(results, name, radar):
-    return [result["errors"][radar]["0-80 m"][name] for result in results]
-
-
-@torch.inference_mode()
-def picture(output, test, path, index=None):
-    """Write the paper's Fig. 2 for one test frame: image, depth without and with distillation (seed of the first run),
-    truth. Raises LircDepthError where one of the two rows has no finished run."""
-    from lircdepth_core.models import checkpoints
-    from lircdepth_core.visualization import montage
-
-    frames = PackedFrames(test)
-    frame = frames.frame(len(frames) // 2 if index is None else index)
-    sample = prepare(frame)
-    depths = []
-    for row in ("none", "all"):
-        runs = sorted(Path(output, row).glob("seed*/weights.safetensors"))
-        if not runs:
-            raise LircDepthError(f"{output}: row '{row}' has no finished run")
-        network = checkpoints.load(runs[0])[0]
-        depths.append(network(sample["image"][None], sample["radar"][None]).depth[0, 0].numpy())
-    truth = _truth(sample)
-    points = _returns(frame)
-    truth = torch.where(torch.from_numpy(truth) > 0, torch.from_numpy(truth), torch.nan).numpy()
-    panels = [
-        ("image and radar", frame["image"].permute(1, 2, 0).numpy(), None, points),
-        ("truth", None, truth, None),
-        ("without distillation", None, depths[0], None),
-        ("with distillation", None, depths[1], None),
-    ]
-    montage(path, panels, frames.description)
