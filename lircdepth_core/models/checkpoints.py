@@ -2,6 +2,7 @@
 
 import json
 import struct
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -170,7 +171,8 @@ def load_published(path):
     if not path.is_file():
         raise LircDepthError(f"{path}: no such checkpoint")
     try:
-        with torch.serialization.safe_globals(_numpy_reconstruction()):
+        with torch.serialization.safe_globals(_numpy_reconstruction()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles' versions: what cannot be read is an error all the same
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle makes its reader raise whatever its parts raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
