@@ -32,7 +32,13 @@ def add_arguments(parser):
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--backend", help="auto, plain, eager, compiled, onnxruntime or openvino")
     parser.add_argument("--precision", help="float32, bfloat16, float16 or int8")
-    parser.add_argument("-o", "--output", required=True, type=Path, help="folder for results.json, table.txt, eval.png")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        help="folder for results.json, table.txt and, of a data root, eval.png",
+    )
     parser.set_defaults(**_OF_DATAROOT)
 
 

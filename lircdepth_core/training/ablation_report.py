@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
 import torch
 
 from lircdepth_core.data.augmentation import prepare
@@ -84,10 +85,9 @@ def picture(output, test, path, index=None):
         depths.append(network(sample["image"][None], sample["radar"][None]).depth[0, 0].numpy())
     truth = truth_of(sample)
     points = radar_returns(frame)
-    truth = torch.where(torch.from_numpy(truth) > 0, torch.from_numpy(truth), torch.nan).numpy()
     panels = [
         ("image and radar", frame["image"].permute(1, 2, 0).numpy(), None, points),
-        ("truth", None, truth, None),
+        ("truth", None, np.where(truth > 0, truth, np.nan), None),
         ("without distillation", None, depths[0], None),
         ("with distillation", None, depths[1], None),
     ]
