@@ -46,8 +46,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         return command.run(arguments) or 0
-    except LircDepthError as error:
-        print(f"lircdepth {arguments.command}: error: {error}", file=sys.stderr)
+    except (LircDepthError, MemoryError) as error:
+        print(f"lircdepth {arguments.command}: error: {str(error) or 'out of memory'}", file=sys.stderr)
         return 2
     except OSError as error:  # disk full, permission denied: the operating system's words and the file's name
         name = f": {error.filename}" if error.filename else ""

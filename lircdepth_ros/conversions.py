@@ -8,6 +8,7 @@ has cv_bridge and sensor_msgs_py they do the reading; with wheels alone the code
 import array
 import io
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -77,7 +78,8 @@ def image_to_rgb(message):
         import cv2
 
         try:
-            return cv2.cvtColor(pixels, getattr(cv2, conversion))
+            with _memory_errors():
+                return cv2.cvtColor(pixels, getattr(cv2, conversion))
         except cv2.error as error:  # an odd width of YUV 4:2:2, a Bayer pattern of a single row
             raise LircDepthError(f"image of {width}x{height} cannot be {message.encoding}: {error.err}") from error
     if channels == 1:
@@ -107,8 +109,22 @@ def _decode_jpeg(data):
     """Return a JPEG as uint8 [H, W, 3] RGB, turned as it is stored, or None if OpenCV finds fault with it."""
     import cv2
 
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+    with _memory_errors():
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+
+
+@contextmanager
+def _memory_errors():
+    """Raise MemoryError where OpenCV raises an error of its own for exhausted memory."""
+    import cv2
+
+    try:
+        yield
+    except cv2.error as error:
+        if error.code != cv2.Error.StsNoMem:
+            raise
+        raise MemoryError(f"out of memory for an image: {error.err}") from error
 
 
 def _check_image_size(width, height):

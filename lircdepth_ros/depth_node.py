@@ -27,7 +27,7 @@ from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.sync import FrameAssembler
 from lircdepth_ros import conversions, diagnostics, parameters, qos
 from lircdepth_ros.diagnostics import Reporter, Statistics
-from lircdepth_ros.frame import Job, process
+from lircdepth_ros.frame import Job, decode, process
 from lircdepth_ros.outputs import DepthOutputs
 from lircdepth_ros.transforms import make_transforms, radar_inputs
 from lircdepth_ros.worker import Worker
@@ -46,7 +46,8 @@ class DepthNode(LifecycleNode):
         self._settings = None  # parameters as they were read; None while unconfigured
         self.add_on_set_parameters_callback(self._on_parameters)
         parameters.declare(self)
-        self._worker = self._pipeline = self._transforms = self._outputs = self._diagnostics_publisher = None
+        self._worker = self._decoder = self._pipeline = self._transforms = None
+        self._outputs = self._diagnostics_publisher = None
         self._assembler = None
         self._inputs, self._timers_made = [], []
         self._lap = 0  # counts activations: a frame of an earlier one is not published
@@ -109,7 +110,9 @@ class DepthNode(LifecycleNode):
         self._transforms = make_transforms(self, settings)  # first: a mistake there is found without loading anything
         self._worker = Worker(self._process)
         self._worker.start()
+        self._decoder = futures.ThreadPoolExecutor(1, "decoder")
         self._pipeline = self._in_worker(self._load_pipeline, settings)
+        self._decodes_ahead = self._in_worker(self._pipeline.backend.leaves_a_core)
         self._warm_up()
         self._outputs = DepthOutputs(partial(qos.create_publisher, self), settings)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -196,12 +199,14 @@ class DepthNode(LifecycleNode):
         if self._worker is not None and not self._worker.stop():
             self.interrupted = True
             return
+        if self._decoder is not None:
+            self._decoder.shutdown()
         if self._pipeline is not None:
             self._pipeline.backend.release()
         if self._outputs is not None:
             for publisher in (*self._outputs.publishers, self._diagnostics_publisher):
                 self.destroy_publisher(publisher)
-        self._worker = self._pipeline = self._transforms = self._outputs = self._settings = None
+        self._worker = self._decoder = self._pipeline = self._transforms = self._outputs = self._settings = None
 
     # --- parameters --------------------------------------------------------------------------------------------
 
@@ -314,7 +319,11 @@ class DepthNode(LifecycleNode):
         offsets = [(scan.stamp - match.stamp) / 1e6 for scan in match.scans.values()]
         for offset in offsets:
             self.statistics.sample({"sync_offset_ms": offset})
-        job = Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap)
+        # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Those that come
+        # after it and replace it are not: their like are replaced, too.
+        ahead = self._decodes_ahead and self._worker.is_next()
+        decoded = self._decoder.submit(decode, message) if ahead else None
+        job = Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap, decoded)
         if self._worker.submit(job) is not None:
             self.statistics.drop("busy")
 

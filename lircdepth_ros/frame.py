@@ -1,6 +1,7 @@
 """One frame through the worker: decode, estimate, publish, and note how long each stage took."""
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from sensor_msgs.msg import CameraInfo, CompressedImage
@@ -20,6 +21,14 @@ class Job:
     arrived: float
     released: float
     lap: int  # the activation that it belongs to
+    decoded: Future | None = None  # gives decode(image); None: the worker decodes it
+
+
+def decode(message):
+    """Return sensor_msgs/Image or CompressedImage as uint8 [H, W, 3] RGB. Raises LircDepthError."""
+    if isinstance(message, CompressedImage):
+        return conversions.compressed_image_to_rgb(message)
+    return conversions.image_to_rgb(message)
 
 
 def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
@@ -30,10 +39,7 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
     """
     started = time.perf_counter()
     intrinsics, size = conversions.camera_matrix(job.camera_info)
-    decode = conversions.image_to_rgb
-    if isinstance(job.image, CompressedImage):
-        decode = conversions.compressed_image_to_rgb
-    image = decode(job.image)
+    image = decode(job.image) if job.decoded is None else job.decoded.result()
     if size != (image.shape[1], image.shape[0]):
         raise LircDepthError(f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}")
     decoded = time.perf_counter()
@@ -48,6 +54,7 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
     published = time.perf_counter()
     statistics.count("frames_out")
     statistics.count("fused" if frame.fused else "camera_only")
+    statistics.count("decoded_ahead", job.decoded is not None)
     statistics.count("returns_rejected", frame.rejected_returns)
     statistics.count("pixels_beyond_encoding", unrepresented)
     since_stamp = (now() - conversions.stamp_to_ns(header.stamp)) / 1e9

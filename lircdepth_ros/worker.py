@@ -14,7 +14,7 @@ class Worker(threading.Thread):
         self._condition = threading.Condition()
         self._calls = deque()
         self._job = None
-        self._stopped = self._calling = False
+        self._stopped = self._calling = self._running = False
 
     def call(self, function, *arguments):
         """Run a function in the thread; return its Future."""
@@ -30,6 +30,11 @@ class Worker(threading.Thread):
             replaced, self._job = self._job, job
             self._condition.notify()
         return replaced
+
+    def is_next(self):
+        """Whether a job that is submitted now will wait for the one that runs, and replaces none."""
+        with self._condition:
+            return self._running and self._job is None
 
     def discard(self):
         """Forget the job that waits; return it or None."""
@@ -53,13 +58,14 @@ class Worker(threading.Thread):
     def run(self):
         while True:
             with self._condition:
+                self._running = False
                 self._condition.wait_for(lambda: self._stopped or self._calls or self._job is not None)
                 if self._stopped:
                     return
                 call = self._calls.popleft() if self._calls else None
                 if call is None:
                     job, self._job = self._job, None
-                self._calling = call is not None
+                self._calling, self._running = call is not None, call is None
             if call is None:
                 self._run_job(job)
                 continue

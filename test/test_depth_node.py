@@ -2,10 +2,12 @@
 
 import array
 import io
+import os
 import signal
 import subprocess
 import time
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as Picture
@@ -124,6 +126,33 @@ def test_when_the_network_cannot_keep_up_the_newest_image_is_used_and_the_rest_i
     rig.wait(lambda: rig.count("frames_in") == 10 == rig.count("frames_out") + rig.count("dropped"), "account", 60)
     rig.wait(lambda: len(rig.depth) == rig.count("frames_out"), "depth images")
     assert stamp_of(rig.depth[-1]) == stamps[-1]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="the network's one thread leaves no core to decode on")
+def test_an_image_that_waits_for_the_network_is_decoded_meanwhile_and_gives_its_own_depth(rig, depth_node):
+    depth_node(max_wait=0.0)
+    rig.send_info(START, 1600, 900)
+    rig.wait(lambda: rig.count("frames_in") == 0, "diagnostics")
+    # PNG of this size takes long to decode, so that the second of two images finds the worker at the first.
+    noise = np.random.default_rng(0).integers(0, 256, (2, 225, 400, 3), dtype=np.uint8)
+    pictures = noise.repeat(4, axis=1).repeat(4, axis=2)
+    files = [array.array("B", cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()) for pixels in pictures]
+    sent = 0
+    while sent < 40 and rig.count("decoded_ahead") == 0:  # a busy machine may deliver the second too late
+        for png in files:
+            stamp = header(START + sent * MS, "CAM_FRONT")
+            rig.image.publish(CompressedImage(header=stamp, format="png", data=png))
+            sent += 1
+        rig.wait(lambda n=sent: rig.count("frames_out") + rig.count("dropped") == n, "account")
+    assert rig.count("decoded_ahead") > 0
+    rig.wait(lambda: len(rig.depth) == rig.count("frames_out"), "depth images")
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager", max_range=100.0)
+    expected = [pipeline(pixels, INTRINSICS).depth for pixels in pictures]
+    assert not np.allclose(*expected, equal_nan=True)
+    for message in rig.depth:
+        which = (stamp_of(message) - START) // MS % 2
+        depth = np.frombuffer(message.data, np.float32).reshape(900, 1600)
+        np.testing.assert_allclose(depth, expected[which], rtol=1e-6)  # sums are in the order of the threads
 
 
 def test_wrong_messages_are_named_and_counted_and_the_next_good_one_works(rig, depth_node):

@@ -191,6 +191,31 @@ def test_a_file_that_is_no_image_is_named(files, capsys):
         assert f"{folder / 'image.png'} is not a whole JPEG or PNG" in capsys.readouterr().err
 
 
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import lircdepth_core.pipeline
+from lircdepth_ros import cli
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 150 * 2**20, resource.RLIM_INFINITY))
+sys.exit(cli.main(["infer", *sys.argv[1:]]))
+"""
+
+
+def test_exhausted_memory_is_one_error_line_and_leaves_no_file(files):
+    folder, _ = files
+    Image.new("RGB", (8000, 7000)).save(folder / "image.jpg")  # 168 MB of pixels
+    arguments = ["--image", folder / "image.jpg", "--calibration", folder / "calibration.yaml", "--backend", "eager"]
+    arguments += ["--weights", "tiny", "--threads", "1", "--device", "cpu", "-o", folder / "depth.npy"]
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, *arguments]
+    result = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("lircdepth infer: error: ")
+    assert "memory" in line
+    assert not (folder / "depth.npy").exists()
+
+
 def test_intrinsics_survive_saving_and_wrong_ones_are_named(tmp_path):
     path = tmp_path / "calibration.yaml"
     path.write_text(CALIBRATION)

@@ -1,6 +1,7 @@
 """What every inference backend is."""
 
 import importlib
+import os
 import resource
 from collections import OrderedDict
 from pathlib import Path
@@ -57,6 +58,10 @@ class Backend:
         self.infer(torch.zeros(batch, 3, height, width), torch.zeros(batch, 4, height, width))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+    def leaves_a_core(self):
+        """Return whether this process has a CPU core on which the network does not run."""
+        return self.device.type != "cpu" or torch.get_num_threads() < len(os.sched_getaffinity(0))
 
     def memory(self):
         """Return the bytes in use: on a GPU by tensors, on a CPU by the process."""
