@@ -178,8 +178,8 @@ def test_the_thread_that_warmed_up_infers(tiny, cache, name):
 @pytest.mark.full
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on a CPU")
 @pytest.mark.parametrize("precision", PRECISIONS["compiled"]["cpu"])
-def test_the_compiled_backend_gives_the_depth_of_the_plain_network(network, frames, precision):
-    backend = open_backend(network, name="compiled", precision=precision, device="cpu")
+def test_the_compiled_backend_gives_the_depth_of_the_plain_network(network, frames, cache, precision):
+    backend = open_backend(network, name="compiled", precision=precision, device="cpu", cache=cache)
     assert_near(backend.infer(*frames), plain_depth(network, frames), precision)
 
 
@@ -248,6 +248,56 @@ def test_the_network_is_only_built_where_nothing_is_kept(tiny, tmp_path, name):
         depths.append(backend.infer(*example()))
         assert built == [name] or "eager" in backend.describe().partition("(")[0]  # which runs the network itself
     assert torch.equal(*depths)
+
+
+COMPILE = """
+import sys
+import torch
+from lircdepth_core.models import checkpoints
+from lircdepth_core.runtime import open_backend
+network = checkpoints.random_weights("tiny")[0]
+backend = open_backend(network, name="compiled", device="cpu", threads=1, cache=sys.argv[1])
+backend.warm_up(64, 96)
+image, radar = torch.rand(1, 3, 64, 96), torch.rand(1, 4, 64, 96)
+with torch.inference_mode():
+    torch.testing.assert_close(backend.infer(image, radar), network(image, radar).depth)
+"""
+
+
+@pytest.mark.full
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on a CPU")
+def test_what_the_compiler_made_is_kept_and_a_damaged_entry_is_made_anew(tmp_path):
+    """Counted by a compiler that notes its calls."""
+    noted, compiler, cache = tmp_path / "noted", tmp_path / "g++", tmp_path / "cache"
+    compiler.write_text(f'#!/bin/sh\necho "$@" >> {noted}\nexec {shutil.which("g++")} "$@"\n')
+    compiler.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
+    environment |= {"CXX": str(compiler), "TMPDIR": str(tmp_path)}
+
+    def compiled():
+        """Run in a process of its own; return how many files it compiled, and what it said."""
+        noted.write_text("")
+        done = subprocess.run(
+            [sys.executable, "-c", COMPILE, cache],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert not list(tmp_path.glob("lircdepth-compiled-*")), "the process left its folder behind"
+        return sum(".so" in line for line in noted.read_text().splitlines()), done.stderr
+
+    first, _ = compiled()
+    (entry,) = cache.iterdir()
+    assert entry.suffix == ".inductor"
+    second, said = compiled()
+    assert first > second == 0
+    assert "made anew" not in said
+    flip_a_bit(entry)
+    third, said = compiled()
+    assert third == first
+    assert f"{entry}: cache entry is made anew: truncated or changed" in said
 
 
 def test_other_weights_get_other_entries(tiny, tmp_path):

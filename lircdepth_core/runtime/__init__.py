@@ -53,13 +53,18 @@ def open_backend(
     made = functools.cache((lambda: network) if isinstance(network, nn.Module) else network)
     if name == "plain":
         return PyTorchBackend(made(), device)
-    if name in ("eager", "compiled"):
-        kind = {"eager": PyTorchBackend, "compiled": CompiledBackend}[name]
-        return kind(rewriting.rewritten(made()), device, precision)
+    if name == "eager":
+        return PyTorchBackend(rewriting.rewritten(made()), device, precision)
     cache = cache if isinstance(cache, Cache) else Cache(cache)
     weights_sha256 = weights_sha256 or state_sha256(made())
     if name == "auto":
         return _auto(made, precision, device, weights_sha256, cache, calibration, focal_length)
+    if name == "compiled":
+        key = {
+            "weights": weights_sha256, "torch": torch.__version__, "versions": [rewriting.VERSION, _version("triton")],
+            "precision": precision, "threads": torch.get_num_threads(), "device": _device_name(device),
+        }  # fmt: skip
+        return CompiledBackend(rewriting.rewritten(made()), device, precision, cache, key)
     key = {
         "weights": weights_sha256, "torch": torch.__version__,
         "versions": [rewriting.VERSION, graphs.VERSION],
@@ -91,7 +96,7 @@ def _auto(network, precision, device, weights_sha256, cache, calibration, focal_
     suited = [name for name in suited if all(map(_version, _LIBRARIES.get(name, ())))]
     key = {
         "weights": weights_sha256, "precision": precision, "threads": torch.get_num_threads(),
-        "device": cpu_name() if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "device": _device_name(device),
         "versions": [torch.__version__, rewriting.VERSION, graphs.VERSION, *map(_version, _LIBRARIES)],
     }  # fmt: skip
 
@@ -109,6 +114,10 @@ def _graph(network, precision, calibration, focal_length):
     if precision != "int8":
         return graphs.onnx_graph(reduced(network, precision) if precision == "float16" else network)
     return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(calibration, focal_length))
+
+
+def _device_name(device):
+    return cpu_name() if device.type == "cpu" else torch.cuda.get_device_name(device)
 
 
 def _version(package):

@@ -1,6 +1,7 @@
 """What is slow to make and the same at every start, kept on disk: exported graphs, compiled engines, measurements.
 
-Entries hold data alone (ONNX, OpenVINO's own format, JSON); nothing that is read is executed or unpickled.
+Entries hold data alone (ONNX, OpenVINO's own format, JSON), except those of the compiled backend: they are code, which
+PyTorch runs. Whoever can write to the folder can run code as its owner.
 """
 
 import contextlib

@@ -2,6 +2,12 @@
 
 import copy
 import ctypes
+import functools
+import io
+import os
+import tempfile
+import zipfile
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -83,10 +89,14 @@ class PyTorchBackend(Backend):
 
 
 class CompiledBackend(PyTorchBackend):
-    """Runs a module that returns depth alone through torch.compile; on CUDA as one CUDA graph for each size."""
+    """Runs a module that returns depth alone through torch.compile; on CUDA as one CUDA graph for each size.
 
-    def __init__(self, network, device="auto", precision="float32"):
+    cache, key: a cache.Cache that keeps what the compiler makes, and what that depends on besides the size.
+    """
+
+    def __init__(self, network, device, precision, cache, key):
         super().__init__(network, device, precision)
+        self._cache, self._key, self._folder = cache, key, _compilers_folder()
         graph = " in a CUDA graph" if self.device.type == "cuda" else ""
         self._title = f"PyTorch {torch.__version__} compiled{graph} {precision}"
 
@@ -96,9 +106,54 @@ class CompiledBackend(PyTorchBackend):
         # Exported first: code of its own for each size, so that sizes never count as recompilations of one function.
         program = torch.export.export(self._network, tuple(inputs)).module()
         compiled = torch.compile(program, dynamic=False)
-        if self.device.type == "cpu":
-            return compiled
-        return captured(compiled, inputs)
+        if self._folder is not None:
+            folder = self._folder.name
+
+            def compile_now():
+                compiled(*inputs)
+                return _packed(folder)
+
+            self._cache.get("inductor", {**self._key, "size": size}, compile_now, lambda data: _unpack(data, folder))
+        if self.device.type == "cuda":
+            return captured(compiled, inputs)
+
+        def infer(*values):
+            for buffer, value in zip(inputs, values, strict=True):
+                buffer.copy_(value)
+            return compiled(*inputs)  # on no other tensors: for other strides it would compile once more
+
+        return infer
+
+
+@functools.cache
+def _compilers_folder():
+    """This process's own folder, in which PyTorch's compiler keeps what it makes; None if the user has named one.
+
+    PyTorch's own default does not outlive a restart of the machine, and damaged files in it are run as they are.
+    """
+    if "TORCHINDUCTOR_CACHE_DIR" in os.environ:
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="lircdepth-compiled-")
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder.name
+    return folder
+
+
+def _packed(folder):
+    """The files of a folder, as a ZIP archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file() and path.suffix != ".lock":
+                archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def _unpack(data, folder):
+    """Lay down the files of an archive. Those that are there stay: they have the same content, and may be in use."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if not Path(folder, name).exists():
+                archive.extract(name, folder)
 
 
 def captured(function, inputs):
