@@ -18,6 +18,8 @@ from lircdepth_core.data.packed import PackedFrames, pack
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.runtime import BACKENDS, PRECISIONS, open_backend
+from lircdepth_core.runtime.cache import Cache
+from lircdepth_core.runtime.onnxruntime import OnnxRuntimeBackend
 from lircdepth_ros import cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -367,8 +369,6 @@ def test_the_default_cache_is_where_xdg_says(tiny, tmp_path, monkeypatch):
 
 
 def test_old_entries_go_when_there_are_many(tmp_path):
-    from lircdepth_core.runtime.cache import Cache
-
     for number in range(40):
         assert Cache(tmp_path).get("test", number, lambda number=number: b"%d" % number, int) == number
     assert len(list(tmp_path.iterdir())) == 24
@@ -433,6 +433,13 @@ def test_what_there_is_not_is_refused_in_one_line(tiny, tmp_path, options, messa
     with pytest.raises(LircDepthError, match=message.replace("(", r"\(")) as info:
         open_backend(tiny, **{"device": "cpu", "cache": tmp_path} | options)
     assert "\n" not in str(info.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_onnxruntime_says_what_it_lacks_for_a_gpu_where_it_would_go_on_with_the_cpu(tmp_path):
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(LircDepthError, match=r"needs the package onnxruntime-gpu|cannot use this GPU"):
+        OnnxRuntimeBackend(None, torch.device("cuda"), "float32", Cache(tmp_path), {})._build((1, *SIZE))
 
 
 def test_openvino_reports_to_nobody(tmp_path):

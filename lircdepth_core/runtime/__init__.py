@@ -78,7 +78,10 @@ def open_backend(
 
     if name == "openvino":
         return OpenVINOBackend(graph, key, cache, precision)
-    return OnnxRuntimeBackend(graph, device, precision)
+    versions = [_version("onnxruntime"), _version("tensorrt")]
+    return OnnxRuntimeBackend(
+        graph, device, precision, cache, {**key, "device": _device_name(device), "engine": versions}
+    )
 
 
 def _check_precision(name, precision, device_type):

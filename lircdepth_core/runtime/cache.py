@@ -1,15 +1,17 @@
 """What is slow to make and the same at every start, kept on disk: exported graphs, compiled engines, measurements.
 
-Entries hold data alone (ONNX, OpenVINO's own format, JSON), except those of the compiled backend: they are code, which
-PyTorch runs. Whoever can write to the folder can run code as its owner.
+Entries hold data alone (ONNX, OpenVINO's own format, JSON), except those of PyTorch's compiler and of TensorRT: these
+are code, which is run. Whoever can write to the folder can run code as its owner.
 """
 
 import contextlib
 import functools
 import hashlib
+import io
 import json
 import logging
 import os
+import zipfile
 from pathlib import Path
 
 from lircdepth_core.files import written_whole
@@ -71,6 +73,24 @@ def _checked(key, data, path):
     with contextlib.suppress(OSError):
         os.utime(path)  # read now, also where the file system keeps no time of access
     return content
+
+
+def pack_folder(folder):
+    """Return the files of a folder as a ZIP archive, lock files left out."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file() and path.suffix != ".lock":
+                archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def unpack_folder(data, folder):
+    """Lay down the files of such an archive. Those that are there stay: they are the same, and may be in use."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if not Path(folder, name).exists():
+                archive.extract(name, folder)
 
 
 def file_sha256(path):

@@ -1,31 +1,33 @@
 """The network in ONNX Runtime: on the CPU, or on a GPU by TensorRT or CUDA, whichever this installation has."""
 
+import logging
+import tempfile
+
 import torch
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.runtime.backend import Backend, library
+from lircdepth_core.runtime.cache import pack_folder, unpack_folder
 
-_GPU_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+_log = logging.getLogger(__name__)
+_TENSORRT, _CUDA = "TensorrtExecutionProvider", "CUDAExecutionProvider"
 
 
 class OnnxRuntimeBackend(Backend):
     """graph: function that returns an ONNX file (see graphs), in ``precision`` already.
 
-    Raises LircDepthError for a GPU when this installation has no provider for it.
+    cache, key: a cache.Cache that keeps TensorRT's engines, and what they depend on besides the size.
+    Raises LircDepthError for a GPU when this installation has no provider for it; or when the first engine is made, if
+    the libraries of none of them load.
     """
 
-    def __init__(self, graph, device, precision="float32"):
+    def __init__(self, graph, device, precision, cache, key):
         super().__init__(device)
-        self._graph = graph
-        self._onnxruntime = onnxruntime = library("onnxruntime")
-        self._providers = ["CPUExecutionProvider"]
-        if device.type == "cuda":
-            names = [name for name in _GPU_PROVIDERS if name in onnxruntime.get_available_providers()]
-            if not names:
-                raise LircDepthError("backend onnxruntime on a GPU needs the package onnxruntime-gpu")
-            self._providers = [(name, {"device_id": device.index or 0}) for name in names]
-        kind = self._providers[0] if device.type == "cpu" else self._providers[0][0]
-        self._title = f"ONNX Runtime {onnxruntime.__version__} ({kind.removesuffix('ExecutionProvider')}) {precision}"
+        self._graph, self._precision, self._cache, self._key = graph, precision, cache, key
+        self._onnxruntime = library("onnxruntime")
+        if device.type == "cuda" and _CUDA not in self._onnxruntime.get_available_providers():
+            raise LircDepthError("backend onnxruntime on a GPU needs the package onnxruntime-gpu")
+        self._title = f"ONNX Runtime {self._onnxruntime.__version__} {precision}"
 
     def _build(self, size):
         options = self._onnxruntime.SessionOptions()
@@ -34,7 +36,9 @@ class OnnxRuntimeBackend(Backend):
         for name, value in zip("nhw", size, strict=True):
             options.add_free_dimension_override_by_name(name, value)
         # The graph as it is, not the optimised one, is what the cache keeps: optimising takes 0.2 s.
-        session = self._onnxruntime.InferenceSession(self._graph(), options, providers=self._providers)
+        session = self._on_gpu(size, options) if self.device.type == "cuda" else self._session(options, {})
+        provider = session.get_providers()[0].removesuffix("ExecutionProvider")
+        self._title = f"ONNX Runtime {self._onnxruntime.__version__} ({provider}) {self._precision}"
         run = self._run_on_cpu if self.device.type == "cpu" else self._run_on_gpu
 
         def infer(image, radar):
@@ -44,6 +48,50 @@ class OnnxRuntimeBackend(Backend):
                 raise RuntimeError(f"ONNX Runtime: {error}") from error
 
         return infer
+
+    def _on_gpu(self, size, options):
+        """A session of TensorRT, or of CUDA where TensorRT's libraries are missing."""
+        self._onnxruntime.set_default_logger_severity(4)  # it would tell at length of each library that is missing
+        if _TENSORRT in self._onnxruntime.get_available_providers():
+            try:
+                return self._tensorrt_session(size, options)
+            except Exception as error:  # of its own kinds; to lack its libraries is no mistake
+                _log.info("TensorRT is left out: %s", error)
+        try:
+            return self._session(options, {_CUDA: {}})
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise LircDepthError(f"ONNX Runtime cannot use this GPU: {reason}") from error
+
+    def _tensorrt_session(self, size, options):
+        """A session of TensorRT. Its engine takes minutes to make, and comes from the cache."""
+        with tempfile.TemporaryDirectory() as folder:
+            settings = {
+                "trt_engine_cache_enable": True, "trt_engine_cache_path": folder,
+                "trt_fp16_enable": self._precision == "float16",
+            }  # fmt: skip
+
+            def session():
+                return self._session(options, {_TENSORRT: settings, _CUDA: {}})
+
+            def make():
+                session()
+                return pack_folder(folder)
+
+            self._cache.get("tensorrt", {**self._key, "size": size}, make, lambda data: unpack_folder(data, folder))
+            return session()
+
+    def _session(self, options, providers):
+        """A session. providers: {name: settings} of the GPU's, or {} for the CPU; what the first cannot compute, the
+        next does. Raises RuntimeError where ONNX Runtime would leave the first out.
+        """
+        wanted = [(name, {"device_id": self.device.index or 0, **more}) for name, more in providers.items()]
+        session = self._onnxruntime.InferenceSession(
+            self._graph(), options, providers=wanted or ["CPUExecutionProvider"], enable_fallback=0
+        )
+        if wanted and session.get_providers()[0] != wanted[0][0]:
+            raise RuntimeError(f"the libraries of {wanted[0][0]} do not load")
+        return session
 
     @staticmethod
     def _run_on_cpu(session, inputs):

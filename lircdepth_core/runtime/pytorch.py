@@ -3,11 +3,8 @@
 import copy
 import ctypes
 import functools
-import io
 import os
 import tempfile
-import zipfile
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -15,6 +12,7 @@ from torch import nn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.runtime import rewriting
 from lircdepth_core.runtime.backend import Backend
+from lircdepth_core.runtime.cache import pack_folder, unpack_folder
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
@@ -111,9 +109,11 @@ class CompiledBackend(PyTorchBackend):
 
             def compile_now():
                 compiled(*inputs)
-                return _packed(folder)
+                return pack_folder(folder)
 
-            self._cache.get("inductor", {**self._key, "size": size}, compile_now, lambda data: _unpack(data, folder))
+            self._cache.get(
+                "inductor", {**self._key, "size": size}, compile_now, lambda data: unpack_folder(data, folder)
+            )
         if self.device.type == "cuda":
             return captured(compiled, inputs)
 
@@ -136,24 +136,6 @@ def _compilers_folder():
     folder = tempfile.TemporaryDirectory(prefix="lircdepth-compiled-")
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder.name
     return folder
-
-
-def _packed(folder):
-    """The files of a folder, as a ZIP archive."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted(Path(folder).rglob("*")):
-            if path.is_file() and path.suffix != ".lock":
-                archive.write(path, path.relative_to(folder))
-    return buffer.getvalue()
-
-
-def _unpack(data, folder):
-    """Lay down the files of an archive. Those that are there stay: they have the same content, and may be in use."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for name in archive.namelist():
-            if not Path(folder, name).exists():
-                archive.extract(name, folder)
 
 
 def captured(function, inputs):
