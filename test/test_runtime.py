@@ -253,10 +253,13 @@ def test_the_network_is_only_built_where_nothing_is_kept(tiny, tmp_path, name):
 
 
 COMPILE = """
+import os
 import sys
 import torch
 from lircdepth_core.models import checkpoints
 from lircdepth_core.runtime import open_backend
+checkpoints.load("random")  # needs torchvision, with which PyTorch's own default appears
+assert "TORCHINDUCTOR_CACHE_DIR" in os.environ
 network = checkpoints.random_weights("tiny")[0]
 backend = open_backend(network, name="compiled", device="cpu", threads=1, cache=sys.argv[1])
 backend.warm_up(64, 96)

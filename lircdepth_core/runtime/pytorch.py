@@ -14,6 +14,8 @@ from lircdepth_core.runtime import rewriting
 from lircdepth_core.runtime.backend import Backend
 from lircdepth_core.runtime.cache import pack_folder, unpack_folder
 
+# Asked before torchvision is imported, which has PyTorch name its own default there.
+_COMPILERS_FOLDER_IS_NAMED = "TORCHINDUCTOR_CACHE_DIR" in os.environ
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 
@@ -131,7 +133,7 @@ def _compilers_folder():
 
     PyTorch's own default does not outlive a restart of the machine, and damaged files in it are run as they are.
     """
-    if "TORCHINDUCTOR_CACHE_DIR" in os.environ:
+    if _COMPILERS_FOLDER_IS_NAMED:
         return None
     folder = tempfile.TemporaryDirectory(prefix="lircdepth-compiled-")
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder.name
