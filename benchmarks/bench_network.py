@@ -8,6 +8,7 @@ other computes a few frames: what else the machine does meets all alike. A ratio
 (reference's time / variant's time). Peak memory is the process's, PyTorch's own share included. With --frames
 (packed frames that were not trained on) depth errors stand beside: mean absolute difference from the plain
 network in float32, and AbsRel against the frames' exact depth, or else one lidar scan; --plot draws time against it.
+float16 is for GPUs: computed here, it shows its rounding alone. --sizes with no size measures errors only.
 """
 
 import argparse
@@ -33,10 +34,12 @@ from lircdepth_core.metrics import depth_errors, mean_errors
 from lircdepth_core.models import checkpoints
 from lircdepth_core.runtime import PRECISIONS, open_backend
 from lircdepth_core.runtime.cache import cpu_name
-from lircdepth_core.runtime.pytorch import keep_freed_memory
+from lircdepth_core.runtime.pytorch import PyTorchBackend, keep_freed_memory
+from lircdepth_core.runtime.rewriting import rewritten
 
 _FRAMES = 3  # that a process computes in a round; the least counts
 REFERENCES = ("plain eager", "plain eager, tuned malloc")
+ROUNDED = ("eager", "float16")  # no variant of a CPU's: slow, but rounded as on a GPU
 
 
 class Plain:
@@ -59,6 +62,8 @@ def work(pipe, name, precision, arguments):
         network, header = checkpoints.load(arguments.weights)
         if name in REFERENCES:
             backend = Plain(network, tuned=name == REFERENCES[1])
+        elif (name, precision) == ROUNDED:
+            backend = PyTorchBackend(rewritten(network), "cpu", precision)
         else:
             backend = open_backend(
                 network, name=name, precision=precision, device="cpu", threads=arguments.threads,
@@ -160,7 +165,7 @@ def errors(arguments):
     samples = [prepare(frames.frame(int(index))) for index in chosen]
     truth = next(name for name in ("exact", "single", "dense") if name in samples[0])
     found, reference = {}, None
-    for name, precision in variants(arguments):
+    for name, precision in (*variants(arguments), ROUNDED):
         variant = Variant(name, precision, arguments)
         depths = variant.depths(samples)
         variant.stop()
@@ -182,7 +187,10 @@ def table(timings, depth):
     if depth:
         head += ["MAE to float32 [m]", "AbsRel", "change of AbsRel"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for size, results in timings.items():
+    untimed = {} if depth is None else {label: {} for label in depth["variants"]}
+    for results in timings.values():
+        untimed = {label: {} for label in untimed if label not in results}
+    for size, results in (timings | {"-": untimed}).items():
         for label, result in results.items():
             cells = [size, label]
             if not result.get("seconds"):
@@ -213,7 +221,7 @@ def plot(path, timings, depth):
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.add_subplot(xscale="log", yscale="log")
     for label, row in depth["variants"].items():
-        if results[label].get("seconds"):
+        if results.get(label, {}).get("seconds"):
             milliseconds = 1e3 * float(np.median(results[label]["seconds"]))
             error = max(row["mae_to_float32"], 1e-6)  # a logarithm shows no zero
             text = f"{label}: {milliseconds:.0f} ms, AbsRel {row['abs_rel']:.4f}"

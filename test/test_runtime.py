@@ -20,6 +20,8 @@ from lircdepth_core.models import checkpoints
 from lircdepth_core.runtime import BACKENDS, PRECISIONS, open_backend
 from lircdepth_core.runtime.cache import Cache
 from lircdepth_core.runtime.onnxruntime import OnnxRuntimeBackend
+from lircdepth_core.runtime.pytorch import PyTorchBackend
+from lircdepth_core.runtime.rewriting import rewritten
 from lircdepth_ros import cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,6 +133,12 @@ def test_every_backend_gives_the_depth_of_the_plain_network(network, frames, cac
     assert precision in backend.describe()
     assert backend.memory() > 2**20
     backend.release()
+
+
+def test_float16_rounds_as_little_on_a_cpu_as_it_may_on_a_gpu(network, frames):
+    """The precision is a GPU's, but the rounding can be seen without one."""
+    backend = PyTorchBackend(rewritten(network), "cpu", "float16")
+    assert_near(backend.infer(*frames), plain_depth(network, frames), "float16")
 
 
 @pytest.mark.parametrize("name", ["eager", "onnxruntime", "openvino"])
