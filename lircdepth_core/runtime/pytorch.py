@@ -135,7 +135,7 @@ def _compilers_folder():
     """
     if _COMPILERS_FOLDER_IS_NAMED:
         return None
-    folder = tempfile.TemporaryDirectory(prefix="lircdepth-compiled-")
+    folder = tempfile.TemporaryDirectory(prefix="lircdepth-compiled-", ignore_cleanup_errors=True)
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder.name
     return folder
 
