@@ -321,7 +321,7 @@ class DepthNode(LifecycleNode):
             self.statistics.sample({"sync_offset_ms": offset})
         # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Those that come
         # after it and replace it are not: their like are replaced, too.
-        ahead = self._decodes_ahead and self._worker.is_next()
+        ahead = self._decodes_ahead and self._worker.next_is_free()
         decoded = self._decoder.submit(decode, message) if ahead else None
         job = Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap, decoded)
         if self._worker.submit(job) is not None:

@@ -31,7 +31,7 @@ class Worker(threading.Thread):
             self._condition.notify()
         return replaced
 
-    def is_next(self):
+    def next_is_free(self):
         """Whether a job that is submitted now will wait for the one that runs, and replaces none."""
         with self._condition:
             return self._running and self._job is None
