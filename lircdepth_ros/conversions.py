@@ -27,6 +27,7 @@ except ImportError:
 MAX_IMAGE_PIXELS = 64_000_000
 MAX_CLOUD_BYTES = 64_000_000
 _END_OF_JPEG = b"\xff\xd9"
+_OPENCV_NO_MEMORY = -4  # Error::StsNoMem, which not every OpenCV names in Python
 _RADAR_FIELDS = ("x", "y", "z", "rcs", "vx", "vy")
 
 # encoding: (dtype, channels, OpenCV's conversion to RGB, None where a slice does it)
@@ -122,7 +123,7 @@ def _memory_errors():
     try:
         yield
     except cv2.error as error:
-        if error.code != cv2.Error.StsNoMem:
+        if error.code != _OPENCV_NO_MEMORY:
             raise
         raise MemoryError(f"out of memory for an image: {error.err}") from error
 
