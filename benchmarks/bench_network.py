@@ -187,9 +187,8 @@ def table(timings, depth):
     if depth:
         head += ["MAE to float32 [m]", "AbsRel", "change of AbsRel"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    untimed = {} if depth is None else {label: {} for label in depth["variants"]}
-    for results in timings.values():
-        untimed = {label: {} for label in untimed if label not in results}
+    timed = set().union(*timings.values())
+    untimed = {label: {} for label in (depth["variants"] if depth else ()) if label not in timed}
     for size, results in (timings | {"-": untimed}).items():
         for label, result in results.items():
             cells = [size, label]

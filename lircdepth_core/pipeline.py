@@ -19,7 +19,7 @@ import torch
 from lircdepth_core import radar as radar_module
 from lircdepth_core import upsampling as upsampling_module
 from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD
-from lircdepth_core.errors import LircDepthError
+from lircdepth_core.errors import LircDepthError, is_opencv_out_of_memory
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
 from lircdepth_core.runtime import open_backend
@@ -273,7 +273,7 @@ def _memory_errors():
     try:
         yield
     except Exception as error:
-        if not is_out_of_memory(error) and "Insufficient memory" not in str(error):  # the latter is OpenCV's
+        if not is_out_of_memory(error) and not is_opencv_out_of_memory(error):
             raise
         raise MemoryError(
             f"out of memory at this size; lower inference_scale ({str(error).splitlines()[0]})"

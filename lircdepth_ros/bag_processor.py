@@ -260,8 +260,7 @@ class _Job:
                 continue
             radars.append((returns, transform))
         intrinsics, size = conversions.camera_matrix(info)
-        compressed = self.types[self._image_topic].endswith("CompressedImage")
-        image = (conversions.compressed_image_to_rgb if compressed else conversions.image_to_rgb)(message)
+        image = conversions.any_image_to_rgb(message)
         if size != (image.shape[1], image.shape[0]):
             raise LircDepthError(
                 f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from lircdepth_core.errors import LircDepthError
+from lircdepth_core.errors import LircDepthError, is_opencv_out_of_memory
 from lircdepth_core.radar import RadarScan
 
 try:
@@ -27,7 +27,6 @@ except ImportError:
 MAX_IMAGE_PIXELS = 64_000_000
 MAX_CLOUD_BYTES = 64_000_000
 _END_OF_JPEG = b"\xff\xd9"
-_OPENCV_NO_MEMORY = -4  # Error::StsNoMem, which not every OpenCV names in Python
 _RADAR_FIELDS = ("x", "y", "z", "rcs", "vx", "vy")
 
 # encoding: (dtype, channels, OpenCV's conversion to RGB, None where a slice does it)
@@ -47,6 +46,11 @@ _POINT_FIELD_DTYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: 
 def stamp_to_ns(stamp):
     """Return builtin_interfaces/Time as integer nanoseconds."""
     return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def any_image_to_rgb(message):
+    """Return sensor_msgs/CompressedImage, or Image, as uint8 [H, W, 3] RGB. Raises LircDepthError and MemoryError."""
+    return compressed_image_to_rgb(message) if hasattr(message, "format") else image_to_rgb(message)
 
 
 def image_to_rgb(message):
@@ -118,12 +122,10 @@ def _decode_jpeg(data):
 @contextmanager
 def _memory_errors():
     """Raise MemoryError where OpenCV raises an error of its own for exhausted memory."""
-    import cv2
-
     try:
         yield
-    except cv2.error as error:
-        if error.code != _OPENCV_NO_MEMORY:
+    except Exception as error:
+        if not is_opencv_out_of_memory(error):
             raise
         raise MemoryError(f"out of memory for an image: {error.err}") from error
 

@@ -27,7 +27,7 @@ from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.sync import FrameAssembler
 from lircdepth_ros import conversions, diagnostics, parameters, qos
 from lircdepth_ros.diagnostics import Reporter, Statistics
-from lircdepth_ros.frame import Job, decode, process
+from lircdepth_ros.frame import Job, process
 from lircdepth_ros.outputs import DepthOutputs
 from lircdepth_ros.transforms import make_transforms, radar_inputs
 from lircdepth_ros.worker import Worker
@@ -110,9 +110,9 @@ class DepthNode(LifecycleNode):
         self._transforms = make_transforms(self, settings)  # first: a mistake there is found without loading anything
         self._worker = Worker(self._process)
         self._worker.start()
-        self._decoder = futures.ThreadPoolExecutor(1, "decoder")
         self._pipeline = self._in_worker(self._load_pipeline, settings)
-        self._decodes_ahead = self._in_worker(self._pipeline.backend.leaves_a_core)
+        if self._in_worker(self._pipeline.backend.leaves_a_core):
+            self._decoder = futures.ThreadPoolExecutor(1, "decoder")
         self._warm_up()
         self._outputs = DepthOutputs(partial(qos.create_publisher, self), settings)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -321,8 +321,8 @@ class DepthNode(LifecycleNode):
             self.statistics.sample({"sync_offset_ms": offset})
         # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Those that come
         # after it and replace it are not: their like are replaced, too.
-        ahead = self._decodes_ahead and self._worker.next_is_free()
-        decoded = self._decoder.submit(decode, message) if ahead else None
+        ahead = self._decoder is not None and self._worker.next_is_free()
+        decoded = self._decoder.submit(conversions.any_image_to_rgb, message) if ahead else None
         job = Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap, decoded)
         if self._worker.submit(job) is not None:
             self.statistics.drop("busy")

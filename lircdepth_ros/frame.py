@@ -4,7 +4,7 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CameraInfo
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros import conversions
@@ -21,14 +21,7 @@ class Job:
     arrived: float
     released: float
     lap: int  # the activation that it belongs to
-    decoded: Future | None = None  # gives decode(image); None: the worker decodes it
-
-
-def decode(message):
-    """Return sensor_msgs/Image or CompressedImage as uint8 [H, W, 3] RGB. Raises LircDepthError."""
-    if isinstance(message, CompressedImage):
-        return conversions.compressed_image_to_rgb(message)
-    return conversions.image_to_rgb(message)
+    decoded: Future | None = None  # gives the decoded image; None: the worker decodes it
 
 
 def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
@@ -39,7 +32,7 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
     """
     started = time.perf_counter()
     intrinsics, size = conversions.camera_matrix(job.camera_info)
-    image = decode(job.image) if job.decoded is None else job.decoded.result()
+    image = conversions.any_image_to_rgb(job.image) if job.decoded is None else job.decoded.result()
     if size != (image.shape[1], image.shape[0]):
         raise LircDepthError(f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}")
     decoded = time.perf_counter()

@@ -14,7 +14,8 @@ class Worker(threading.Thread):
         self._condition = threading.Condition()
         self._calls = deque()
         self._job = None
-        self._stopped = self._calling = self._running = False
+        self._stopped = False
+        self._running = None  # "call" or "job" while there is one
 
     def call(self, function, *arguments):
         """Run a function in the thread; return its Future."""
@@ -34,7 +35,7 @@ class Worker(threading.Thread):
     def next_is_free(self):
         """Whether a job that is submitted now will wait for the one that runs, and replaces none."""
         with self._condition:
-            return self._running and self._job is None
+            return self._running == "job" and self._job is None
 
     def discard(self):
         """Forget the job that waits; return it or None."""
@@ -50,7 +51,7 @@ class Worker(threading.Thread):
         with self._condition:
             self._stopped = True
             self._condition.notify()
-            calling = self._calling
+            calling = self._running == "call"
         if not calling:
             self.join()
         return not calling
@@ -58,14 +59,14 @@ class Worker(threading.Thread):
     def run(self):
         while True:
             with self._condition:
-                self._running = False
+                self._running = None
                 self._condition.wait_for(lambda: self._stopped or self._calls or self._job is not None)
                 if self._stopped:
                     return
                 call = self._calls.popleft() if self._calls else None
                 if call is None:
                     job, self._job = self._job, None
-                self._calling, self._running = call is not None, call is None
+                self._running = "job" if call is None else "call"
             if call is None:
                 self._run_job(job)
                 continue
@@ -75,5 +76,5 @@ class Worker(threading.Thread):
             except Exception as error:
                 tell, outcome = future.set_exception, error
             with self._condition:
-                self._calling = False  # before anybody hears of it, and may stop the thread
+                self._running = None  # before anybody hears of it, and may stop the thread
             tell(outcome)

@@ -450,7 +450,7 @@ def test_what_there_is_not_is_refused_in_one_line(tiny, tmp_path, options, messa
 def test_onnxruntime_says_what_it_lacks_for_a_gpu_where_it_would_go_on_with_the_cpu(tmp_path):
     pytest.importorskip("onnxruntime")
     with pytest.raises(LircDepthError, match=r"needs the package onnxruntime-gpu|cannot use this GPU"):
-        OnnxRuntimeBackend(None, torch.device("cuda"), "float32", Cache(tmp_path), {})._build((1, *SIZE))
+        OnnxRuntimeBackend(lambda: b"", torch.device("cuda"), "float32", Cache(tmp_path), {})._build((1, *SIZE))
 
 
 def test_openvino_reports_to_nobody(tmp_path):

@@ -60,10 +60,7 @@ def open_backend(
     if name == "auto":
         return _auto(made, precision, device, weights_sha256, cache, calibration, focal_length)
     if name == "compiled":
-        key = {
-            "weights": weights_sha256, "torch": torch.__version__, "versions": [rewriting.VERSION, _version("triton")],
-            "precision": precision, "threads": torch.get_num_threads(), "device": _device_name(device),
-        }  # fmt: skip
+        key = _machine_key(weights_sha256, precision, device, _version("triton"))
         return CompiledBackend(rewriting.rewritten(made()), device, precision, cache, key)
     key = {
         "weights": weights_sha256, "torch": torch.__version__,
@@ -78,10 +75,9 @@ def open_backend(
 
     if name == "openvino":
         return OpenVINOBackend(graph, key, cache, precision)
-    versions = [_version("onnxruntime"), _version("tensorrt")]
-    return OnnxRuntimeBackend(
-        graph, device, precision, cache, {**key, "device": _device_name(device), "engine": versions}
-    )
+    versions = (graphs.VERSION, _version("onnxruntime"), _version("tensorrt"))
+    engine_key = _machine_key(weights_sha256, precision, device, *versions)
+    return OnnxRuntimeBackend(graph, device, precision, cache, engine_key)
 
 
 def _check_precision(name, precision, device_type):
@@ -97,11 +93,7 @@ def _check_precision(name, precision, device_type):
 def _auto(network, precision, device, weights_sha256, cache, calibration, focal_length):
     suited = [name for name in _CANDIDATES[device.type] if precision in PRECISIONS[name].get(device.type, ())]
     suited = [name for name in suited if all(map(_version, _LIBRARIES.get(name, ())))]
-    key = {
-        "weights": weights_sha256, "precision": precision, "threads": torch.get_num_threads(),
-        "device": _device_name(device),
-        "versions": [torch.__version__, rewriting.VERSION, graphs.VERSION, *map(_version, _LIBRARIES)],
-    }  # fmt: skip
+    key = _machine_key(weights_sha256, precision, device, graphs.VERSION, *map(_version, _LIBRARIES))
 
     def opener(name):
         return lambda: open_backend(
@@ -119,8 +111,13 @@ def _graph(network, precision, calibration, focal_length):
     return graphs.quantised(graphs.onnx_graph(network), graphs.calibration_frames(calibration, focal_length))
 
 
-def _device_name(device):
-    return cpu_name() if device.type == "cpu" else torch.cuda.get_device_name(device)
+def _machine_key(weights_sha256, precision, device, *versions):
+    """What depends on the machine, for the cache: times, and code that is made for it."""
+    return {
+        "weights": weights_sha256, "precision": precision, "threads": torch.get_num_threads(),
+        "device": cpu_name() if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "versions": [torch.__version__, rewriting.VERSION, *versions],
+    }  # fmt: skip
 
 
 def _version(package):

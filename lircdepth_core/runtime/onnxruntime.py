@@ -1,5 +1,6 @@
 """The network in ONNX Runtime: on the CPU, or on a GPU by TensorRT or CUDA, whichever this installation has."""
 
+import functools
 import logging
 import tempfile
 
@@ -36,7 +37,8 @@ class OnnxRuntimeBackend(Backend):
         for name, value in zip("nhw", size, strict=True):
             options.add_free_dimension_override_by_name(name, value)
         # The graph as it is, not the optimised one, is what the cache keeps: optimising takes 0.2 s.
-        session = self._on_gpu(size, options) if self.device.type == "cuda" else self._session(options, {})
+        open_session = functools.partial(self._session, self._graph(), options)
+        session = self._on_gpu(size, open_session) if self.device.type == "cuda" else open_session({})
         provider = session.get_providers()[0].removesuffix("ExecutionProvider")
         self._title = f"ONNX Runtime {self._onnxruntime.__version__} ({provider}) {self._precision}"
         run = self._run_on_cpu if self.device.type == "cpu" else self._run_on_gpu
@@ -49,45 +51,43 @@ class OnnxRuntimeBackend(Backend):
 
         return infer
 
-    def _on_gpu(self, size, options):
+    def _on_gpu(self, size, open_session):
         """A session of TensorRT, or of CUDA where TensorRT's libraries are missing."""
         self._onnxruntime.set_default_logger_severity(4)  # it would tell at length of each library that is missing
         if _TENSORRT in self._onnxruntime.get_available_providers():
             try:
-                return self._tensorrt_session(size, options)
+                return self._tensorrt_session(size, open_session)
             except Exception as error:  # of its own kinds; to lack its libraries is no mistake
                 _log.info("TensorRT is left out: %s", error)
         try:
-            return self._session(options, {_CUDA: {}})
+            return open_session({_CUDA: {}})
         except Exception as error:
             reason = str(error).strip().partition("\n")[0]
             raise LircDepthError(f"ONNX Runtime cannot use this GPU: {reason}") from error
 
-    def _tensorrt_session(self, size, options):
+    def _tensorrt_session(self, size, open_session):
         """A session of TensorRT. Its engine takes minutes to make, and comes from the cache."""
         with tempfile.TemporaryDirectory() as folder:
             settings = {
                 "trt_engine_cache_enable": True, "trt_engine_cache_path": folder,
                 "trt_fp16_enable": self._precision == "float16",
             }  # fmt: skip
-
-            def session():
-                return self._session(options, {_TENSORRT: settings, _CUDA: {}})
+            providers = {_TENSORRT: settings, _CUDA: {}}
 
             def make():
-                session()
+                open_session(providers)
                 return pack_folder(folder)
 
             self._cache.get("tensorrt", {**self._key, "size": size}, make, lambda data: unpack_folder(data, folder))
-            return session()
+            return open_session(providers)
 
-    def _session(self, options, providers):
+    def _session(self, graph, options, providers):
         """A session. providers: {name: settings} of the GPU's, or {} for the CPU; what the first cannot compute, the
         next does. Raises RuntimeError where ONNX Runtime would leave the first out.
         """
         wanted = [(name, {"device_id": self.device.index or 0, **more}) for name, more in providers.items()]
         session = self._onnxruntime.InferenceSession(
-            self._graph(), options, providers=wanted or ["CPUExecutionProvider"], enable_fallback=0
+            graph, options, providers=wanted or ["CPUExecutionProvider"], enable_fallback=0
         )
         if wanted and session.get_providers()[0] != wanted[0][0]:
             raise RuntimeError(f"the libraries of {wanted[0][0]} do not load")

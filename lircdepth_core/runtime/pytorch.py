@@ -119,12 +119,8 @@ class CompiledBackend(PyTorchBackend):
         if self.device.type == "cuda":
             return captured(compiled, inputs)
 
-        def infer(*values):
-            for buffer, value in zip(inputs, values, strict=True):
-                buffer.copy_(value)
-            return compiled(*inputs)  # on no other tensors: for other strides it would compile once more
-
-        return infer
+        # On no other tensors: for other strides it would compile once more.
+        return _buffered(lambda: compiled(*inputs), inputs)
 
 
 @functools.cache
@@ -152,13 +148,22 @@ def captured(function, inputs):
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         output = function(*inputs)
 
-    def replay(*values):
-        for buffer, value in zip(inputs, values, strict=True):
-            buffer.copy_(value)
+    def replay():
         graph.replay()
         return output.clone()
 
-    return replay
+    return _buffered(replay, inputs)
+
+
+def _buffered(run, buffers):
+    """Return a function that copies its arguments into ``buffers`` and returns run(), which reads them."""
+
+    def infer(*values):
+        for buffer, value in zip(buffers, values, strict=True):
+            buffer.copy_(value)
+        return run()
+
+    return infer
 
 
 def reduced(network, precision):
