@@ -38,23 +38,23 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="lircdepth", description="Depth from one camera and a radar.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in argv if not word.startswith("-")), None)
-    for name, (module, help_text) in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
-        if name == chosen:
-            command = importlib.import_module(module)
-            command.add_arguments(subparser)
-    arguments = parser.parse_args(argv)
     try:
+        for name, (module, help_text) in COMMANDS.items():
+            subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+            if name == chosen:
+                command = importlib.import_module(module)
+                command.add_arguments(subparser)
+        arguments = parser.parse_args(argv)
         return command.run(arguments) or 0
     except (LircDepthError, MemoryError) as error:
-        print(f"lircdepth {arguments.command}: error: {str(error) or 'out of memory'}", file=sys.stderr)
+        print(f"lircdepth {chosen}: error: {str(error) or 'out of memory'}", file=sys.stderr)
         return 2
     except OSError as error:  # disk full, permission denied: the operating system's words and the file's name
         name = f": {error.filename}" if error.filename else ""
-        print(f"lircdepth {arguments.command}: error: {error.strerror or error}{name}", file=sys.stderr)
+        print(f"lircdepth {chosen}: error: {error.strerror or error}{name}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"lircdepth {arguments.command}: interrupted", file=sys.stderr)
+        print(f"lircdepth {chosen}: interrupted", file=sys.stderr)
         return 130
 
 

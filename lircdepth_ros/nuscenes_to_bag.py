@@ -5,23 +5,18 @@ A message's log time is its header stamp. What is in a bag: docs/bags.md and nus
 
 import ctypes
 import dataclasses
+import functools
 import json
-import multiprocessing
-import os
 import shutil
-import signal
 import sys
 import time
-from collections import deque
-from multiprocessing import connection as multiprocessing_connection
 from pathlib import Path
 
+from lircdepth_core import processes
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros import bag_messages
 from lircdepth_ros.nuscenes_messages import SceneMessages, Selection
-
-_PROGRESS_PERIOD = 0.2  # seconds
 
 
 def add_arguments(parser):
@@ -190,75 +185,22 @@ def _preflight(todo, output, arguments):
 
 
 def _convert_all(todo, arguments):
-    """Convert all scenes, as many at a time as asked for; return their summaries."""
+    """Convert all scenes, as many at a time as asked for; return their summaries. The first failure ends them all."""
     storage = {"storage": arguments.storage, "compression": arguments.compression}
-    with _bar(sum(plan.input_bytes for plan in todo.values()), f"{len(todo)} scene(s)") as bar:
-        if arguments.jobs == 1 or len(todo) < 2:
-            return [_write(plan, bag, bar.update, **storage) for bag, plan in todo.items()]
-        return _in_processes(todo, arguments.jobs, bar, storage)
-
-
-def _in_processes(todo, jobs, bar, storage):
-    """Convert each scene in a process of its own, ``jobs`` at a time. The first failure ends them all."""
-    # Forked: the tables, gigabytes for the full set, are shared and not read again.
-    context = multiprocessing.get_context("fork")
     for plan in todo.values():
         for _, msgtype, _ in plan.topics:
             bag_messages.typestore().get_msgdef(msgtype)  # compiled on first use: once, not in each process
-    done = context.Value("q", 0)
-    waiting, running, results = deque(todo.items()), {}, []
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                receive, send = context.Pipe(duplex=False)
-                bag, plan = waiting.popleft()
-                process = context.Process(target=_child, args=(bag, plan, done, storage, send, os.getpid()))
-                process.start()
-                send.close()
-                running[receive] = process, bag
-            for receive in multiprocessing_connection.wait(list(running), timeout=_PROGRESS_PERIOD):
-                process, _ = running.pop(receive)
-                try:
-                    result = receive.recv()
-                except EOFError:  # killed, by the machine's lack of memory for example
-                    process.join()
-                    raise LircDepthError(f"a converting process ended with status {process.exitcode}") from None
-                process.join()
-                if isinstance(result, Exception):
-                    raise result
-                results.append(result)
-            bar.update(done.value - bar.n)
-    finally:
-        for process, _ in running.values():
-            process.terminate()
-        for process, bag in running.values():
-            process.join()
-            bag_messages.clear_partial(bag)  # the signal may have come before there was anything to clean up after
-    return results
+    with _bar(sum(plan.input_bytes for plan in todo.values()), f"{len(todo)} scene(s)") as bar:
+        try:
+            return processes.run(functools.partial(_write_one, todo, storage), todo, arguments.jobs, bar.update)
+        except BaseException:
+            for bag in todo:  # processes that were ended did not clean up
+                bag_messages.clear_partial(bag)
+            raise
 
 
-def _child(bag, plan, done, storage, send, parent):
-    """Convert one scene; send the summary or the error. Ends with its parent, and cleans up when terminated."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    _end_with_parent(parent)
-
-    def advance(count):
-        with done.get_lock():
-            done.value += count
-
-    try:
-        send.send(_write(plan, bag, advance, **storage))
-    except (LircDepthError, OSError) as error:
-        send.send(error)
-
-
-def _end_with_parent(parent):
-    """Have the kernel end this process when its parent is killed: nothing else would hold the bag's lock then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(1)
+def _write_one(todo, storage, bag, advance):
+    return _write(todo[bag], bag, advance, **storage)
 
 
 def keep_freed_memory():

@@ -1,12 +1,11 @@
 """`lircdepth ground-truth`: dense depth of every key frame of a split, as 16-bit PNG."""
 
-import contextlib
 import functools
 import json
-import multiprocessing
 import os
 from pathlib import Path
 
+from lircdepth_core import processes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 
@@ -42,25 +41,12 @@ def run(arguments):
     print(
         f"{len(samples)} key frames, {len(samples) - len(todo)} there already, {arguments.jobs} processes", flush=True
     )
-    work = functools.partial(_make, nusc, arguments)
-    with contextlib.ExitStack() as stack:
-        if arguments.jobs > 1 and len(todo) > 1:
-            global _work  # inherited by the forked processes: the tables are gigabytes, and are not copied so
-            _work = work
-            pool = stack.enter_context(multiprocessing.get_context("fork").Pool(min(arguments.jobs, len(todo))))
-            finished = pool.imap_unordered(_call, todo)
-        else:
-            finished = map(work, todo)
-        for _ in tqdm(finished, total=len(todo), unit="frame", disable=None):
-            pass
+    with tqdm(total=len(todo), unit="frame", disable=None) as bar:
+        processes.run(functools.partial(_make, nusc, arguments), todo, arguments.jobs, bar.update)
     print(f"{arguments.output}: dense depth of {len(samples)} key frames")
 
 
-def _call(task):
-    return _work(task)
-
-
-def _make(nusc, arguments, task):
+def _make(nusc, arguments, task, advance):
     from lircdepth_core.data import ground_truth
 
     sample, path = task
@@ -68,6 +54,7 @@ def _make(nusc, arguments, task):
     tracks = _tracks(nusc, sample["scene_token"])
     depth = ground_truth.dense_depth(nusc, sample, tracks, arguments.camera, arguments.lidar, sweeps, sweeps)
     ground_truth.write_depth(path, depth)
+    advance(1)
 
 
 _last_tracks = (None, None)

@@ -1,13 +1,13 @@
 """Frames in one safetensors file, held in memory or on a GPU: training at the speed of the network, with no dataset,
 no decoding and no package but safetensors."""
 
-import contextlib
 import functools
+import itertools
 import json
-import multiprocessing
 
 import torch
 
+from lircdepth_core import processes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 
@@ -22,16 +22,13 @@ def pack(frames, path, jobs=1):
     from tqdm import tqdm
 
     columns = {}
-    with contextlib.ExitStack() as stack:
-        rows = map(functools.partial(_row, frames), range(len(frames)))
-        if jobs > 1:
-            global _frames  # inherited by the forked processes
-            _frames = frames
-            pool = stack.enter_context(multiprocessing.get_context("fork").Pool(jobs, torch.set_num_threads, (1,)))
-            rows = pool.imap(_forked_row, range(len(frames)), chunksize=_TOGETHER)
-        for row in tqdm(rows, total=len(frames), unit="frame", disable=None):
-            for name, value in row.items():
-                columns.setdefault(name, []).append(torch.from_numpy(value))
+    together = [range(i, min(i + _TOGETHER, len(frames))) for i in range(0, len(frames), _TOGETHER)]
+    with tqdm(total=len(frames), unit="frame", disable=None) as bar:
+        single_threaded = functools.partial(torch.set_num_threads, 1)
+        some = processes.run(functools.partial(_rows, frames), together, jobs, bar.update, start=single_threaded)
+    for row in itertools.chain.from_iterable(some):
+        for name, value in row.items():
+            columns.setdefault(name, []).append(torch.from_numpy(value))
     if not columns:
         raise LircDepthError(f"{path}: no frames to write")
     most = max(value.shape[1] for value in columns["radar"])
@@ -53,8 +50,12 @@ def frames_in(path):
         raise LircDepthError(f"{path}: no such file of frames") from error
 
 
-def _forked_row(index):
-    return _row(_frames, index)
+def _rows(frames, indices, advance):
+    rows = []
+    for index in indices:
+        rows.append(_row(frames, index))
+        advance(1)
+    return rows
 
 
 def _row(frames, index):

@@ -2,16 +2,16 @@
 
 import dataclasses
 import fcntl
+import functools
 import json
-import multiprocessing
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from lircdepth_core import processes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.synthetic import splits
 from lircdepth_core.synthetic.nuscenes_writer import SceneWriter, common_tables
@@ -68,6 +68,8 @@ def generate(
     Raises LircDepthError for arguments that cannot be used, for an unfinished run with other arguments and when another
     process is writing ``output``; OSError with the file's name when writing fails.
     """
+    from tqdm import tqdm
+
     check(output, scenes, seed, duration, sensors, jobs)
     specs = scene_specs(scenes, seed, weather, difficulty, split)
     models, output = tuple(sensors or suite()), Path(output)
@@ -78,8 +80,13 @@ def generate(
     with _workplace(output, identity) as partial:
         missing = [spec for spec in specs if not (partial / spec.name).is_dir()]
         total = sum(map(len, SceneWriter(None, specs[0], models, duration).plan.values()))
-        with _progress_bar(progress, len(specs) * total, (len(specs) - len(missing)) * total) as advance:
-            _write_scenes(partial, missing, models, duration, device, min(jobs, len(missing)), advance)
+        write = functools.partial(_write_scene, partial, models, duration, device)
+        jobs = max(1, min(jobs, len(missing)))
+        share_cores = functools.partial(torch.set_num_threads, max(1, torch.get_num_threads() // jobs))
+        count, done = len(specs) * total, (len(specs) - len(missing)) * total
+        with tqdm(total=count, initial=done, unit="file", smoothing=0.05, disable=not progress) as bar:
+            # Spawned: a forked process would inherit PyTorch's threads in any state.
+            processes.run(write, missing, jobs, bar.update, "spawn", share_cores)
         _assemble(partial, specs, models, version)
         os.rename(partial / "root", output)
     return output
@@ -142,59 +149,7 @@ def _workplace(output, identity):
         os.close(lock)
 
 
-@contextmanager
-def _progress_bar(shown, total, done):
-    if not shown:
-        yield lambda: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, initial=done, unit="file", smoothing=0.05) as bar:
-        yield bar.update
-
-
-def _write_scenes(partial, specs, models, duration, device, jobs, advance):
-    if jobs <= 1:
-        for spec in specs:
-            _write_scene(partial, spec, models, duration, device, advance)
-        return
-    context = multiprocessing.get_context("spawn")  # a forked child would inherit PyTorch's threads in any state
-    queue = context.SimpleQueue()
-    threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (queue, threads))
-    try:
-        waiting = {pool.submit(_work, partial, spec, models, duration, device) for spec in specs}
-        while waiting:
-            # Every file and every end of a scene puts one item; a worker that dies ends all of its futures.
-            if queue.empty():
-                multiprocessing.connection.wait([queue._reader], timeout=1.0)
-            while not queue.empty():
-                if queue.get():
-                    advance()
-            for future in [future for future in waiting if future.done()]:
-                waiting.discard(future)
-                future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_queue = None
-
-
-def _start_worker(queue, threads):
-    global _queue
-    _queue = queue
-    torch.set_num_threads(threads)
-
-
-def _work(partial, spec, models, duration, device):
-    try:
-        _write_scene(partial, spec, models, duration, device, lambda: _queue.put(True))
-    finally:
-        _queue.put(False)
-
-
-def _write_scene(partial, spec, models, duration, device, advance):
+def _write_scene(partial, models, duration, device, spec, advance):
     """Write one scene's folder; it has its final name only when it is complete."""
     folder = partial / f"{spec.name}.unfinished"
     folder.mkdir()

@@ -96,8 +96,8 @@ class SceneWriter:
                 cost[channel] = (clock.perf_counter() - started, sum(len(data) for _, data in files))
         return cost
 
-    def write(self, advance=lambda: None):
-        """Make and write the scene's files; ``advance()`` is called after each. Return the rows of its tables."""
+    def write(self, advance=lambda count: None):
+        """Make and write the scene's files; ``advance(1)`` is called after each. Return the rows of its tables."""
         lidar = next(channel for channel, modality in self.modality.items() if modality == "lidar")
         samples = [capture for capture in self.plan[lidar] if capture.is_key_frame]
         sample_tokens = [self._own("sample", index) for index in range(len(samples))]
@@ -112,7 +112,7 @@ class SceneWriter:
                 if capture.is_key_frame and points is not None:
                     inside[self.modality[channel]][capture.sample] += self._points_in_actors(channel, points, capture)
                 self._add_data_rows(channel, capture, files[0][0], tokens, index, sample_tokens)
-                advance()
+                advance(1)
         self._add_annotations(samples, sample_tokens, inside)
         return self.tables
 
