@@ -4,8 +4,6 @@ Which samples a step sees depends on the seed, the epoch and the step alone, so 
 uninterrupted one would have seen, also when it was stopped within an epoch.
 """
 
-import signal
-
 from torch.utils.data import DataLoader, Dataset
 
 from lircdepth_core.data.augmentation import Augmentation, prepare
@@ -77,16 +75,11 @@ class DepthData(lightning.LightningDataModule):
             TrainingSet(self.train_frames, self.augmentation, self.seed, epoch % self.repeat if self.repeat else epoch),
             batch_sampler=batches,
             num_workers=self.workers,
-            worker_init_fn=_ignore_interrupts,
         )
 
     def val_dataloader(self):
         prepared = _Prepared(self.val_frames, self.val_limit, self.trainer.global_rank, self.trainer.world_size)
-        return DataLoader(prepared, self.val_batch_size, num_workers=self.workers, worker_init_fn=_ignore_interrupts)
-
-
-def _ignore_interrupts(_worker):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C goes to every process, and the training one answers it
+        return DataLoader(prepared, batch_size=self.val_batch_size, num_workers=self.workers)
 
 
 class NuScenesData(DepthData):
