@@ -261,10 +261,7 @@ class _Job:
             radars.append((returns, transform))
         intrinsics, size = conversions.camera_matrix(info)
         image = conversions.any_image_to_rgb(message)
-        if size != (image.shape[1], image.shape[0]):
-            raise LircDepthError(
-                f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}"
-            )
+        conversions.require_size(image, size)
         return self.pipeline(image, intrinsics, radars), image
 
 

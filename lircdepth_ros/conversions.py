@@ -206,6 +206,12 @@ def camera_matrix(message):
     return intrinsics, (message.width, message.height)
 
 
+def require_size(image, size, name="the image"):
+    """Raise LircDepthError where an image [H, W, ...] is not of camera_info's size (w, h)."""
+    if size != (image.shape[1], image.shape[0]):
+        raise LircDepthError(f"camera_info is for {size[0]}x{size[1]}, {name} is {image.shape[1]}x{image.shape[0]}")
+
+
 def _is_calibrated(matrix):
     return bool(np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0)
 

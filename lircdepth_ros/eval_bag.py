@@ -177,8 +177,7 @@ class _Errors:
         camera_frame = match.image[0].header.frame_id
         transform, _ = self._transforms.camera_from_sensor(camera_frame, match.stamp, frame, scan.stamp)
         intrinsics, size = conversions.camera_matrix(self._matcher.camera_info)
-        if size != depth.shape[::-1]:
-            raise LircDepthError(f"camera_info is for {size[0]}x{size[1]}, depth is {depth.shape[1]}x{depth.shape[0]}")
+        conversions.require_size(depth, size, "depth")
         pixels, truth = geometry.project(geometry.transform_points(transform, points), intrinsics)
         seen = geometry.visible(pixels, truth, *size)
         columns, rows = np.rint(pixels[seen]).astype(int).T

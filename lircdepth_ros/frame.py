@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from sensor_msgs.msg import CameraInfo
 
-from lircdepth_core.errors import LircDepthError
 from lircdepth_ros import conversions
 from lircdepth_ros.outputs import depth_messages
 
@@ -33,8 +32,7 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
     started = time.perf_counter()
     intrinsics, size = conversions.camera_matrix(job.camera_info)
     image = conversions.any_image_to_rgb(job.image) if job.decoded is None else job.decoded.result()
-    if size != (image.shape[1], image.shape[0]):
-        raise LircDepthError(f"camera_info is for {size[0]}x{size[1]}, the image is {image.shape[1]}x{image.shape[0]}")
+    conversions.require_size(image, size)
     decoded = time.perf_counter()
     frame = pipeline(image, intrinsics, job.radars)
     computed = time.perf_counter()
