@@ -54,7 +54,7 @@ def run(arguments):
         from lircdepth_core import synthetic
 
         dataroot = output / "nuscenes"
-        synthetic.generate(dataroot, scenes=1, seed=0, duration=arguments.duration)
+        synthetic.generate(dataroot, scenes=1, seed=0, duration=arguments.duration, progress=True)
     nusc = nuscenes.open_nuscenes(dataroot, arguments.version)
     scene = nuscenes.find_scene(nusc, arguments.scene or nusc.scene[0]["name"])
     nuscenes_to_bag.convert(nusc, scene, output / "bag")

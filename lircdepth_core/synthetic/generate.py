@@ -64,7 +64,7 @@ def generate(
     ``scenes`` drawn from ``seed``. weather, difficulty: the same for all scenes, drawn when None.
     The same arguments give the same bytes on one platform, whatever ``jobs`` is. ``output`` appears only when it is
     complete. Finished scenes of an interrupted or killed run are kept beside it, in .NAME.partial, and the same call
-    goes on from there. progress: show a bar on stderr.
+    goes on from there. progress: show a bar on a terminal.
     Raises LircDepthError for arguments that cannot be used, for an unfinished run with other arguments and when another
     process is writing ``output``; OSError with the file's name when writing fails.
     """
@@ -84,7 +84,7 @@ def generate(
         jobs = max(1, min(jobs, len(missing)))
         share_cores = functools.partial(torch.set_num_threads, max(1, torch.get_num_threads() // jobs))
         count, done = len(specs) * total, (len(specs) - len(missing)) * total
-        with tqdm(total=count, initial=done, unit="file", smoothing=0.05, disable=not progress) as bar:
+        with tqdm(total=count, initial=done, unit="file", smoothing=0.05, disable=None if progress else True) as bar:
             # Spawned: a forked process would inherit PyTorch's threads in any state.
             processes.run(write, missing, jobs, bar.update, "spawn", share_cores)
         _assemble(partial, specs, models, version)
