@@ -113,6 +113,7 @@ class DepthNode(LifecycleNode):
         self._pipeline = self._in_worker(self._load_pipeline, settings)
         if self._in_worker(self._pipeline.backend.leaves_a_core):
             self._decoder = futures.ThreadPoolExecutor(1, "decoder")
+            self._decoder.submit(time.perf_counter)  # has its thread started now, not on the way
         self._warm_up()
         self._outputs = DepthOutputs(partial(qos.create_publisher, self), settings)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)

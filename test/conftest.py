@@ -1,9 +1,13 @@
 """Fixtures that more than one test file uses, and an own DDS domain for the whole run."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell has what it starts in the background ignore ^C, and so would the programs that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Not that of a test run beside this one; set before anything starts DDS, and inherited by every process of a test.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
