@@ -33,11 +33,12 @@ def run(function, tasks, jobs, advance, method="fork", start=None):
         with _interrupts_held():  # what starts is not interrupted, and inherits that
             for _ in range(min(jobs, len(tasks))):
                 connection, end = context.Pipe()
-                workers[connection] = context.Process(target=_work, args=(end, function, done, os.getpid(), start))
-                workers[connection].start()
+                process = context.Process(target=_work, args=(end, function, done, os.getpid(), start))
+                process.start()
+                workers[connection] = process
                 end.close()
         free = list(workers)
-        while free or busy:
+        while waiting or busy:
             for connection in free:
                 if waiting:
                     busy[connection] = waiting.popleft()

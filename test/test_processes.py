@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -41,6 +42,12 @@ def kill_itself(task, advance):
 def test_what_a_task_raises_ends_all_and_a_killed_process_is_an_error(function, message):
     with pytest.raises(LircDepthError, match=message):
         processes.run(function, range(50), 2, lambda count: None)
+    assert not multiprocessing.active_children()
+
+
+def test_what_cannot_be_started_is_an_error_of_its_own():
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError), match="local object|pickle"):
+        processes.run(lambda task, advance: None, range(4), 2, lambda count: None, "spawn")
     assert not multiprocessing.active_children()
 
 
