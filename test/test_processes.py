@@ -46,7 +46,7 @@ def test_what_a_task_raises_ends_all_and_a_killed_process_is_an_error(function, 
 
 
 def test_what_cannot_be_started_is_an_error_of_its_own():
-    with pytest.raises((AttributeError, TypeError, pickle.PicklingError), match="local object|pickle"):
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError), match=r"local object|pickle"):
         processes.run(lambda task, advance: None, range(4), 2, lambda count: None, "spawn")
     assert not multiprocessing.active_children()
 
