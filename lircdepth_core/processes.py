@@ -28,7 +28,7 @@ def run(function, tasks, jobs, advance, method="fork", start=None):
     context = multiprocessing.get_context(method)
     done, shown = context.Value("q", 0), 0
     # Not concurrent.futures: its one pipe for all results hangs when a process is ended while it writes to it.
-    workers, busy, results, waiting = {}, {}, {}, deque(range(len(tasks)))
+    workers, busy, waiting, results = {}, {}, deque(range(len(tasks))), [None] * len(tasks)
     try:
         with _interrupts_held():  # what starts is not interrupted, and inherits that
             for _ in range(min(jobs, len(tasks))):
@@ -59,7 +59,7 @@ def run(function, tasks, jobs, advance, method="fork", start=None):
             process.terminate()
         for process in workers.values():
             process.join()
-    return [results[index] for index in range(len(tasks))]
+    return results
 
 
 def _work(connection, function, done, parent, start):
