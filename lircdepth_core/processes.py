@@ -16,14 +16,14 @@ _PROGRESS_PERIOD = 0.2  # seconds
 def run(function, tasks, jobs, advance, method="fork", start=None):
     """Return ``function(task, advance)`` of every task, in the order of the tasks.
 
-    jobs: processes that work at once; with one, or one task, all is done in this process. advance: called here with
+    jobs: processes that work at once; below two, or with one task, all is done in this one. advance: called here with
     the counts that ``function`` calls its own with, which may come from another process. method: "fork" shares what
     ``function`` holds without a copy, "spawn" pickles it. start: called first in each process.
     What a task raises ends all processes and is raised here. Raises LircDepthError when a process ends before
     its work is done.
     """
     tasks = list(tasks)
-    if jobs == 1 or len(tasks) < 2:
+    if jobs < 2 or len(tasks) < 2:
         return [function(task, advance) for task in tasks]
     context = multiprocessing.get_context(method)
     done, shown = context.Value("q", 0), 0
