@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 from glob import glob
 
 from setuptools import find_packages, setup
@@ -27,8 +29,8 @@ setup(
         "console_scripts": [
             "lircdepth = lircdepth_ros.cli:main",
             "nuscenes_to_bag = lircdepth_ros.cli:nuscenes_to_bag",
-            "replay_node = lircdepth_ros.replay_node:main",
-            "depth_node = lircdepth_ros.depth_node:main",
+            "replay_node = lircdepth_ros.replay_node.node:main",
+            "depth_node = lircdepth_ros.depth_node.node:main",
         ],
     },
 )

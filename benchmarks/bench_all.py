@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Every benchmark that runs on a CPU, at settings for two cores: `make bench`.
 
     python benchmarks/bench_all.py [--weights FILE] [--frames FILE] [--only network node ...]
@@ -18,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lircdepth_core.errors import LircDepthError  # noqa: E402
+from lircdepth_core.inference.cache import cpu_name  # noqa: E402
 from lircdepth_core.models import checkpoints  # noqa: E402
-from lircdepth_core.runtime.cache import cpu_name  # noqa: E402
 
 FOLDER = Path("out/bench")
 # name: (program's name, arguments, whether it takes --json FILE)
@@ -41,7 +43,7 @@ def packed_test_frames(header):
     """Render 32 test frames of the street for a camera of a Header's focal length; return their file."""
     from lircdepth_core.data.packed import pack
     from lircdepth_core.data.street import StreetFrames
-    from lircdepth_core.synthetic.rig import CameraModel
+    from lircdepth_core.synthetic.sensors.rig import CameraModel
 
     path = FOLDER / "test.safetensors"
     pack(StreetFrames("test", 32, CameraModel().scale_for(header.focal_length)), path, jobs=os.cpu_count())

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Conversion beside a plain copy of the same files, memory over scene length, and how exactly replay keeps time.
 
     python benchmarks/bench_bags.py [--dataroot DIR --version v1.0-mini --scene NAME] [--seconds 20] [--replay]
@@ -35,7 +37,6 @@ sys.exit(status)
 def make_root(folder, seconds):
     """Write the data root and give its files their real sizes."""
     import tiny_nuscenes
-
     from lircdepth_core import radar
 
     root = tiny_nuscenes.write(folder, all_sensors=True, seconds=seconds)

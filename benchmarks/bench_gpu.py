@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The network on a GPU: eager, compiled and as a CUDA graph, in each precision, beside what the hardware allows.
 
     python benchmarks/bench_gpu.py [--size 896x1600] [--batches 1 6] [--frames 100] [--weights FILE] [--json FILE]
@@ -23,10 +25,10 @@ from torch import nn
 
 from lircdepth_core.commands.info import count_macs
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.inference.backends import open_backend
+from lircdepth_core.inference.backends.pytorch import captured, reduced
+from lircdepth_core.inference.graph.rewriting import rewritten
 from lircdepth_core.models import checkpoints
-from lircdepth_core.runtime import open_backend
-from lircdepth_core.runtime.pytorch import captured, reduced
-from lircdepth_core.runtime.rewriting import rewritten
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Time of one key frame's accumulated depth beside the same computed point by point.
 
     python benchmarks/bench_ground_truth.py [--dataroot DIR --version v1.0-mini] [--loop-sweeps 2]

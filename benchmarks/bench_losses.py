@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Time and memory of the structure loss (Eq. 2, 3), forward and backward, beside the form with the pair matrix.
 
     python benchmarks/bench_losses.py [--device cuda] [--limit-gb 6]

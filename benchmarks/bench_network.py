@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The network on the CPU: every backend and precision beside the plain network, with and without tuned malloc.
 
     python benchmarks/bench_network.py [--sizes 352x704 ...] [--threads 2] [--rounds 5] [--compiled]
@@ -30,12 +32,12 @@ import torch
 from lircdepth_core.data.augmentation import prepare
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.metrics import depth_errors, mean_errors
+from lircdepth_core.evaluation.metrics import depth_errors, mean_errors
+from lircdepth_core.inference.backends import PRECISIONS, open_backend
+from lircdepth_core.inference.backends.pytorch import PyTorchBackend, keep_freed_memory
+from lircdepth_core.inference.cache import cpu_name
+from lircdepth_core.inference.graph.rewriting import rewritten
 from lircdepth_core.models import checkpoints
-from lircdepth_core.runtime import PRECISIONS, open_backend
-from lircdepth_core.runtime.cache import cpu_name
-from lircdepth_core.runtime.pytorch import PyTorchBackend, keep_freed_memory
-from lircdepth_core.runtime.rewriting import rewritten
 
 _FRAMES = 3  # that a process computes in a round; the least counts
 REFERENCES = ("plain eager", "plain eager, tuned malloc")

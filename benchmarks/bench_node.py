@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The depth node as a whole at 1600x900: latency, frames a second, CPU use, and what each stage costs.
 
     python benchmarks/bench_node.py [--backends eager openvino] [--weights street] [--seconds 20] [--json FILE]
@@ -38,6 +40,7 @@ _TIMEOUT = 600.0  # seconds for a node to make its engine
 def measure(transport, seconds, rate, settings):
     """Run a node for a while; return its diagnostics with frames a second and the CPU use of its process."""
     from camera import Camera, cpu_seconds  # beside this file
+
     from rig import Rig
 
     node = rclpy.create_node("bench")

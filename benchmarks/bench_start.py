@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """From the start of the depth node's process to its first depth, with an empty cache of engines and with a filled one.
 
     python benchmarks/bench_start.py [--backend auto] [--precision float32] [--weights FILE] [--runs 3] [--json FILE]

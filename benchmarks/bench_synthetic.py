@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What the synthetic street costs: a 1600x900 camera frame, a 352x704 training sample, a lidar and a radar scan.
 
     python benchmarks/bench_synthetic.py [--device cuda] [--processes N] [--samples N]
@@ -19,10 +21,10 @@ import numpy as np
 import torch
 
 from lircdepth_core import synthetic
-from lircdepth_core.synthetic.camera import camera_frame
-from lircdepth_core.synthetic.dataset import StreetDataset
-from lircdepth_core.synthetic.lidar import lidar_scan
-from lircdepth_core.synthetic.radar_scan import radar_scan
+from lircdepth_core.synthetic.render.camera import camera_frame
+from lircdepth_core.synthetic.sensors.dataset import StreetDataset
+from lircdepth_core.synthetic.sensors.lidar import lidar_scan
+from lircdepth_core.synthetic.sensors.radar import radar_scan
 
 
 def measure(function, count, device):

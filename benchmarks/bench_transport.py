@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Full-size images between two processes: a 1600x900 bgr8 image there, a 32FC1 depth image back, 30 times a second.
 
     python benchmarks/bench_transport.py [--seconds 10] [--rate 30] [--json FILE]

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Error and time of upsampling depth from a reduced size: nearest against edge-aware, on the synthetic street.
 
     python benchmarks/bench_upsampling.py [--frames 6] [--json FILE]
@@ -20,9 +22,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lircdepth_core import synthetic
-from lircdepth_core.metrics import depth_errors
-from lircdepth_core.synthetic.camera import camera_depth, camera_frame
-from lircdepth_core.upsampling import METHODS, upsample
+from lircdepth_core.evaluation.metrics import depth_errors
+from lircdepth_core.inference.upsampling import METHODS, upsample
+from lircdepth_core.synthetic.render.camera import camera_depth, camera_frame
 
 COLUMNS = {
     "mae": "MAE [m]",

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """A car's camera, radar and odometry for the benchmarks that run the depth node: 1600x900, real time stamps."""
 
 import array
@@ -8,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image as Picture
-from rig import BASE_FROM_CAMERA, BASE_FROM_RADAR, RETURNS, command, header
 from sensor_msgs.msg import CompressedImage, Image
 
-from lircdepth_core.calibration import Calibration
+from lircdepth_core.geometry.calibration import Calibration
+from rig import BASE_FROM_CAMERA, BASE_FROM_RADAR, RETURNS, command, header
 
 WIDTH, HEIGHT = 1600, 900
 INTRINSICS = np.array([[1266.0, 0, 800], [0, 1266.0, 450], [0, 0, 1.0]])

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Start the depth node.
 
     ros2 launch lircdepth_ros depth.launch.py

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Replay a bag, or a nuScenes scene without a bag, into the depth node.
 
     ros2 launch lircdepth_ros replay.launch.py bag:=/path/to/bag

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The one exception that a user's mistake raises, and how to know one that exhausted memory raises."""
 
 

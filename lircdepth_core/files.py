@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Files that appear under their name when they are complete."""
 
 import contextlib

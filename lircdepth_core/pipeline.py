@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """DepthPipeline: the one path from (image, intrinsics, radar scans, transforms) to depth.
 
 The node, the offline tools, the evaluation and the demo all call it, so that what is measured offline drives.
@@ -17,14 +19,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 
 from lircdepth_core import radar as radar_module
-from lircdepth_core import upsampling as upsampling_module
 from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD
 from lircdepth_core.errors import LircDepthError, is_opencv_out_of_memory
+from lircdepth_core.inference import upsampling as upsampling_module
+from lircdepth_core.inference.backends import open_backend
+from lircdepth_core.inference.backends.pytorch import is_out_of_memory
+from lircdepth_core.inference.cache import file_sha256
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.lircdepth import STRIDE
-from lircdepth_core.runtime import open_backend
-from lircdepth_core.runtime.cache import file_sha256
-from lircdepth_core.runtime.pytorch import is_out_of_memory
 
 _IMAGE_MEAN, _IMAGE_STD = 255 * np.array([IMAGE_MEAN, IMAGE_STD])  # of bytes
 _SAME_SCALE = 0.005  # a focal length this near to that of training is not worth a resampling
@@ -81,10 +83,10 @@ class DepthFrame:
 class DepthPipeline:
     """Image, intrinsics and radar scans to a depth image.
 
-    backend: see lircdepth_core.runtime. header: checkpoints.Header of the weights; the input is resized so that the
-    camera's focal length becomes that of their training. inference_scale multiplies that size, uncorrected: faster,
-    less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or "edge_aware" (see
-    lircdepth_core.upsampling). max_range [m]: depth beyond it becomes +Inf.
+    backend: see lircdepth_core.inference.backends. header: checkpoints.Header of the weights; the input is resized so
+    that the camera's focal length becomes that of their training. inference_scale multiplies that size, uncorrected:
+    faster, less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or "edge_aware" (see
+    lircdepth_core.inference.upsampling). max_range [m]: depth beyond it becomes +Inf.
     Buffers are kept from frame to frame: one frame at a time.
     """
 

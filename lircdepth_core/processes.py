@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Work shared among processes: ^C is the parent's to answer, a killed process is an error, none outlives the parent."""
 
 import contextlib

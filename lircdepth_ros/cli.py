@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The `lircdepth` command: everything that is not a node. Needs no ROS.
 
 A command is a module with ``add_arguments(parser)`` and ``run(arguments)``; it is imported only when it is called,
@@ -23,12 +25,15 @@ COMMANDS = {
     "export-weights": ("lircdepth_core.commands.export_weights", "turn a training checkpoint into .safetensors"),
     "synth": ("lircdepth_core.commands.synth", "generate a synthetic scene as a nuScenes data root"),
     "synth-report": ("lircdepth_core.commands.synth_report", "compare synthetic radar to real; trivial depth guesses"),
-    "nuscenes-to-bag": ("lircdepth_ros.nuscenes_to_bag", "convert nuScenes scenes to rosbag2 bags"),
-    "verify-bag": ("lircdepth_ros.verify_bag", "compare a converted bag with its nuScenes scene, field by field"),
-    "infer-bag": ("lircdepth_ros.bag_processor", "depth for every image of a bag, into a new bag"),
-    "infer": ("lircdepth_ros.infer", "depth for one image and one radar scan"),
-    "eval-bag": ("lircdepth_ros.eval_bag", "errors of a bag's depth images against its lidar"),
-    "demo": ("lircdepth_ros.demo", "replay a scene through the depth node and look at the result"),
+    "nuscenes-to-bag": ("lircdepth_ros.bags.conversion", "convert nuScenes scenes to rosbag2 bags"),
+    "verify-bag": (
+        "lircdepth_ros.bags.verification",
+        "compare a converted bag with its nuScenes scene",
+    ),
+    "infer-bag": ("lircdepth_ros.bags.inference", "depth for every image of a bag, into a new bag"),
+    "infer": ("lircdepth_ros.commands.infer", "depth for one image and one radar scan"),
+    "eval-bag": ("lircdepth_ros.bags.evaluation", "errors of a bag's depth images against its lidar"),
+    "demo": ("lircdepth_ros.commands.demo", "replay a scene through the depth node and look at the result"),
 }
 
 

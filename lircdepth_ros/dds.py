@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Fast DDS settings that full-size images need."""
 
 import os

@@ -1,10 +1,13 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Fixtures that more than one test file uses, and an own DDS domain for the whole run."""
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
+
+from paths import SHARED
 
 # A shell has what it starts in the background ignore ^C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,7 +41,7 @@ def street_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def nuscenes_real():
     """Data root of the one real nuScenes sample; it lies beside the repository and is not part of it."""
-    path = Path(__file__).resolve().parents[2] / "shared" / "nuscenes_real"
+    path = SHARED / "nuscenes_real"
     if not path.is_dir():
         pytest.skip(f"the real nuScenes sample is not at {path}")
     return path

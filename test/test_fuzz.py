@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Hostile input never crashes, hangs or raises anything but our own error, with its reason."""
 
 import contextlib
@@ -8,17 +10,16 @@ import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz_targets import FILES, MESSAGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fuzz_targets import FILES, MESSAGES
 from lircdepth_core.errors import LircDepthError
+from paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 _HANG = 1.0  # seconds
 
 

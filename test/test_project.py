@@ -1,15 +1,17 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What holds for the project as a whole: its seams, and documents that say what the code does."""
 
 import ast
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from paths import REPOSITORY
+
 ROS_PACKAGES = {
     "rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "sensor_msgs_py", "tf2_ros", "rosbags",
     "rosbag2_py", "message_filters", "lircdepth_ros",
@@ -46,6 +48,7 @@ class Block:
             raise ImportError(name + " is not to be imported at module level")
 sys.meta_path.insert(0, Block())
 import lircdepth_core
+from paths import REPOSITORY
 for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
     if module.name.startswith("lircdepth_core.training."):
         continue  # what is Lightning's needs Lightning, and all that it needs
@@ -61,7 +64,7 @@ for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
 
 
 def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_readme():
-    parameters = pytest.importorskip("lircdepth_ros.parameters", reason="the declarations need ROS messages")
+    parameters = pytest.importorskip("lircdepth_ros.depth_node.parameters", reason="the declarations need ROS messages")
     declared = {spec.name: spec.default for spec in parameters.SPECS}
     (node,) = yaml.safe_load((REPOSITORY / "config" / "depth.yaml").read_text()).values()
     assert node["ros__parameters"] == declared

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth ablation`: the paper's Tables II and III on packed frames, in windows of any length."""
 
 from dataclasses import fields
@@ -35,7 +37,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from lircdepth_core.runtime.pytorch import choose_device
+    from lircdepth_core.inference.backends.pytorch import choose_device
     from lircdepth_core.training import ablation, ablation_report
 
     if arguments.table is not None:

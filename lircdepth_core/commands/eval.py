@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth eval`: errors of a network on a nuScenes split, or on packed frames."""
 
 from pathlib import Path
@@ -50,7 +52,7 @@ def run(arguments):
 
 
 def _report(arguments, results, about):
-    from lircdepth_core import evaluation
+    from lircdepth_core.evaluation import split as evaluation
 
     evaluation.write(arguments.output, results, about)
     print("\n".join(evaluation.table(results)))
@@ -67,10 +69,10 @@ def _progress(indices):
 
 
 def _on_packed(arguments):
-    from lircdepth_core import packed_evaluation
     from lircdepth_core.data.packed import PackedFrames
+    from lircdepth_core.evaluation import packed as packed_evaluation
+    from lircdepth_core.inference.backends.pytorch import choose_device
     from lircdepth_core.models import checkpoints
-    from lircdepth_core.runtime.pytorch import choose_device
 
     for name, default in _OF_DATAROOT.items():
         if getattr(arguments, name) != default:
@@ -86,8 +88,8 @@ def _on_packed(arguments):
 
 
 def _on_dataroot(arguments):
-    from lircdepth_core import evaluation
-    from lircdepth_core.data.dataset import NuScenesFrames
+    from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+    from lircdepth_core.evaluation import split as evaluation
     from lircdepth_core.pipeline import DepthPipeline
 
     if arguments.limit is not None and arguments.limit < 1:
@@ -114,8 +116,9 @@ def _picture(path, pipeline, frames, truth):
     """Image with radar, depth with and without radar, and truth, of the middle frame."""
     import numpy as np
 
-    from lircdepth_core import evaluation, radar
-    from lircdepth_core.visualization import montage
+    from lircdepth_core import radar
+    from lircdepth_core.evaluation import split as evaluation
+    from lircdepth_core.evaluation.pictures import montage
 
     sample = frames.samples[len(frames) // 2]
     image, intrinsics, radars = frames.pipeline_input(sample)

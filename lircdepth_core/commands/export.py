@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth export`: weights become a file that another runtime loads, for one size of input."""
 
 import functools
@@ -47,8 +49,9 @@ def run(arguments):
         raise LircDepthError(f"size {height} {width}: expected multiples of {STRIDE}, and a batch of at least 1")
     size = (arguments.batch, *arguments.size)
 
+    from lircdepth_core.inference.graph import onnx_export as graphs
+    from lircdepth_core.inference.graph import rewriting
     from lircdepth_core.models import checkpoints
-    from lircdepth_core.runtime import graphs, rewriting
 
     network, header = checkpoints.load(arguments.weights)
     network = rewriting.rewritten(network)
@@ -69,8 +72,8 @@ def _shape(size, channels):
 
 
 def _graph(network, precision, size, samples):
-    from lircdepth_core.runtime import graphs
-    from lircdepth_core.runtime.pytorch import reduced
+    from lircdepth_core.inference.backends.pytorch import reduced
+    from lircdepth_core.inference.graph import onnx_export as graphs
 
     if precision != "int8":
         return graphs.onnx_graph(reduced(network, precision), size)
@@ -83,7 +86,7 @@ def _write_onnx(network, precision, size, samples, path):
 
 
 def _write_openvino(network, precision, size, samples, path):
-    from lircdepth_core.runtime.openvino import load_openvino, read_graph
+    from lircdepth_core.inference.backends.openvino import load_openvino, read_graph
 
     openvino = load_openvino()
     model = read_graph(openvino.Core(), _graph(network, precision, size, samples))
@@ -93,14 +96,14 @@ def _write_openvino(network, precision, size, samples, path):
 def _write_torch(network, precision, size, samples, path):
     import torch
 
-    from lircdepth_core.runtime.pytorch import reduced
+    from lircdepth_core.inference.backends.pytorch import reduced
 
     inputs = tuple(torch.zeros(_shape(size, channels)) for channels in (3, 4))
     torch.export.save(torch.export.export(reduced(network, precision), inputs), path)
 
 
 def _write_tensorrt(network, precision, size, samples, path):
-    from lircdepth_core.runtime.backend import library
+    from lircdepth_core.inference.backends.backend import library
 
     tensorrt = library("tensorrt")
     builder = tensorrt.Builder(tensorrt.Logger(tensorrt.Logger.WARNING))

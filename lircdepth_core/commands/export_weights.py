@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth export-weights`: a training checkpoint becomes a weights file that everything here loads."""
 
 
@@ -9,7 +11,7 @@ def add_arguments(parser):
 
 def run(arguments):
     from lircdepth_core.models import checkpoints
-    from lircdepth_core.training.module import export
+    from lircdepth_core.training.modules import export
 
     output = checkpoints.output_path(arguments.output)
     header = export(arguments.checkpoint, output, half=not arguments.float32)

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth ground-truth`: dense depth of every key frame of a split, as 16-bit PNG."""
 
 import functools

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth import-checkpoint`: a published .pth becomes a safetensors file that everything here loads."""
 
 

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth info`: size and cost of a network, by part."""
 
 import argparse

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth pack`: frames of a nuScenes split in one file, for training at the speed of the network."""
 
 from pathlib import Path
@@ -16,7 +18,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from lircdepth_core.data.dataset import NuScenesFrames
+    from lircdepth_core.data.nuscenes.frames import NuScenesFrames
     from lircdepth_core.data.packed import pack
 
     if not arguments.scale > 0:

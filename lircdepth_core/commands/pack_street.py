@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth pack-street`: frames of the synthetic street in one file, for training at the speed of the network."""
 
 from pathlib import Path
@@ -18,7 +20,7 @@ def add_arguments(parser):
 def run(arguments):
     from lircdepth_core.data.packed import pack
     from lircdepth_core.data.street import StreetFrames
-    from lircdepth_core.runtime.pytorch import choose_device
+    from lircdepth_core.inference.backends.pytorch import choose_device
 
     if arguments.frames < 1 or not 0 < arguments.scale <= 1:
         raise LircDepthError(f"--frames {arguments.frames} --scale {arguments.scale}: expected at least 1, and 0 to 1")

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth synth`: generate synthetic scenes as a nuScenes data root."""
 
 import argparse
@@ -7,9 +9,9 @@ from pathlib import Path
 
 from lircdepth_core import synthetic
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.synthetic.builder import DIFFICULTIES
-from lircdepth_core.synthetic.splits import SPLITS
-from lircdepth_core.synthetic.weather import WEATHERS
+from lircdepth_core.synthetic.world.builder import DIFFICULTIES
+from lircdepth_core.synthetic.world.splits import SPLITS
+from lircdepth_core.synthetic.world.weather import WEATHERS
 
 
 def _image_size(text):

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """`lircdepth synth-report`: how near synthetic radar is to real radar, and what trivial guesses reach on the frozen
 sets."""
 
@@ -6,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation import trivial as baselines
 from lircdepth_core.files import written_whole
-from lircdepth_core.synthetic import CameraModel, RadarModel, baselines, build_world, radar_report
-from lircdepth_core.synthetic.camera import camera_frame
-from lircdepth_core.synthetic.radar_scan import radar_scan
-from lircdepth_core.synthetic.splits import SPLITS, VALIDATION, training_scenes
-from lircdepth_core.synthetic.threads import one_thread
-from lircdepth_core.synthetic.weather import WEATHERS
+from lircdepth_core.synthetic import CameraModel, RadarModel, build_world
+from lircdepth_core.synthetic.render.camera import camera_frame
+from lircdepth_core.synthetic.render.threads import one_thread
+from lircdepth_core.synthetic.sensors import radar_report
+from lircdepth_core.synthetic.sensors.radar import radar_scan
+from lircdepth_core.synthetic.world.splits import SPLITS, VALIDATION, training_scenes
+from lircdepth_core.synthetic.world.weather import WEATHERS
 
 
 def add_arguments(parser):

@@ -1,1 +1,3 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Datasets."""

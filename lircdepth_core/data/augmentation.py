@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """From a raw frame to what the network is trained on: crop, flip, colour, radar dropout, normalisation.
 
 A raw frame is a dict of tensors of one size: "image" uint8 [3, H, W] RGB; "radar" float32 [4, H, W] (depth m, RCS

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Frames in one safetensors file, held in memory or on a GPU: training at the speed of the network, with no dataset,
 no decoding and no package but safetensors."""
 

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Frames of the synthetic street, rendered on any device: for files that training and evaluation read at full speed."""
 
 import numpy as np
@@ -23,8 +25,8 @@ class StreetFrames:
     """
 
     def __init__(self, split, count, scale=0.5, seed=0, exact=None, device="cpu"):
-        from lircdepth_core.synthetic.rig import CameraModel
-        from lircdepth_core.synthetic.splits import SPLITS
+        from lircdepth_core.synthetic.sensors.rig import CameraModel
+        from lircdepth_core.synthetic.world.splits import SPLITS
 
         if split != "train" and split not in SPLITS:
             raise LircDepthError(f"street split {split!r}: expected train, {', '.join(SPLITS)}")
@@ -53,11 +55,11 @@ class StreetFrames:
 
     def frame(self, index):
         """Return the raw frame ``index``, see data.augmentation; the same for the same arguments."""
-        from lircdepth_core.synthetic.builder import build_world
-        from lircdepth_core.synthetic.camera import camera_frame
-        from lircdepth_core.synthetic.dataset import accumulated_lidar_depth, camera_from, lidar_depth
-        from lircdepth_core.synthetic.radar_scan import radar_scan
-        from lircdepth_core.synthetic.rig import LidarModel, RadarModel
+        from lircdepth_core.synthetic.render.camera import camera_frame
+        from lircdepth_core.synthetic.sensors.dataset import accumulated_lidar_depth, camera_from, lidar_depth
+        from lircdepth_core.synthetic.sensors.radar import radar_scan
+        from lircdepth_core.synthetic.sensors.rig import LidarModel, RadarModel
+        from lircdepth_core.synthetic.world.builder import build_world
 
         key, options, time = self._moment(index)
         if self._world[0] != key:

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The paper's losses, one nn.Module an equation (numbers as in arXiv 2412.16380)."""
 
 from lircdepth_core.losses.depth import (
@@ -7,7 +9,7 @@ from lircdepth_core.losses.depth import (
     UncertaintyRectifiedDepthLoss,
 )
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
-from lircdepth_core.losses.radar import CoarseDepthLoss, ConfidenceLoss, confidence_label
+from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss, confidence_label
 from lircdepth_core.losses.total import StudentLoss, TeacherLoss
 
 __all__ = [

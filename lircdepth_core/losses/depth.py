@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Losses on depth maps: uncertainty (Eq. 4), uncertainty-rectified depth loss (Eq. 6), L1, smoothness.
 
 Depth is [N, 1, H, W] in metres, true maps with 0 where nothing was measured.

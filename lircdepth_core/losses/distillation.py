@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a student learns from its teacher: features (Eq. 1), structure (Eq. 2, 3), inter-depth (Eq. 5).
 
 Scale i weighs 2^-i, finest first (i = 1). Teacher tensors carry no gradient.

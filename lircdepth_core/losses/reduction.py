@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Means over the pixels that count, right also when a batch is spread over several processes."""
 
 import torch

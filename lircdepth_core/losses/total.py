@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a network is trained on: Eq. 7 for the student, CaFNet's loss for the teacher."""
 
 from torch import nn
@@ -5,7 +7,7 @@ from torch import nn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses.depth import L1DepthLoss, SmoothnessLoss, UncertaintyRectifiedDepthLoss
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
-from lircdepth_core.losses.radar import CoarseDepthLoss, ConfidenceLoss
+from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss
 
 
 def _depth_loss(name, beta, exclusive):

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Networks by name, and how they are built and stored."""
 
 NAMES = ("lircdepth", "cafnet", "tiny")

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The teacher: CaFNet (Sun et al., "CaFNet: A Confidence-Driven Framework for Radar Camera Depth Estimation",
 IROS 2024, arXiv 2407.00697), with the decoder of BTS (Lee et al., arXiv 1907.10326).
 

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Weights on disk: safetensors with a JSON header, and the published pickles, read without executing code."""
 
 import json

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The student: LiRCDepth (Sun et al., "LiRCDepth: Lightweight Radar-Camera Depth Estimation via Knowledge
 Distillation and Uncertainty Guidance", ICASSP 2025, arXiv 2412.16380).
 

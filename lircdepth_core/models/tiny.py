@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """A network of 1,609 parameters with the student's inputs and output, for tests and smoke runs.
 
 Its depth means nothing; it depends on every input and costs next to nothing, so that tests of the node run many

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Import torchvision also where its compiled operators do not load (a CPU-only torch beside a CUDA torchvision)."""
 
 import functools

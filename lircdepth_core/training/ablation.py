@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The paper's Tables II and III on packed frames: rows, and runs that resume."""
 
 import json
@@ -7,14 +9,14 @@ from pathlib import Path
 
 from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.packed import evaluate, evaluate_trivial
 from lircdepth_core.files import written_whole
 from lircdepth_core.models import checkpoints
-from lircdepth_core.packed_evaluation import evaluate, evaluate_trivial
 from lircdepth_core.training.callbacks import BestCheckpoint, StopAfter, resume_path
 from lircdepth_core.training.command_line import fit
-from lircdepth_core.training.datamodule import PackedData
+from lircdepth_core.training.data_modules import PackedData
 from lircdepth_core.training.lightning_loader import lightning
-from lircdepth_core.training.module import StudentModule, TeacherModule, export
+from lircdepth_core.training.modules import StudentModule, TeacherModule, export
 
 TERMS = ("structure", "inter_depth", "image", "radar")
 

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What an ablation's runs found: the table and the picture."""
 
 import json
@@ -10,8 +12,8 @@ import torch
 from lircdepth_core.data.augmentation import prepare
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.packed import radar_returns, truth_of
 from lircdepth_core.models import checkpoints
-from lircdepth_core.packed_evaluation import radar_returns, truth_of
 from lircdepth_core.training.ablation import ROWS, Setting
 
 
@@ -71,7 +73,7 @@ def _figures(results, name, radar):
 def picture(output, test, path, index=None):
     """Write the paper's Fig. 2 for one test frame: image, depth without and with distillation (seed of the first run),
     truth. Raises LircDepthError where one of the two rows has no finished run."""
-    from lircdepth_core.visualization import montage
+    from lircdepth_core.evaluation.pictures import montage
 
     frames = PackedFrames(test)
     frame = frames.frame(len(frames) // 2 if index is None else index)

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Lightning callbacks: stop in time, look at depth."""
 
 import time

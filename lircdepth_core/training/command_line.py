@@ -1,13 +1,15 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What `lircdepth train` runs: Lightning's command line over the modules and data of this package."""
 
 import contextlib
 import warnings
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.runtime.pytorch import is_out_of_memory
+from lircdepth_core.inference.backends.pytorch import is_out_of_memory
 from lircdepth_core.training.callbacks import BestCheckpoint, DepthPictures, resume_path
-from lircdepth_core.training.datamodule import DepthData
-from lircdepth_core.training.module import DepthModule
+from lircdepth_core.training.data_modules import DepthData
+from lircdepth_core.training.modules import DepthModule
 
 
 def trainer_defaults():

@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """How networks start: decoders Xavier, encoders from ImageNet where weights are at hand."""
 
 from pathlib import Path

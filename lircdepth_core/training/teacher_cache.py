@@ -1,3 +1,5 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The teacher's output kept on disk: it depends on nothing but its input, and training sees some inputs again."""
 
 import hashlib
@@ -7,8 +9,8 @@ from pathlib import Path
 import torch
 
 from lircdepth_core.files import written_whole
+from lircdepth_core.inference.cache import state_sha256
 from lircdepth_core.models.cafnet import TeacherOutput
-from lircdepth_core.runtime.cache import state_sha256
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,0 +1,138 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Frames to train and evaluate on: nuScenes through the devkit's tables, and sampling that can be resumed.
+
+A source of frames has ``len``, ``frame(index)`` (a raw frame, see data.augmentation), ``focal_length`` [px] and
+``size`` (height, width), and says in ``description`` what it is.
+"""
+
+import numpy as np
+import torch
+
+from lircdepth_core import geometry, radar
+from lircdepth_core.data import ground_truth, nuscenes
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.losses.teacher import confidence_label
+
+
+class NuScenesFrames:
+    """Key frames of one camera and one radar of a split, with their ground truth.
+
+    split: a split's name, or "all". dense: folder of `lircdepth ground-truth`; None leaves the dense maps unknown, so
+    that training has the single scan alone. scale: images are resized by it, pixel positions with them.
+    labels: add "confidence_label" for the teacher.
+    """
+
+    def __init__(self, dataroot, version="v1.0-trainval", split="train", dense=None, scale=1.0, labels=False,
+                 camera="CAM_FRONT", radar="RADAR_FRONT", lidar="LIDAR_TOP"):  # fmt: skip
+        self.nusc = nuscenes.open_nuscenes(dataroot, version)
+        scenes = self.nusc.scene if split == "all" else nuscenes.scenes_of_split(self.nusc, split)
+        self.channels = camera, radar, lidar
+        self.samples = [sample for scene in scenes for sample in nuscenes.scene_samples(self.nusc, scene)
+                        if {camera, radar, lidar} <= sample["data"].keys()]  # fmt: skip
+        if not self.samples:
+            raise LircDepthError(f"{version}, split {split}: no key frame has {camera}, {radar} and {lidar}")
+        self._dense, self._scale, self._labels = dense, scale, labels
+        record = self._record(self.samples[0], camera)
+        self.size = round(record["height"] * scale), round(record["width"] * scale)
+        self.focal_length = self._intrinsics(record)[0, 0] * scale
+        self.description = f"{version} {split}, {len(self.samples)} key frames of {camera} and {radar}"
+
+    def __len__(self):
+        return len(self.samples)
+
+    def frame(self, index):
+        """Return the raw frame of key frame ``index``. Raises LircDepthError when one of its files is missing."""
+        sample = self.samples[index]
+        camera, radar_channel, lidar = self.channels
+        record = self._record(sample, camera)
+        single = ground_truth.single_scan_depth(self.nusc, sample, camera, lidar)
+        dense = np.zeros_like(single)
+        if self._dense is not None:
+            dense = ground_truth.read_depth(ground_truth.depth_path(self._dense, self.nusc, sample, camera))
+        frame = {
+            "image": torch.from_numpy(self.image(record)).permute(2, 0, 1),
+            "radar": torch.from_numpy(self._radar(sample, record, radar_channel)),
+            "dense": self._resized(dense)[None],
+            "single": self._resized(single)[None],
+        }
+        if self._labels:
+            label = confidence_label(
+                frame["radar"][0], frame["dense"][0], self._boxes(record), scale=frame["image"].shape[-1] / 1600
+            )
+            frame["confidence_label"] = label[None]
+        return frame
+
+    def image(self, record):
+        """Return a camera record's image, resized: uint8 [H, W, 3]. Raises LircDepthError."""
+        from PIL import Image
+
+        path = f"{self.nusc.dataroot}/{record['filename']}"
+        try:
+            with Image.open(path) as image:
+                image = image.convert("RGB")
+                if self._scale != 1:
+                    image = image.resize(self.size[::-1], Image.Resampling.BILINEAR)
+                return np.array(image)
+        except FileNotFoundError as error:
+            raise LircDepthError(f"{path} is missing") from error
+        except OSError as error:
+            raise LircDepthError(f"{path}: not a complete image: {error}") from error
+
+    def pipeline_input(self, sample):
+        """Return (image uint8 [H, W, 3], intrinsics [3, 3], [(RadarScan, camera_from_radar)]) for a DepthPipeline."""
+        record = self._record(sample, self.channels[0])
+        return self.image(record), self._intrinsics(record), [self.radar_scan(sample)]
+
+    def scene_description(self, sample):
+        """Return what nuScenes says about a sample's scene."""
+        return self.nusc.get("scene", sample["scene_token"])["description"]
+
+    def radar_scan(self, sample):
+        """Return (RadarScan, camera_from_radar) of a key frame. Raises LircDepthError when its file is missing."""
+        camera, channel, _ = self.channels
+        camera_record, record = self._record(sample, camera), self._record(sample, channel)
+        path = f"{self.nusc.dataroot}/{record['filename']}"
+        try:
+            with open(path, "rb") as file:
+                scan = radar.RadarScan.from_pcd(radar.decode_pcd(file.read(), path))
+        except FileNotFoundError as error:
+            raise LircDepthError(f"{path} is missing") from error
+        return scan, nuscenes.camera_from_sensor(self.nusc, camera_record, record)
+
+    def _radar(self, sample, record, channel):
+        scan, camera_from_radar = self.radar_scan(sample)
+        seen = radar.project_scan(scan, camera_from_radar, self._intrinsics(record), record["width"], record["height"])
+        pixels, *values = seen
+        height, width = self.size
+        pixels = (pixels + 0.5) * self._scale - 0.5
+        inside = ((np.rint(pixels) >= 0) & (np.rint(pixels) < (width, height))).all(axis=1)
+        return radar.rasterize(pixels[inside], *(value[inside] for value in values), width, height)
+
+    def _resized(self, depth):
+        if self._scale != 1:  # nearest: a mean across an edge is a depth that nothing has
+            rows, columns = (
+                ((np.arange(n) + 0.5) / self._scale).astype(int).clip(max=depth.shape[axis] - 1)
+                for axis, n in enumerate(self.size)
+            )
+            depth = depth[np.ix_(rows, columns)]
+        return torch.from_numpy(depth)
+
+    def _boxes(self, record):
+        """Annotated objects in the image: [(top, bottom, left, right, near, far)], pixels of the resized image, m."""
+        _, boxes, intrinsics = self.nusc.get_sample_data(record["token"])
+        found = []
+        for box in boxes:
+            corners = box.corners().T
+            if corners[:, 2].min() > 0.1:
+                pixels, depth = geometry.project(corners, intrinsics)
+                left, top = np.floor(pixels.min(axis=0) * self._scale).astype(int).clip(min=0)
+                right, bottom = np.ceil(pixels.max(axis=0) * self._scale).astype(int) + 1
+                found.append((top, bottom, left, right, depth.min(), depth.max()))
+        return found
+
+    def _record(self, sample, channel):
+        return self.nusc.get("sample_data", sample["data"][channel])
+
+    def _intrinsics(self, record):
+        return np.array(self.nusc.get("calibrated_sensor", record["calibrated_sensor_token"])["camera_intrinsic"])

@@ -1,0 +1,3 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Camera, lidar and radar models on the synthetic vehicle."""

@@ -1,0 +1,178 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Writing data roots: checks, estimates, several scenes at once, and going on after an interruption."""
+
+import dataclasses
+import fcntl
+import functools
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from lircdepth_core import processes
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.synthetic.sensors.rig import CameraModel, suite
+from lircdepth_core.synthetic.world import splits
+from lircdepth_core.synthetic.world.world import MAX_DURATION
+from lircdepth_core.synthetic.writing.nuscenes_writer import SceneWriter, common_tables
+
+_FORMAT = 2  # of what is written; a run that another version began is not continued
+
+
+def check(output, scenes=1, seed=0, duration=MAX_DURATION, sensors=None, jobs=1):
+    """Raise LircDepthError where an argument of ``generate`` cannot be used; touches no file."""
+    if scenes < 1:
+        raise LircDepthError(f"scenes is {scenes}, expected at least 1")
+    if scenes > 499:  # the frozen sets' names begin there
+        raise LircDepthError(f"scenes is {scenes}, expected at most 499 in one data root")
+    if not 0 <= seed < 1_000_000:
+        raise LircDepthError(f"seed is {seed}, expected 0 or more (and less than a million)")
+    if not 0 < duration <= MAX_DURATION:
+        raise LircDepthError(f"duration is {duration} s, expected more than 0 and at most {MAX_DURATION:g}")
+    if jobs < 1:
+        raise LircDepthError(f"jobs is {jobs}, expected at least 1")
+    for model in sensors or suite():
+        if isinstance(model, CameraModel) and (model.width < 32 or model.height < 32):
+            raise LircDepthError(f"image size is {model.width}x{model.height}, expected at least 32x32")
+    output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise LircDepthError(f"{output}: exists and is not a directory")
+    if output.is_dir() and any(output.iterdir()):
+        raise LircDepthError(f"{output}: exists and is not empty; give a new directory or remove it")
+
+
+def generate(
+    output,
+    scenes=1,
+    seed=0,
+    duration=MAX_DURATION,
+    sensors=None,
+    version="v1.0-mini",
+    device="cpu",
+    progress=False,
+    jobs=1,
+    weather=None,
+    difficulty=None,
+    split=None,
+):
+    """Write a nuScenes v1.0 data root of synthetic scenes to the directory ``output``; return it as a Path.
+
+    Each scene has int(2 * duration) + 1 key frames; duration in seconds. sensors: sensor models (rig.suite), the front
+    ones when None. jobs: processes that work on scenes at once. split: "val" or "test", the frozen scenes instead of
+    ``scenes`` drawn from ``seed``. weather, difficulty: the same for all scenes, drawn when None.
+    The same arguments give the same bytes on one platform, whatever ``jobs`` is. ``output`` appears only when it is
+    complete. Finished scenes of an interrupted or killed run are kept beside it, in .NAME.partial, and the same call
+    goes on from there. progress: show a bar on a terminal.
+    Raises LircDepthError for arguments that cannot be used, for an unfinished run with other arguments and when another
+    process is writing ``output``; OSError with the file's name when writing fails.
+    """
+    from tqdm import tqdm
+
+    check(output, scenes, seed, duration, sensors, jobs)
+    specs = scene_specs(scenes, seed, weather, difficulty, split)
+    models, output = tuple(sensors or suite()), Path(output)
+    identity = json.dumps(
+        [_FORMAT, version, duration, str(device), [dataclasses.asdict(s) for s in specs],
+         [[type(m).__name__, dataclasses.asdict(m)] for m in models]], sort_keys=True
+    )  # fmt: skip
+    with _workplace(output, identity) as partial:
+        missing = [spec for spec in specs if not (partial / spec.name).is_dir()]
+        total = sum(map(len, SceneWriter(None, specs[0], models, duration).plan.values()))
+        write = functools.partial(_write_scene, partial, models, duration, device)
+        jobs = max(1, min(jobs, len(missing)))
+        share_cores = functools.partial(torch.set_num_threads, max(1, torch.get_num_threads() // jobs))
+        count, done = len(specs) * total, (len(specs) - len(missing)) * total
+        with tqdm(total=count, initial=done, unit="file", smoothing=0.05, disable=None if progress else True) as bar:
+            # Spawned: a forked process would inherit PyTorch's threads in any state.
+            processes.run(write, missing, jobs, bar.update, "spawn", share_cores)
+        _assemble(partial, specs, models, version)
+        os.rename(partial / "root", output)
+    return output
+
+
+def scene_specs(scenes, seed, weather=None, difficulty=None, split=None):
+    """Return the SceneSpecs that these arguments of ``generate`` mean. Raises LircDepthError for an unknown split."""
+    if split is None:
+        return splits.training_scenes(scenes, seed, weather, difficulty)
+    if split not in splits.SPLITS:
+        raise LircDepthError(f"split is {split!r}, expected one of {', '.join(splits.SPLITS)}")
+    return splits.SPLITS[split]
+
+
+def estimate(specs, duration=MAX_DURATION, sensors=None, jobs=1, device="cpu"):
+    """Return the expected (seconds, bytes) of ``generate``, from one measured capture of each kind of sensor."""
+    writer = SceneWriter(None, specs[0], tuple(sensors or suite()), duration, device)
+    cost = writer.measure()
+    seconds, size = (sum(len(captures) * cost[name][k] for name, captures in writer.plan.items()) for k in (0, 1))
+    # Processes share the cores that one alone would use: a quarter is gained, since not all of its work is parallel.
+    rounds = len(specs) * (0.75 if jobs > 1 else 1)
+    return rounds * seconds, len(specs) * size
+
+
+def partial_folder(output):
+    """Return where an unfinished run keeps its scenes."""
+    output = Path(output)
+    return output.with_name(f".{output.name}.partial")
+
+
+@contextmanager
+def _workplace(output, identity):
+    """Give the locked folder of an unfinished run; remove it when it is done or when nothing in it is worth keeping."""
+    partial = partial_folder(output)
+    partial.mkdir(parents=True, exist_ok=True)
+    lock = os.open(partial, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LircDepthError(f"another process is writing {output}") from None
+        note = partial / "arguments.json"
+        if note.exists() and note.read_text() != identity:
+            raise LircDepthError(
+                f"{partial} holds an unfinished run with other arguments: run that again to go on, or remove the folder"
+            )
+        for leftover in (*partial.glob("*.unfinished"), *partial.glob("root/*.unfinished")):
+            shutil.rmtree(leftover)
+        try:
+            note.write_text(identity)
+            yield partial
+        except BaseException:
+            for leftover in partial.glob("*.unfinished"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            if not any(partial.glob("scene-*")):
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        shutil.rmtree(partial)
+    finally:
+        os.close(lock)
+
+
+def _write_scene(partial, models, duration, device, spec, advance):
+    """Write one scene's folder; it has its final name only when it is complete."""
+    folder = partial / f"{spec.name}.unfinished"
+    folder.mkdir()
+    tables = SceneWriter(folder, spec, models, duration, device).write(advance)
+    (folder / "tables.json").write_text(json.dumps(tables))
+    os.rename(folder, partial / spec.name)
+
+
+def _assemble(partial, specs, models, version):
+    """Move the files of all scenes into one data root and write its tables. Can be interrupted and done again."""
+    root = partial / "root"
+    tables = common_tables(models)
+    for spec in specs:
+        folder = partial / spec.name
+        for name, rows in json.loads((folder / "tables.json").read_text()).items():
+            tables.setdefault(name, []).extend(rows)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.name != "tables.json":
+                target = root / path.relative_to(folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, target)
+    (root / version).mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        (root / version / f"{name}.json").write_text(json.dumps(rows, indent=0))

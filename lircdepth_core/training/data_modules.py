@@ -1,0 +1,151 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Lightning data modules: batches to train and validate on.
+
+Which samples a step sees depends on the seed, the epoch and the step alone, so that a resumed run sees what an
+uninterrupted one would have seen, also when it was stopped within an epoch.
+"""
+
+from torch.utils.data import DataLoader, Dataset
+
+from lircdepth_core.data.augmentation import Augmentation, prepare
+from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+from lircdepth_core.data.packed import PackedFrames
+from lircdepth_core.data.sampling import ResumableBatches, TrainingSet, batches_in
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.training.lightning_loader import lightning
+
+
+class _Prepared(Dataset):
+    """Whole frames for evaluation, every ``world``-th from ``rank`` on."""
+
+    def __init__(self, frames, limit, rank, world):
+        self.frames = frames
+        count = len(frames) if limit is None else min(limit, len(frames))
+        # Spread over the whole set, so that a few frames are of many scenes.
+        self.indices = [i * len(frames) // count for i in range(count)][rank::world]
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, index):
+        return prepare(self.frames.frame(self.indices[index]))
+
+
+class DepthData(lightning.LightningDataModule):
+    """What the data modules share; a subclass opens ``self.train_frames`` and ``self.val_frames`` in ``setup``.
+
+    crop, flip, colour, drop_scan, drop_points: see Augmentation. seed: of order and augmentation. val_limit: validate
+    on so many frames, spread over the split. repeat: so many augmentations of each frame, over and over; None: a new
+    one in each epoch.
+    """
+
+    def __init__(
+        self, batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers=0
+    ):
+        super().__init__()
+        self.batch_size, self.val_batch_size = batch_size, val_batch_size
+        self.augmentation = Augmentation(tuple(crop), flip, colour, drop_scan=drop_scan, drop_points=drop_points)
+        self.seed, self.workers, self.val_limit, self.repeat = seed, workers, val_limit, repeat
+
+    def weights_header(self):
+        """Return what a weights file says about its training data: focal_length, input_size, trained_on."""
+        frames = self.train_frames
+        return {
+            "focal_length": float(frames.focal_length),
+            "input_size": list(frames.size),
+            "trained_on": frames.description,
+        }
+
+    def batches_per_epoch(self):
+        """Return how many batches each rank sees in an epoch, the trainer's limit_train_batches applied."""
+        count = batches_in(len(self.train_frames), self.batch_size, self.trainer.world_size)
+        limit = self.trainer.limit_train_batches
+        return min(count, limit) if isinstance(limit, int) else int(count * limit)
+
+    def train_dataloader(self):
+        trainer = self.trainer
+        if trainer.reload_dataloaders_every_n_epochs != 1:
+            raise LircDepthError("the trainer needs reload_dataloaders_every_n_epochs: 1: each epoch has its own order")
+        loop = trainer.fit_loop
+        epoch = loop.epoch_progress.current.processed
+        # Of a resumed epoch, or of the one that just ended: then the remainder is 0.
+        done = loop.epoch_loop.batch_progress.current.processed % self.batches_per_epoch()
+        batches = ResumableBatches(
+            len(self.train_frames), self.batch_size, self.seed, epoch, done, trainer.global_rank, trainer.world_size
+        )  # fmt: skip
+        return DataLoader(
+            TrainingSet(self.train_frames, self.augmentation, self.seed, epoch % self.repeat if self.repeat else epoch),
+            batch_sampler=batches,
+            num_workers=self.workers,
+        )
+
+    def val_dataloader(self):
+        prepared = _Prepared(self.val_frames, self.val_limit, self.trainer.global_rank, self.trainer.world_size)
+        return DataLoader(prepared, batch_size=self.val_batch_size, num_workers=self.workers)
+
+
+class NuScenesData(DepthData):
+    """nuScenes, as published: train and val of v1.0-trainval, dense maps of `lircdepth ground-truth` in ``dense``.
+
+    labels: make the teacher's confidence labels from boxes (needs annotations). scale: see NuScenesFrames.
+    """
+
+    def __init__(
+        self,
+        dataroot: str,
+        dense: str | None = None,
+        version: str = "v1.0-trainval",
+        train_split: str = "train",
+        val_split: str = "val",
+        scale: float = 1.0,
+        labels: bool = False,
+        batch_size: int = 6,
+        val_batch_size: int = 1,
+        crop: tuple[int, int] = (352, 704),
+        flip: float = 0.5,
+        colour: float = 0.5,
+        drop_scan: float = 0.0,
+        drop_points: float = 0.0,
+        seed: int = 0,
+        workers: int = 8,
+        val_limit: int | None = None,
+        repeat: int | None = None,
+    ):
+        super().__init__(
+            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers
+        )
+        self._common = {"dataroot": dataroot, "version": version, "dense": dense, "scale": scale}
+        self._splits, self._labels = (train_split, val_split), labels
+
+    def setup(self, stage=None):
+        self.train_frames = NuScenesFrames(split=self._splits[0], labels=self._labels, **self._common)
+        self.val_frames = NuScenesFrames(split=self._splits[1], **self._common)
+
+
+class PackedData(DepthData):
+    """Frames of files that `lircdepth pack` wrote, kept on the training device."""
+
+    def __init__(
+        self,
+        train: str,
+        val: str,
+        batch_size: int = 8,
+        val_batch_size: int = 8,
+        crop: tuple[int, int] = (352, 704),
+        flip: float = 0.5,
+        colour: float = 0.5,
+        drop_scan: float = 0.0,
+        drop_points: float = 0.0,
+        seed: int = 0,
+        val_limit: int | None = None,
+        repeat: int | None = None,
+    ):
+        super().__init__(
+            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat
+        )
+        self._paths = train, val
+
+    def setup(self, stage=None):
+        device = self.trainer.strategy.root_device
+        self.train_frames, self.val_frames = (PackedFrames(path, device) for path in self._paths)

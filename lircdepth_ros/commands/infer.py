@@ -1,0 +1,105 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""`lircdepth infer`: depth for one image and one radar scan of one's own, from files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
+from lircdepth_core.geometry.calibration import Calibration
+from lircdepth_core.radar import RadarScan
+from lircdepth_core.radar.point_files import read_points
+from lircdepth_ros.bags.inference import add_pipeline, make_pipeline
+
+
+def add_arguments(parser):
+    """Add the command's arguments."""
+    parser.add_argument("--image", required=True, metavar="FILE", help="rectified image, JPEG or PNG")
+    parser.add_argument("--radar", metavar="FILE", help="scan: any PCD, or CSV with a line of names (default: none)")
+    parser.add_argument("--calibration", required=True, metavar="YAML", help="mounting of both, camera's intrinsics")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=".png: 16 bit, mm; .npy: float32, m")
+    parser.add_argument("--camera-frame", default="CAM_FRONT", help="in the calibration (default: %(default)s)")
+    parser.add_argument("--radar-frame", default="RADAR_FRONT", help="in the calibration (default: %(default)s)")
+    parser.add_argument(
+        "--radar-fields",
+        default="x y z rcs vx vy",
+        help="names in the file of position [m], cross section [dBsm] and velocity [m/s]; 0 for one that it lacks, all "
+        "zero then (default: %(default)s)",
+    )
+    add_pipeline(parser)
+
+
+def run(arguments):
+    """Estimate, write the depth, print a line. Raises LircDepthError."""
+    output = Path(arguments.output)
+    if output.suffix not in (".png", ".npy"):
+        raise LircDepthError(f"--output is {output}, expected a name that ends in .png or .npy")
+    calibration = Calibration.load(arguments.calibration)
+    camera, radar_frame = arguments.camera_frame, arguments.radar_frame
+    if camera not in calibration.intrinsics:
+        known = ", ".join(sorted(calibration.intrinsics)) or "none"
+        raise LircDepthError(f"{arguments.calibration} has no intrinsics of {camera}; it has those of: {known}")
+    radars = []
+    if arguments.radar:
+        scan = read_scan(arguments.radar, arguments.radar_fields)
+        radars.append((scan, calibration.transform(camera, radar_frame)))
+    image = _read_image(arguments.image)
+    pipeline = make_pipeline(arguments)
+    frame = pipeline(image, calibration.intrinsics[camera], radars)
+    _write(output, frame.depth)
+    returns = sum(len(scan) for scan, _ in radars)
+    print(f"{output}: {image.shape[1]}x{image.shape[0]}, {frame.returns_seen} of {returns} radar returns in the image")
+    if pipeline.header.caution:
+        print(pipeline.header.caution)
+
+
+def read_scan(path, fields):
+    """Return the RadarScan of a point file. fields: its six names for x y z rcs vx vy; "0" means all zero.
+
+    Raises LircDepthError.
+    """
+    names = fields.split()
+    if len(names) != 6:
+        raise LircDepthError(f"--radar-fields is '{fields}', expected six names: x y z rcs vx vy")
+    columns = read_points(path)
+    missing = [name for name in names if name not in columns and name != "0"]
+    if missing:
+        raise LircDepthError(
+            f"{path} has no field {', '.join(missing)}; it has {', '.join(columns)} (--radar-fields names a file's own)"
+        )
+    count = len(next(iter(columns.values())))
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is left out as such
+        return RadarScan.from_fields(*(columns[name] if name in columns else np.zeros(count) for name in names))
+
+
+def _read_image(path):
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
+            return np.asarray(image.convert("RGB"))
+    except (SyntaxError, ValueError, Image.UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
+    except OSError as error:
+        if error.filename:
+            raise
+        raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
+
+
+def _write(path, depth):
+    """Write depth under its name only when complete: .npy as it is; .png as the node's 16UC1."""
+    with written_whole(path) as partial:
+        if path.suffix == ".npy":
+            np.save(partial, depth)
+        else:
+            from types import SimpleNamespace
+
+            from PIL import Image
+
+            from lircdepth_ros.messages import conversions
+
+            message = SimpleNamespace()
+            conversions.fill_depth_image(message, depth, "16UC1")
+            Image.fromarray(np.frombuffer(message.data, np.uint16).reshape(depth.shape)).save(partial)

@@ -1,0 +1,155 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Augmentation keeps image, radar and truth of one frame consistent; a mirrored radar moves the other way sideways."""
+
+import numpy as np
+import pytest
+import torch
+
+from lircdepth_core import pipeline, radar
+from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD, Augmentation, normalise, prepare
+from lircdepth_core.data.sampling import seeded
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.models import checkpoints
+
+PLAIN = {"flip": 0.0, "colour": 0.0}
+
+
+@pytest.fixture
+def frame():
+    """Every pixel of every map says where it is: row + column / 1000."""
+    rows, columns = torch.meshgrid(torch.arange(100.0), torch.arange(200.0), indexing="ij")
+    place = (rows + columns / 1000)[None] + 1
+    channels = torch.cat([place, place + 1000, place + 2000, place + 3000])
+    image = torch.stack([rows, columns, rows + columns]).to(torch.uint8)
+    return {"image": image, "radar": channels, "dense": place.clone(), "single": place.clone()}
+
+
+def pixels(sample):
+    """Undo the normalisation."""
+    mean, std = (torch.tensor(x)[:, None, None] for x in (IMAGE_MEAN, IMAGE_STD))
+    return (sample["image"] * std + mean) * 255
+
+
+def test_a_crop_takes_the_same_pixels_of_every_map_and_reaches_every_border(frame):
+    places = set()
+    for seed in range(60):
+        sample = Augmentation((96, 192), **PLAIN)(frame, seeded(seed))
+        assert sample["image"].shape == (3, 96, 192)
+        top, left = round(float(sample["dense"][0, 0, 0])) - 1, round(float(sample["dense"][0, 0, 0]) % 1 * 1000)
+        window = (..., slice(top, top + 96), slice(left, left + 192))
+        for name in ("radar", "dense", "single"):
+            assert torch.equal(sample[name], frame[name][window])
+        assert torch.allclose(pixels(sample), frame["image"][window].float(), atol=1e-3)
+        places.add((top, left))
+    assert {top for top, _ in places} == set(range(5))
+    assert {0, 8} <= {left for _, left in places} <= set(range(9))
+
+
+def test_a_mirror_negates_the_leftward_velocity_and_nothing_else(frame):
+    original = {name: value.clone() for name, value in frame.items()}
+    sample = Augmentation((64, 64), flip=1.0, colour=0.0)(frame, seeded(3))
+    same = Augmentation((64, 64), flip=0.0, colour=0.0)(frame, seeded(3))
+    for name in ("dense", "single", "image"):
+        assert torch.equal(sample[name], same[name].flip(-1))
+    assert torch.equal(sample["radar"][:3], same["radar"][:3].flip(-1))
+    assert torch.equal(sample["radar"][3], -same["radar"][3].flip(-1))
+    assert all(torch.equal(frame[name], value) for name, value in original.items())  # the source is untouched
+
+
+def test_a_mirrored_scene_gives_the_mirrored_sample():
+    """Independent of channels: reflect the world (y to -y), project its returns, and compare."""
+    intrinsics = np.array([[60.0, 0, 47.5], [0, 60.0, 31.5], [0, 0, 1]])  # the axis in the middle of 96 columns
+    camera_from_radar = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0.3], [1, 0, 0, 0], [0, 0, 0, 1]])
+    random = np.random.default_rng(2)
+    x, y, vy = random.uniform(8, 40, 12), random.uniform(-5, 5, 12), random.normal(size=12)
+
+    def channels(side):
+        scan = radar.RadarScan.from_fields(x, side * y, 0 * x, x, -x, side * vy)
+        return torch.from_numpy(
+            radar.rasterize(*radar.project_scan(scan, camera_from_radar, intrinsics, 96, 64), 96, 64)
+        )
+
+    maps = {"image": torch.zeros(3, 64, 96, dtype=torch.uint8), "dense": torch.ones(1, 64, 96)}
+    frame = maps | {"radar": channels(1), "single": maps["dense"]}
+    assert (frame["radar"][0] > 0).sum() > 5
+    sample = Augmentation((64, 96), flip=1.0, colour=0.0)(frame, seeded(0))
+    assert torch.allclose(sample["radar"], channels(-1), atol=1e-6)
+
+
+def test_colour_changes_gamma_brightness_and_channels_within_their_range(frame):
+    frame["image"] = torch.full((3, 100, 200), 128, dtype=torch.uint8)
+    values = torch.stack([
+        pixels(Augmentation((64, 64), flip=0.0, colour=1.0)(frame, seeded(seed)))[:, 0, 0] / 255 for seed in range(200)
+    ])  # fmt: skip
+    level = 128 / 255
+    low, high = level**1.1 * 0.81, level**0.9 * 1.21
+    assert values.min() > low
+    assert values.max() < high
+    assert values.min() < low + 0.05  # and the range is used
+    assert values.max() > high - 0.08
+    assert (values.amax(1) - values.amin(1)).max() > 0.05  # channels apart
+
+
+def test_radar_dropout_takes_whole_scans_and_single_returns(frame):
+    none = Augmentation((64, 64), drop_scan=1.0, **PLAIN)(frame, seeded(0))
+    assert not none["radar"].any()
+    kept = []
+    for seed in range(40):
+        sample = Augmentation((64, 64), drop_points=0.5, **PLAIN)(frame, seeded(seed))
+        same = Augmentation((64, 64), **PLAIN)(frame, seeded(seed))
+        left = sample["radar"][0] > 0
+        assert torch.equal(sample["radar"], same["radar"] * left)  # a return goes with all its channels
+        kept.append(float(left.float().mean()))
+    assert min(kept) > 0.47
+    assert min(kept) < 0.6
+    assert max(kept) > 0.9
+    scans = [bool(Augmentation((64, 64), drop_scan=0.3, **PLAIN)(frame, seeded(s))["radar"].any()) for s in range(300)]
+    assert 0.6 < np.mean(scans) < 0.8
+
+
+def test_a_sample_depends_on_the_seed_alone(frame):
+    augmentation = Augmentation((64, 64), drop_points=0.3, drop_scan=0.1)
+    first, again, other = (augmentation(frame, seeded(*key)) for key in ((1, 2, 3), (1, 2, 3), (1, 2, 4)))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("crop", [(128, 192), (96, 224), (90, 192)])
+def test_a_crop_that_cannot_be_taken_is_refused(frame, crop):
+    with pytest.raises(LircDepthError, match=r"crop .* expected multiples of 32 within the frames' 100x200"):
+        Augmentation(crop)(frame, seeded(0))
+
+
+def test_evaluation_sees_what_the_pipeline_would_feed_the_network():
+    """Otherwise a network is selected on inputs that it never gets on the road."""
+    seen = {}
+
+    class Recorder:
+        device = torch.device("cpu")
+
+        def infer(self, image, radar):
+            seen.update(image=image, radar=radar)
+            return torch.ones(1, 1, *image.shape[-2:])
+
+    random = np.random.default_rng(0)
+    image = random.integers(0, 255, (100, 200, 3), dtype=np.uint8)
+    intrinsics = np.array([[90.0, 0, 100], [0, 90.0, 50], [0, 0, 1]])
+    forward = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+    scan = radar.RadarScan.from_fields(*random.uniform(2, 20, (6, 30)))
+    header = checkpoints.Header(model="tiny", focal_length=90.0)
+    pipeline.DepthPipeline(Recorder(), header)(image, intrinsics, [(scan, forward)])
+    channels = radar.rasterize(*radar.project_scan(scan, forward, intrinsics, 200, 100), 200, 100)
+    maps = {"dense": torch.zeros(1, 100, 200), "single": torch.zeros(1, 100, 200)}
+    frame = maps | {"image": torch.from_numpy(image).permute(2, 0, 1), "radar": torch.from_numpy(channels)}
+    sample = prepare(frame)
+    assert torch.allclose(sample["image"], seen["image"][0], atol=1e-5)
+    assert torch.equal(sample["radar"], seen["radar"][0])
+    assert sample["radar"].any()
+    assert sample["dense"].shape == (1, 96, 192)
+
+
+def test_normalisation_is_imagenets():
+    assert normalise(torch.tensor(IMAGE_MEAN)[:, None, None]).abs().max() < 1e-6
+    white = normalise(torch.ones(3, 1, 1)).flatten()
+    assert white.tolist() == pytest.approx([(1 - m) / s for m, s in zip(IMAGE_MEAN, IMAGE_STD, strict=True)])

@@ -1,0 +1,83 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Radar, lidar and visibility on worlds of a few known bodies."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lircdepth_core import radar, synthetic
+from lircdepth_core.synthetic.render.visibility import visible_share
+from lircdepth_core.synthetic.sensors.lidar import lidar_scan
+from lircdepth_core.synthetic.sensors.radar import radar_scan
+from synthetic_scenes import bodies
+
+RANGE_NOISE = 0.02  # metres, the lidar's standard deviation
+
+
+def test_radar_speeds_are_relative_along_the_line_of_sight_and_compensated_to_speed_over_ground():
+    # Radar at (3.41, -1.55) from the ego's start. Boxes: fixed ahead, fixed 30 degrees to the left, one that drives
+    # off at 14 m/s.
+    fixed, aside, leaving = (33.41, -1.55, 0.0), (33.41, 15.77, 0.0), (53.41, -8.55, 14.0)
+    world = bodies(fixed, aside, leaving)
+    model = synthetic.RadarModel(clutter=0, ghosts=0, range_noise=0, azimuth_noise=0, speed_noise=0)
+    found = set()
+    for turn in range(8):
+        for r in radar_scan(world, model, 0.0, np.random.default_rng(turn)):
+            sight = np.array([r["x"], r["y"]], dtype=np.float64) / np.hypot(r["x"], r["y"])
+            target = min(range(3), key=lambda k: math.hypot(
+                r["x"] - ((fixed, aside, leaving)[k][0] - 3.41), r["y"] - ((fixed, aside, leaving)[k][1] + 1.55)
+            ))  # fmt: skip
+            found.add(target)
+            over_ground = 14 * sight[0] if target == 2 else 0.0
+            radial = sight @ [r["vx"], r["vy"]]
+            # Quantised to 0.25 m/s; the position that gives the line of sight to 0.2 m.
+            assert radial == pytest.approx(over_ground - 10 * sight[0], abs=0.2)
+            assert sight @ [r["vx_comp"], r["vy_comp"]] == pytest.approx(over_ground, abs=0.1)
+            assert r["dyn_prop"] in ((0, 4) if target == 2 else (1, 3, 4, 5, 7))  # 4: not known yet
+    assert found == {0, 1, 2}
+
+
+def test_radar_returns_lie_on_the_near_face_of_what_they_hit():
+    world = bodies((23.41, -1.55, 0.0))
+    returns = radar_scan(world, synthetic.RadarModel(clutter=0, ghosts=0), 0.0, np.random.default_rng(0))
+    assert len(returns) >= 1
+    assert np.abs(returns["x"] - 19.0).max() < 1.0  # 20 m less half the box; 0.15 m noise
+    assert np.abs(returns["y"]).max() < 1.0 + 1.0
+    empty = radar_scan(
+        bodies((-50.0, 0.0, 0.0)), synthetic.RadarModel(clutter=0, ghosts=0), 0.0, np.random.default_rng(0)
+    )
+    assert len(radar.decode_pcd(radar.encode_pcd(empty))) == 0
+
+
+def test_visibility_is_the_share_of_what_faces_the_eye_that_nothing_hides():
+    # The second box stands 1 m behind the first, seen from straight ahead: hidden but for what perspective shows of
+    # it (its upper edge, since the eye is higher than the first box). The third stands free.
+    world = bodies((10.0, 0.0, 0.0), (13.0, 0.0, 0.0), (10.0, 30.0, 0.0))
+    share = visible_share(world, np.arange(3), 0.0, np.array([1060.0, 1000.0, 1.5]))
+    assert share[0] == 1
+    assert share[1] == 0
+    assert share[2] == 1
+
+
+def test_lidar_points_are_in_range_with_a_ring_each_and_noise_of_two_centimetres():
+    world = bodies((-5000.0, 0.0, 0.0))
+    points = lidar_scan(world, synthetic.LidarModel(), 0.0, np.random.default_rng(0))
+    assert points.dtype == np.float32
+    # An empty plane: beams that look down meet it, at height / sin(elevation) and below 100 m.
+    elevation = np.radians(synthetic.LidarModel().elevations)
+    expected = 1.84 / np.sin(-elevation, where=elevation < 0, out=np.full(32, -1.0))
+    rings = np.flatnonzero((expected > 0) & (expected < 100))
+    assert sorted(set(points[:, 4].astype(int))) == rings.tolist()
+    for ring in rings[::4]:
+        ranges = np.linalg.norm(points[points[:, 4] == ring, :3].astype(np.float64), axis=1)
+        assert np.mean(ranges) == pytest.approx(expected[ring], abs=0.01)
+        assert np.std(ranges) == pytest.approx(RANGE_NOISE, rel=0.15)
+
+
+def test_scan_lines_keep_nuscenes_axes_with_y_forward_for_the_lidar():
+    world = bodies((20.0, -1.55, 0.0))
+    points = lidar_scan(world, synthetic.LidarModel(), 0.0, np.random.default_rng(0))
+    ahead = points[(np.abs(points[:, 0]) < 0.9) & (points[:, 1] > 10) & (np.abs(points[:, 2]) < 1.0)]
+    assert np.median(ahead[:, 1]) == pytest.approx(20 - 1 - 0.94, abs=0.05)

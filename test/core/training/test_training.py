@@ -1,0 +1,389 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Training learns, resumes exactly, distributes rightly, and stops with a reason."""
+
+import csv
+import json
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import training_runs
+from lircdepth_core.models import checkpoints
+from lircdepth_core.models.cafnet import CaFNet
+from lircdepth_core.models.lircdepth import LiRCDepth
+from lircdepth_ros import cli
+from paths import REPOSITORY
+
+pytest.importorskip("jsonargparse")
+pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
+
+TEST = Path(__file__).parent
+SUPPORT = REPOSITORY / "test/support"
+PLAIN = ("--model.loss", "{image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0}")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors: threads that wait for one another on a busy machine cost more than they bring."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    return training_runs.write_frames(tmp_path_factory.mktemp("frames") / "frames.safetensors")
+
+
+def fit(frames, root, *options, model="tiny", epochs=2, batch_size=2):
+    """Run `lircdepth train fit` on the CPU in this process; return the exit status."""
+    words = [
+        "train", "fit", "--data", "PackedData", "--data.train", frames, "--data.val", frames, "--data.crop", "[64, 96]",
+        "--data.batch_size", batch_size, "--trainer.max_epochs", epochs, "--trainer.accelerator", "cpu",
+        "--trainer.devices", 1, "--trainer.default_root_dir", root, "--trainer.logger", "CSVLogger",
+        "--trainer.logger.save_dir", root, "--trainer.log_every_n_steps", 1, "--trainer.enable_progress_bar", "false",
+        "--trainer.num_sanity_val_steps", 0,
+    ]  # fmt: skip
+    if model is not None:
+        words += ["--model", "StudentModule", "--model.model", model, *PLAIN]
+    return cli.main([str(word) for word in (*words, *options)])
+
+
+def logged(root, column="train/total"):
+    """The values of a column over all runs under ``root``, by step."""
+    values = {}
+    for path in sorted(Path(root).rglob("metrics.csv"), key=lambda p: int(p.parent.name.rpartition("_")[2])):
+        with path.open() as file:
+            values |= {int(row["step"]): float(row[column]) for row in csv.DictReader(file) if row.get(column)}
+    return values
+
+
+def weights(root, name="last.ckpt"):
+    return torch.load(Path(root, "checkpoints", name), weights_only=True)["state_dict"]
+
+
+def test_a_run_cut_into_windows_is_the_uninterrupted_run(frames, tmp_path, capsys):
+    """StopAfter 0 minutes ends each run after a step, or two where an epoch ends between."""
+    common = ("--model.lr", 0.01, "--data.drop_points", 0.3)
+    assert fit(frames, tmp_path / "whole", *common) == 0
+    whole = logged(tmp_path / "whole")
+    assert len(whole) == 8  # 8 frames, batches of 2, 2 epochs
+    window = ("--trainer.callbacks+", "StopAfter", "--trainer.callbacks.minutes", 0, "--ckpt_path", "resume")
+    stops = []
+    for _ in range(8):
+        assert fit(frames, tmp_path / "cut", *common, *window) == 0
+        stops += re.findall(r"stopped .* at step (\d+)", capsys.readouterr().out)
+    assert [int(step) for step in stops] == [1, 2, 3, 5, 6, 7]  # and two runs to the end, the last with nothing to do
+    assert logged(tmp_path / "cut") == whole
+    final = torch.load(tmp_path / "cut" / "resume.ckpt", weights_only=True)["state_dict"]
+    for key, value in weights(tmp_path / "whole").items():
+        assert torch.equal(final[key], value), key
+
+
+def test_the_best_checkpoint_by_validation_becomes_weights_that_load(frames, tmp_path, capsys):
+    assert fit(frames, tmp_path, "--model.lr", 0.05, epochs=3) == 0
+    mae = logged(tmp_path, "val/mae")
+    assert len(mae) == 3
+    assert (
+        cli.main(["export-weights", str(tmp_path / "checkpoints/best.ckpt"), "-o", str(tmp_path / "w.safetensors")])
+        == 0
+    )
+    network, header = checkpoints.load(tmp_path / "w.safetensors")
+    assert header.metrics["val_mae"] == pytest.approx(min(mae.values()), rel=1e-6)
+    assert (header.model, header.focal_length, header.input_size) == ("tiny", 120.0, (96, 160))
+    assert header.trained_on == "boxes on a road"
+    for key, value in weights(tmp_path, "best.ckpt").items():
+        assert torch.allclose(network.state_dict()[key.removeprefix("network.")], value, rtol=1e-3, atol=1e-6)
+    (tmp_path / "bad.ckpt").write_bytes(b"no checkpoint")
+    for name in ("bad.ckpt", "absent.ckpt", "w.safetensors"):
+        assert cli.main(["export-weights", str(tmp_path / name), "-o", str(tmp_path / "x.safetensors")]) == 2
+        assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_mixed_precision_clipping_and_averaging_train_finite_weights(frames, tmp_path, precision):
+    if precision == "16-mixed" and not torch.cuda.is_available():
+        precision = "bf16-mixed"  # Lightning refuses float16 on a CPU; the other options still apply
+    average = ("--trainer.callbacks+", "EMAWeightAveraging", "--trainer.callbacks.decay", 0.5)
+    assert fit(frames, tmp_path, "--trainer.precision", precision, "--trainer.gradient_clip_val", 0.1, *average) == 0
+    content = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    average, current = content["state_dict"], content["current_model_state"]
+    assert all(value.isfinite().all() for value in average.values())
+    assert any(not torch.equal(average[key], current[key]) for key in average)
+
+
+def test_depth_is_computed_in_float32_under_autocast():
+    """bfloat16 would round 80 m to half metres."""
+    from lircdepth_core.training.modules import keep_depth_in_float32
+
+    network, _ = checkpoints.random_weights("lircdepth")
+    keep_depth_in_float32(network)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        output = network(torch.randn(1, 3, 64, 64), torch.zeros(1, 4, 64, 64))
+    assert output.depth.dtype == torch.float32
+    assert not torch.equal(output.depth, output.depth.bfloat16().float())
+
+
+def test_a_few_frames_are_learnt_to_under_half_a_metre(tmp_path):
+    """The whole student and its loss: it must be able to learn four frames by heart."""
+    from lircdepth_core.data.augmentation import prepare
+    from lircdepth_core.inference.backends.pytorch import keep_freed_memory
+    from lircdepth_core.losses import StudentLoss
+
+    keep_freed_memory()
+    torch.manual_seed(0)
+    source = training_runs.Streets(3)
+    samples = [prepare(source.frame(i)) for i in range(3)]
+    batch = {name: torch.stack([sample[name] for sample in samples])[..., 32:64, 32:96].contiguous()
+             for name in samples[0]}  # fmt: skip
+    network = LiRCDepth().train()
+    loss = StudentLoss(image=0, radar=0, structure=0, inter_depth=0)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, fused=True)
+    known = batch["exact"] > 0
+    for step in range(300):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * min(1, (step + 1) / 10) * (1 - step / 300)
+        output = network(batch["image"], batch["radar"])
+        error = (output.depth - batch["exact"]).abs()[known].mean().item()
+        if error < 0.45:
+            break
+        optimizer.zero_grad()
+        loss(output, None, batch["image"], batch["dense"], batch["single"])["total"].backward()
+        optimizer.step()
+    assert error < 0.5
+
+
+def test_two_processes_have_the_gradient_of_one_over_both_half_batches(frames, tmp_path):
+    """Each |Omega| is counted over both ranks: their halves differ much in valid pixels."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    ranks = [
+        subprocess.Popen([sys.executable, SUPPORT / "training_runs.py", str(rank), "2", port, frames,
+                          tmp_path / "g.pt"],
+                         cwd=REPOSITORY, env={"PYTHONPATH": str(REPOSITORY), "PATH": ""})
+        for rank in range(2)
+    ]  # fmt: skip
+    halves = training_runs.half_batches(frames)
+    both = {name: torch.cat([half[name] for half in halves]) for name in halves[0]}
+    assert int((halves[0]["dense"] > 0).sum()) > 3 * int((halves[1]["dense"] > 0).sum())
+    expected = training_runs.gradients(both)
+    assert [process.wait(timeout=300) for process in ranks] == [0, 0]
+    found = torch.load(tmp_path / "g.pt")
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
+    alone = [training_runs.gradients(half) for half in halves]  # what a count per rank would give
+    assert float((sum(alone) / 2 - expected).norm() / expected.norm()) > 1e-2
+
+
+def test_a_distilled_run_needs_a_teacher_and_names_what_else_it_got(frames, tmp_path, capsys):
+    teacher, header = checkpoints.random_weights("cafnet")
+    checkpoints.save(tmp_path / "teacher.safetensors", teacher, header)
+    student, header = checkpoints.random_weights("tiny")
+    checkpoints.save(tmp_path / "tiny.safetensors", student, header)
+    small = ("--data.crop", "[32, 32]", "--trainer.max_steps", 1)
+    model = ("--model", "StudentModule", "--model.teacher")
+    assert fit(frames, tmp_path / "kd", *model, tmp_path / "teacher.safetensors", *small, model=None) == 0
+    with next((tmp_path / "kd").rglob("metrics.csv")).open() as file:
+        columns = next(csv.reader(file))
+    terms = {"depth", "smoothness", "image", "radar", "structure", "inter_depth", "total", "skipped_frames"}
+    assert {name.partition("/")[2] for name in columns if name.startswith("train/")} == terms
+    state = weights(tmp_path / "kd")
+    assert len(state) == len(LiRCDepth().state_dict())  # the teacher is not saved along
+    capsys.readouterr()
+    for options, message in (
+        ((*model, tmp_path / "tiny.safetensors"), "expected a teacher"),
+        ((*model, tmp_path / "absent.safetensors"), "no such weights file"),
+        ((*model, tmp_path / "teacher.safetensors", *PLAIN), "every distillation term weighs 0"),
+        ((*model[:2], "--model.loss", "{sharpness: 1}"), "sharpness"),
+        ((*model[:2], "--model.nonsense", "1"), "nonsense"),
+    ):
+        assert fit(frames, tmp_path / "bad", *options, model=None) == 2
+        error = capsys.readouterr().err
+        assert message in error.splitlines()[-1]
+
+
+def test_distillation_ends_where_it_is_told_to(frames, tmp_path):
+    checkpoints.save(tmp_path / "teacher.safetensors", *checkpoints.random_weights("cafnet"))
+    model = ("--model", "StudentModule", "--model.teacher", tmp_path / "teacher.safetensors")
+    options = ("--model.distil_until", 0.5, "--data.crop", "[32, 32]", "--trainer.max_steps", 4)
+    assert fit(frames, tmp_path / "kd", *model, *options, model=None) == 0
+    structure = logged(tmp_path / "kd", "train/structure")
+    assert [np.isfinite(structure[step]) for step in range(4)] == [True, True, False, False]
+    assert all(np.isfinite(value) for value in logged(tmp_path / "kd").values())
+
+
+def test_the_teachers_output_is_kept_for_samples_that_repeat(frames, tmp_path, caplog):
+    teacher, header = checkpoints.random_weights("cafnet")
+    checkpoints.save(tmp_path / "teacher.safetensors", teacher, header)
+    options = (
+        "--model", "StudentModule", "--model.teacher", tmp_path / "teacher.safetensors", "--data.crop", "[32, 64]",
+        "--data.repeat", 2, "--data.batch_size", 4, "--trainer.limit_val_batches", 1, "--model.lr", 1e-9,
+    )  # fmt: skip
+    cache = tmp_path / "cache"
+    assert fit(frames, tmp_path / "without", *options, model=None, epochs=3) == 0
+    assert fit(frames, tmp_path / "with", *options, "--model.teacher_cache", cache, model=None, epochs=3) == 0
+    kept = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
+    assert len(kept) == 16  # two augmentations of eight frames; the third epoch found the first's
+    damaged = sorted(kept)[0]
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    assert fit(frames, tmp_path / "again", *options, "--model.teacher_cache", cache, model=None, epochs=3) == 0
+    assert "not complete" in caplog.text
+    assert {path for path in cache.iterdir() if path.stat().st_mtime_ns != kept[path]} == {damaged}
+    expected = pytest.approx(logged(tmp_path / "without"), rel=0.01)  # batch norms over few pixels amplify rounding
+    assert logged(tmp_path / "with") == expected
+    assert logged(tmp_path / "again") == expected
+
+
+def test_fine_tuning_goes_on_from_weights_of_the_same_network(frames, tmp_path, capsys):
+    start, other = tmp_path / "start.safetensors", tmp_path / "student.safetensors"
+    network, header = checkpoints.random_weights("tiny", seed=5)
+    checkpoints.save(start, network.half(), header)
+    still = ("--model.lr", 1e-12, "--trainer.max_steps", 1, "--model.init_weights")
+    assert fit(frames, tmp_path, *still, start) == 0
+    assert "the last 1 steps were not validated" in capsys.readouterr().out
+    for name, value in network.float().named_parameters():
+        found = weights(tmp_path)[f"network.{name}"]
+        assert found.dtype == torch.float32
+        assert torch.allclose(found, value, atol=1e-9), name
+    output = tmp_path / "tuned.safetensors"
+    assert cli.main(["export-weights", str(tmp_path / "checkpoints/last.ckpt"), "-o", str(output)]) == 0
+    training = checkpoints.read_header(output).training
+    assert (training["steps"], training["lr"], training["crop"]) == (1, 1e-12, [64, 96])
+    assert training["before"] == {"data": "nothing (random weights)"}
+    checkpoints.save(other, *checkpoints.random_weights())
+    assert fit(frames, tmp_path, *still, other) == 2
+    assert "holds weights of 'lircdepth', expected 'tiny'" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_teacher_trains_on_patch_labels(frames, tmp_path):
+    options = ("--model", "TeacherModule", "--data.crop", "[32, 64]", "--trainer.max_steps", 2)
+    assert fit(frames, tmp_path, *options, model=None) == 0
+    for term in ("depth", "confidence", "coarse_depth", "smoothness"):
+        values = logged(tmp_path, f"train/{term}")
+        assert len(values) == 2
+        assert all(np.isfinite(list(values.values())))
+    assert len(weights(tmp_path)) == len(CaFNet().state_dict())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_batch(tmp_path, capsys):
+    class Broken(training_runs.Streets):
+        def frame(self, index):
+            frame = super().frame(index)
+            frame["radar"][1][frame["radar"][0] > 0] = np.nan
+            return frame
+
+    training_runs.pack(Broken(4), tmp_path / "broken.safetensors")
+    options = ("--data.crop", "[96, 160]", "--trainer.limit_val_batches", 0)
+    assert fit(tmp_path / "broken.safetensors", tmp_path, *options) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "not finite at step 0" in error
+    (path,) = tmp_path.glob("not-finite-step0*.pt")
+    assert str(path) in error
+    batch = torch.load(path, weights_only=True)["batch"]
+    assert batch["radar"].isnan().any()
+    assert batch["image"].shape == (2, 3, 96, 160)
+
+
+def test_frames_without_ground_truth_are_skipped_and_their_number_logged(tmp_path):
+    class HalfEmpty(training_runs.Streets):
+        def frame(self, index):
+            frame = super().frame(index)
+            if index % 2:
+                frame["dense"] = frame["dense"] * 0
+                frame["single"] = frame["single"] * 0
+            return frame
+
+    training_runs.pack(HalfEmpty(4), tmp_path / "half.safetensors")
+    assert fit(tmp_path / "half.safetensors", tmp_path, epochs=1) == 0
+    assert sum(logged(tmp_path, "train/skipped_frames").values()) == 2
+
+
+def test_exhausted_memory_names_the_batch_size_to_try(frames, tmp_path):
+    """In a process of its own, with little address space: the error is the allocator's."""
+    program = f"""
+import resource, sys
+sys.path[:0] = [{str(REPOSITORY)!r}, {str(TEST)!r}, {str(SUPPORT)!r}]
+import torch, test_training
+from lircdepth_core.training.command_line import explained_out_of_memory
+torch.ones(8).sum()
+size = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (size + 6 * 10**8, size + 6 * 10**8))
+sys.exit(test_training.fit({str(frames)!r}, {str(tmp_path)!r}, "--data.crop", "[96, 160]", "--model", "StudentModule",
+                           *test_training.PLAIN, model=None, batch_size=8, epochs=1))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert result.returncode == 2, result.stderr[-2000:]
+    last = result.stderr.strip().splitlines()[-1]
+    assert "out of memory at batch size 8: try --data.batch_size 4" in last
+
+
+def test_encoders_start_from_a_local_file(frames, tmp_path, capsys):
+    from lircdepth_core.training.initialisation import initialise
+
+    path = REPOSITORY.parent / "shared/weights/mobilenet_v2_imagenet_features.safetensors"
+    if not path.is_file():
+        pytest.skip(f"no ImageNet weights at {path}")
+    from safetensors.torch import load_file
+
+    network = LiRCDepth()
+    initialise(network, str(path), seed=0)
+    for name, value in load_file(path).items():
+        for encoder in (network.encoder, network.encoder_radar):
+            assert torch.equal(encoder.base_model.state_dict()[name.removeprefix("features.")], value)
+    wrong = tmp_path / "tiny.safetensors"
+    checkpoints.save(wrong, *checkpoints.random_weights("tiny"))
+    model = ("--model", "StudentModule", "--model.encoder_weights")
+    for source in (wrong, tmp_path / "absent.safetensors"):
+        assert fit(frames, tmp_path, *model, source, model=None) == 2
+        assert str(source) in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_decoders_start_from_xavier_and_a_seed_decides():
+    from lircdepth_core.training.initialisation import initialise
+
+    first, again, other = LiRCDepth(), LiRCDepth(), LiRCDepth()
+    for network, seed in ((first, 1), (again, 1), (other, 2)):
+        initialise(network, None, seed)
+    weight = first.decoder.conv1[0].weight
+    bound = (6 / (36 * 9 + 32 * 9)) ** 0.5
+    assert weight.abs().max() <= bound
+    assert weight.abs().max() > 0.95 * bound
+    assert torch.equal(weight, again.decoder.conv1[0].weight)
+    assert not torch.equal(weight, other.decoder.conv1[0].weight)
+
+
+@pytest.mark.parametrize("recipe", sorted((REPOSITORY / "training").rglob("*.yaml")), ids=lambda p: str(p.name))
+def test_every_recipe_is_understood(recipe, tmp_path):
+    """Checked against the classes' signatures by the parser that runs them, without opening any data."""
+    from lircdepth_core.training import command_line
+
+    config = command_line.parse(["fit", "-c", str(recipe)])
+    settings = yaml.safe_load(recipe.read_text())
+    assert config.fit.model.class_path.endswith(settings["model"]["class_path"])
+    assert config.fit.data.init_args.batch_size == settings["data"]["init_args"]["batch_size"]
+    assert json.dumps(settings)  # plain values alone
+
+
+def test_pictures_show_image_depth_and_truth_one_above_the_other():
+    from lircdepth_core.data.augmentation import normalise
+    from lircdepth_core.models.lircdepth import DepthOutput
+    from lircdepth_core.training.callbacks import picture
+
+    depth = torch.full((1, 1, 32, 64), 8.0)
+    image = torch.full((1, 3, 32, 64), 0.5)
+    batch = {"image": normalise(image), "dense": torch.zeros_like(depth), "single": depth * 0}
+    batch["single"][..., :32] = 8.0
+    shown = picture(batch, DepthOutput(depth, [], [], [], []), 0)
+    assert shown.shape == (3, 96, 64)
+    assert set(shown[:, :32].unique().tolist()) <= {127, 128}
+    assert torch.equal(shown[:, 32:64, :32], shown[:, 64:, :32])  # the same depth, the same colour
+    assert not shown[:, 64:, 32:].any()

@@ -1,0 +1,418 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Depth from bags and files without DDS: the same as the node's, in order, complete, and the same every time."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import rich_nuscenes
+import tiny_nuscenes
+
+pytest.importorskip("nuscenes", reason="bags are converted from nuScenes, through its devkit")
+pytest.importorskip("rosbags", reason="bags are read with rosbags")
+import cv2
+from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_typestore
+
+from lircdepth_core.data import nuscenes
+from lircdepth_core.evaluation.metrics import depth_errors
+from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_core.radar import RadarScan, decode_pcd
+from lircdepth_ros import cli
+from lircdepth_ros.bags import messages as bag_messages
+from paths import REPOSITORY
+
+DEPTH = "/CAM_FRONT/depth/image"
+INFO = "/CAM_FRONT/depth/camera_info"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return rich_nuscenes.write(tmp_path_factory.mktemp("rich") / "root")
+
+
+@pytest.fixture(scope="module")
+def bag(root, tmp_path_factory):
+    return convert(root, tmp_path_factory.mktemp("rich") / "bag", "scene-0001")
+
+
+@pytest.fixture(scope="module")
+def real_bag(nuscenes_real, tmp_path_factory):
+    return convert(nuscenes_real, tmp_path_factory.mktemp("real") / "bag", "scene-0061")
+
+
+def convert(root, bag, scene, *options):
+    assert cli.main(["nuscenes-to-bag", "--dataroot", str(root), "--scene", scene, "-o", str(bag), *options]) == 0
+    return bag
+
+
+def infer_bag(bag, output, *options):
+    assert (
+        cli.main(["infer-bag", str(bag), "-o", str(output), "--weights", "tiny", "--backend", "eager", *options]) == 0
+    )
+    return output
+
+
+def read(bag, *topics):
+    """Return [(topic, log time, message)] in the file's order."""
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    with Reader(bag) as reader:
+        connections = [c for c in reader.connections if not topics or c.topic in topics]
+        return [
+            (c.topic, stamp, store.deserialize_cdr(data, c.msgtype)) for c, stamp, data in reader.messages(connections)
+        ]
+
+
+def depths(bag):
+    """{stamp: depth [H, W]} of 32FC1 images."""
+    found = {}
+    for _, logged, image in read(bag, DEPTH):
+        stamp = image.header.stamp.sec * 10**9 + image.header.stamp.nanosec
+        assert (image.encoding, image.header.frame_id, logged) == ("32FC1", "CAM_FRONT", stamp)
+        found[stamp] = image.data.view("<f4").reshape(image.height, image.width)
+    return found
+
+
+def test_every_image_has_depth_and_camera_info_of_its_stamp(bag, tmp_path):
+    output = infer_bag(bag, tmp_path / "depth")
+    images = [stamp for _, stamp, _ in read(bag, "/CAM_FRONT/image_rect/compressed")]
+    assert list(depths(output)) == images
+    infos = {stamp: message for _, stamp, message in read(output, INFO)}
+    for _, stamp, expected in read(bag, "/CAM_FRONT/camera_info"):
+        found = infos.pop(stamp)
+        assert (found.header, found.width, found.height) == (expected.header, expected.width, expected.height)
+        np.testing.assert_array_equal(found.k, expected.k)
+    assert not infos
+
+
+def test_the_depth_is_the_pipelines_on_what_the_devkit_reads(root, bag, tmp_path):
+    """Matching, projection and ego motion worked out again from the tables: the nearest scan, through both poses."""
+    nusc = nuscenes.open_nuscenes(root, "v1.0-mini")
+    scene = nuscenes.find_scene(nusc, "scene-0001")
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager")
+    scans = nuscenes.channel_records(nusc, scene, "RADAR_FRONT")
+    found, fused = depths(infer_bag(bag, tmp_path / "depth")), 0
+    for record in nuscenes.channel_records(nusc, scene, "CAM_FRONT"):
+        scan = min(scans, key=lambda scan: abs(scan["timestamp"] - record["timestamp"]))
+        returns = RadarScan.from_pcd(decode_pcd((root / scan["filename"]).read_bytes()))
+        image = np.asarray(Image.open(root / record["filename"]).convert("RGB"))
+        transform = nuscenes.camera_from_sensor(nusc, record, scan)
+        expected = pipeline(image, np.array(tiny_nuscenes.INTRINSICS), [(returns, transform)])
+        np.testing.assert_array_equal(found[record["timestamp"] * 1000], expected.depth)
+        fused += expected.fused
+    assert fused > 3
+
+
+def test_the_same_bytes_again_with_the_mounting_from_tf_static_too(bag, tmp_path):
+    """The same folder name, since rosbags writes it into the file."""
+    first = infer_bag(bag, tmp_path / "a/depth")
+    second = infer_bag(bag, tmp_path / "b/depth")
+    bare = shutil.copytree(bag, tmp_path / "bare")
+    (bare / "calibration.yaml").unlink()
+    third = infer_bag(bare, tmp_path / "c/depth", "--odometry-topic", "/none")  # then ego motion comes from /tf
+    for name in ("depth.mcap", "metadata.yaml"):
+        assert (first / name).read_bytes() == (second / name).read_bytes() == (third / name).read_bytes()
+
+
+def test_the_node_gives_the_same_depth_bit_for_bit(tmp_path):
+    """Through DDS and processes of their own. An image that the node drops has no depth; the others must be equal."""
+    pytest.importorskip("rclpy", reason="the node needs rclpy")
+    bag = convert(tiny_nuscenes.write(tmp_path / "root"), tmp_path / "bag", "scene-0001")
+    inputs = [f"/CAM_FRONT/{name}" for name in ("image_rect/compressed", "camera_info")] + [
+        "/RADAR_FRONT/points",
+        "/odom",
+    ]
+    settings = {
+        "depth_node": {
+            "weights": "tiny",
+            "backend": "eager",
+            "device": "cpu",
+            "transform_source": "calibration",
+            "calibration_file": bag / "calibration.yaml",
+            "use_sim_time": "true",
+        },
+        "replay_node": {
+            "bag": bag,
+            "rate": 0.2,
+            "linger": 2.0,
+            "wait_for_subscribers": 120.0,
+            "wait_for_topics": f"[{', '.join(inputs)}]",
+        },
+    }
+    recorder = [REPOSITORY / "test/dds_recorder.py", tmp_path / "received", 7, 60, f"{DEPTH}=sensor_msgs/msg/Image"]
+    commands = [recorder]
+    for node, values in settings.items():
+        options = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
+        commands.append(["-m", f"lircdepth_ros.{node}", "--ros-args", *options])
+    processes = [
+        subprocess.Popen([sys.executable, *map(str, command)], cwd=REPOSITORY, start_new_session=True)
+        for command in commands
+    ]
+    try:
+        assert processes[2].wait(timeout=200) == 0
+        assert processes[0].wait(timeout=100) == 0
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    store = bag_messages.typestore()
+    offline, compared = depths(infer_bag(bag, tmp_path / "offline")), 0
+    for topic, data in pickle.loads((tmp_path / "received").read_bytes()):
+        if topic == DEPTH:
+            image = store.deserialize_cdr(data, "sensor_msgs/msg/Image")
+            stamp = image.header.stamp.sec * 10**9 + image.header.stamp.nanosec
+            assert image.data.tobytes() == offline[stamp].tobytes()
+            compared += 1
+    assert compared >= 4, "of 7 images"
+
+
+def test_with_inputs_everything_is_in_one_order_and_unchanged(bag, tmp_path):
+    output = infer_bag(bag, tmp_path / "all", "--with-inputs", "--compression", "zstd")
+    with Reader(bag) as before, Reader(output) as after:
+        expected = [(c.topic, stamp, data) for c, stamp, data in before.messages()]
+        found = [(c.topic, stamp, data) for c, stamp, data in after.messages()]
+        qos = [{c.topic: c.ext.offered_qos_profiles for c in reader.connections} for reader in (before, after)]
+    assert [entry for entry in found if "depth/" not in entry[0]] == expected
+    assert len(found) == len(expected) + 2 * 7
+    assert [stamp for _, stamp, _ in found] == sorted(stamp for _, stamp, _ in found)
+    assert qos[0].items() <= qos[1].items()
+
+
+def test_millimetres_in_a_png_as_compressed_depth_image_transport_has_them(bag, tmp_path):
+    output = infer_bag(bag, tmp_path / "mm", "--encoding", "16UC1")
+    expected = depths(infer_bag(bag, tmp_path / "metres"))
+    messages = read(output, f"{DEPTH}/compressedDepth")
+    assert [stamp for _, stamp, _ in messages] == list(expected)
+    for _, stamp, message in messages:
+        assert message.format == "16UC1; compressedDepth png"
+        pixels = cv2.imdecode(message.data[12:], cv2.IMREAD_UNCHANGED)
+        depth = expected[stamp]
+        fits = depth < 65.5
+        assert pixels.dtype == np.uint16
+        np.testing.assert_array_equal(pixels[fits], np.rint(depth[fits] * 1000))
+        assert not pixels[np.isnan(depth) | (depth > 65.535)].any()
+        again = bag_messages.depth_of(message)
+        np.testing.assert_allclose(again[fits], depth[fits], atol=0.00051)
+        assert np.isnan(again[np.isnan(depth)]).all()
+
+
+def test_video_has_a_frame_for_each_image(bag, tmp_path):
+    infer_bag(bag, tmp_path / "depth", "--mp4", str(tmp_path / "video.mp4"))
+    video = cv2.VideoCapture(str(tmp_path / "video.mp4"))
+    frames = []
+    while (frame := video.read())[0]:
+        frames.append(frame[1])
+    assert len(frames) == 7
+    assert frames[0].shape == (48, 32, 3)  # image above depth, at half size
+    assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+
+
+def test_the_real_sample_is_fused_and_its_error_is_that_against_the_devkits_projection(
+    nuscenes_real, real_bag, tmp_path, capsys
+):
+    capsys.readouterr()
+    output = infer_bag(real_bag, tmp_path / "depth", "--json")
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["images"], summary["frames"], summary["fused"], summary["dropped"]) == (1, 1, 1, 0)
+    ((_, depth),) = depths(output).items()
+    nusc = nuscenes.open_nuscenes(nuscenes_real, "v1.0-mini")
+    pixels, truth = nuscenes.project_channel(nusc, nusc.sample[0], "LIDAR_TOP", "CAM_FRONT")
+    columns, rows = np.rint(pixels).astype(int).T
+    for cap in (50, 70, 80):
+        expected = depth_errors(depth[rows, columns], truth, cap)
+        assert summary["metrics"]["caps"][str(cap)] == pytest.approx(expected, rel=1e-9)
+
+    # And by the command for recordings, with the lidar from the other bag.
+    report = tmp_path / "metrics.json"
+    assert cli.main(["eval-bag", str(output), "--reference", str(real_bag), "--json", str(report)]) == 0
+    assert json.loads(report.read_text()) == summary["metrics"]
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].startswith("1 depth images against lidar (1)")
+    assert [line.split()[0] for line in table[2:]] == ["50", "70", "80"]
+    assert f"{summary['metrics']['caps']['50']['mae']:.4g}" in table[2].split()
+
+
+def test_a_recording_is_compared_by_the_sensors_time_not_by_its_own(bag, tmp_path, capsys):
+    """Recorded ten years later, its log times are of no use; the errors are those of the bag that was played."""
+    depth = infer_bag(bag, tmp_path / "depth")
+    store, later = bag_messages.typestore(), 10 * 365 * 86400 * 10**9
+    with bag_messages.new_bag(tmp_path / "recording") as writer:
+        messages = read(depth)
+        connections = {
+            topic: writer.add_connection(topic, m.__msgtype__, typestore=store) for topic, _, m in messages[:2]
+        }
+        for topic, stamp, message in messages:
+            writer.write(connections[topic], stamp + later, bag_messages.serialize(message))
+    reports = []
+    for name in ("depth", "recording"):
+        report = tmp_path / f"{name}.json"
+        command = ["eval-bag", str(tmp_path / name), "--reference", str(bag), "--json", str(report)]
+        assert cli.main(command) == 0
+        reports.append(json.loads(report.read_text()))
+    assert reports[0] == reports[1]
+    assert reports[0]["frames"] == 7
+
+
+def test_ground_truth_goes_before_lidar_and_equal_depth_has_no_error(root, tmp_path):
+    bag = convert(root, tmp_path / "bag", "scene-0001", "--ground-truth")
+    store = bag_messages.typestore()
+    with bag_messages.new_bag(tmp_path / "depth") as writer:
+        for topic in ("image", "camera_info"):
+            messages = read(bag, f"/CAM_FRONT/depth_gt/{topic}")
+            kind = messages[0][2].__msgtype__
+            connection = writer.add_connection(f"/CAM_FRONT/depth/{topic}", kind, typestore=store)
+            for _, stamp, message in messages:
+                writer.write(connection, stamp, bag_messages.serialize(message))
+    report = tmp_path / "metrics.json"
+    command = ["eval-bag", str(tmp_path / "depth"), "--reference", str(bag), "--json", str(report)]
+    assert cli.main(command) == 0
+    metrics = json.loads(report.read_text())
+    assert (metrics["frames"], metrics["truth"]) == (2, "ground truth (2)")
+    assert metrics["caps"]["80"]["mae"] == 0
+    assert metrics["caps"]["80"]["pixels"] > 10
+
+
+def test_lidar_is_moved_by_the_ego_motion_between_its_stamp_and_the_images(root, bag, tmp_path):
+    """Depth that is the lidar's at the image's time has no error; where the motion is left out it has some."""
+    nusc = nuscenes.open_nuscenes(root, "v1.0-mini")
+    scene = nuscenes.find_scene(nusc, "scene-0001")
+    store = bag_messages.typestore()
+    with bag_messages.new_bag(tmp_path / "depth") as writer:
+        connections = [
+            writer.add_connection(topic, f"sensor_msgs/msg/{kind}", typestore=store)
+            for topic, kind in ((DEPTH, "Image"), (INFO, "CameraInfo"))
+        ]
+        infos = {stamp: message for _, stamp, message in read(bag, "/CAM_FRONT/camera_info")}
+        scans = nuscenes.channel_records(nusc, scene, "LIDAR_TOP")
+        for record in nuscenes.channel_records(nusc, scene, "CAM_FRONT"):
+            lidar = min(scans, key=lambda scan: abs(scan["timestamp"] - record["timestamp"]))
+            sample = {"data": {"LIDAR_TOP": lidar["token"], "CAM_FRONT": record["token"]}}
+            pixels, truth = nuscenes.project_channel(nusc, sample, "LIDAR_TOP", "CAM_FRONT")
+            depth = np.full((48, 64), np.nan, np.float32)
+            columns, rows = np.rint(pixels).astype(int).T
+            _, first = np.unique(rows * 64 + columns, return_index=True)
+            depth[rows[first], columns[first]] = truth[first]
+            stamp = record["timestamp"] * 1000
+            image = bag_messages.image(stamp, "CAM_FRONT", depth, "32FC1")
+            for connection, message in zip(connections, (image, infos[stamp]), strict=True):
+                writer.write(connection, stamp, bag_messages.serialize(message))
+    from lircdepth_ros.bags.evaluation import evaluate
+
+    metrics = evaluate(tmp_path / "depth", bag, DEPTH, "/LIDAR_TOP/points")
+    assert metrics["frames"] == 7
+    # Two points in one pixel are judged by one depth: most have no error at all.
+    assert metrics["caps"]["80"]["delta1"] > 0.9
+
+
+def test_no_ros_is_imported(bag, tmp_path):
+    program = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("rclpy", "sensor_msgs", "nav_msgs", "rosbag2_py", "ament_index_python"):
+            raise ImportError(name + " is not to be imported")
+sys.meta_path.insert(0, Block())
+from lircdepth_ros import cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
+    command = [
+        "infer-bag",
+        str(bag),
+        "-o",
+        str(tmp_path / "depth"),
+        "--weights",
+        "tiny",
+        "--backend",
+        "eager",
+        "--mp4",
+        str(tmp_path / "v.mp4"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "7 depth images of 7 images" in done.stdout
+    assert "weights are RANDOM" in done.stdout
+
+
+def rewrite(bag, output, change):
+    """Copy a bag's messages as ``change(topic, stamp, message)`` returns them; None leaves one out."""
+    store = bag_messages.typestore()
+    with Reader(bag) as reader, bag_messages.new_bag(output) as writer:
+        connections = {c.topic: writer.add_connection(c.topic, c.msgtype, typestore=store) for c in reader.connections}
+        for c, stamp, data in reader.messages():
+            message = change(c.topic, stamp, store.deserialize_cdr(data, c.msgtype))
+            if message is not None:
+                writer.write(connections[c.topic], stamp, bag_messages.serialize(message))
+    return output
+
+
+def test_a_damaged_image_and_lost_radar_are_counted_and_the_rest_goes_on(root, bag, tmp_path, capsys):
+    stamps = [stamp for _, stamp, _ in read(bag, "/CAM_FRONT/image_rect/compressed")]
+
+    def change(topic, stamp, message):
+        if topic == "/CAM_FRONT/image_rect/compressed" and stamp == stamps[2]:
+            message.data = message.data[:100]
+        return None if topic == "/RADAR_FRONT/points" and stamp > stamps[3] else message
+
+    damaged = rewrite(bag, tmp_path / "damaged", change)
+    capsys.readouterr()
+    output = infer_bag(damaged, tmp_path / "depth", "--json")
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["images"], summary["frames"], summary["dropped"]) == (7, 6, 1)
+    assert f"image at {stamps[2]}" in summary["reasons"][0]
+    found = depths(output)
+    assert list(found) == [stamp for stamp in stamps if stamp != stamps[2]]
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager")
+    for stamp in stamps[4:]:  # more than 0.1 s after the last scan
+        (path,) = root.glob(f"*/CAM_FRONT/*__{stamp // 1000}.jpg")
+        alone = pipeline(np.asarray(Image.open(path)), np.array(tiny_nuscenes.INTRINSICS))
+        np.testing.assert_array_equal(found[stamp], alone.depth)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--image-topic", "/CAM_TOP/image"], "has no image topic /CAM_TOP/image[/compressed]; it has /CAM_BACK/cam"),
+        (["--radar-topics", "/RADAR/points"], "has no topic /RADAR/points; it has"),
+        (["--camera-info-topic", "/info"], "has no topic /info; it has"),
+        (["--calibration", "nowhere.yaml"], "calibration nowhere.yaml: No such file"),
+        (["--radar-fields", "x y"], "--radar-fields is 'x y', expected six names"),
+        (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--inference-scale", "0"], "--inference-scale is 0.0, expected more than 0"),
+        (["--mp4", "/nowhere/video.mp4"], "cannot write /nowhere/video.mp4"),
+    ],
+)
+def test_wrong_options_are_one_error_line_and_leave_nothing(bag, tmp_path, capsys, options, expected):
+    output = tmp_path / "depth"
+    assert cli.main(["infer-bag", str(bag), "-o", str(output), "--weights", "tiny", *options]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "lircdepth infer-bag: error: " in line]
+    assert expected in lines[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bag_that_has_depth_already_needs_another_topic(bag, tmp_path, capsys):
+    first = infer_bag(bag, tmp_path / "first", "--with-inputs")
+    command = [
+        "infer-bag",
+        str(first),
+        "-o",
+        str(tmp_path / "second"),
+        "--weights",
+        "tiny",
+        "--backend",
+        "eager",
+        "--with-inputs",
+    ]
+    assert cli.main(command) == 2
+    assert "has /CAM_FRONT/depth/image, /CAM_FRONT/depth/camera_info already" in capsys.readouterr().err
+    assert cli.main([*command, "--depth-topic", "/again"]) == 0
+    assert cli.main(["infer-bag", str(bag), "-o", str(first), "--weights", "tiny"]) == 2
+    assert f"{first} exists already and is not overwritten" in capsys.readouterr().err

@@ -1,0 +1,258 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""`lircdepth infer`: one image and one scan from files, in every form that a point file comes in."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.geometry import rigid_transform
+from lircdepth_core.geometry.calibration import Calibration
+from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_core.radar import RadarScan, decode_pcd
+from lircdepth_core.radar.point_files import read_points
+from lircdepth_ros import cli
+from paths import REPOSITORY
+
+CALIBRATION = """
+parent: base_link
+frames:
+  CAM_FRONT:
+    translation: {x: 1.7, y: 0.0, z: 1.5}
+    rotation: {x: -0.5, y: 0.5, z: -0.5, w: 0.5}
+  RADAR_FRONT:
+    translation: {x: 3.4, y: 0.0, z: 0.5}
+    rotation: {x: 0, y: 0, z: 0, w: 1}
+intrinsics:
+  CAM_FRONT: {fx: 1266.0, fy: 1266.0, cx: 80.0, cy: 48.0}
+"""
+INTRINSICS = np.array([[1266.0, 0, 80], [0, 1266.0, 48], [0, 0, 1]])
+POINTS = np.array([(20, 0.5, 0.25, 10, -3, 0.5), (40, -1, 0.5, 5, 2, 0), (np.nan, 0, 0, 0, 0, 0)], dtype="<f4")
+HEADER = "# .PCD v0.7\nVERSION 0.7\nFIELDS x y z rcs vx vy\nSIZE 4 4 4 4 4 4\nTYPE F F F F F F\n"
+HEADER += "COUNT 1 1 1 1 1 1\nWIDTH 3\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 3\nDATA "
+
+
+def ascii_pcd():
+    return (HEADER + "ascii\n" + "\n".join(" ".join(map(str, row)) for row in POINTS.tolist()) + "\n").encode()
+
+
+def binary_pcd():
+    return (HEADER + "binary\n").encode() + POINTS.tobytes() + bytes(32)  # some writers pad
+
+
+def compressed_pcd():
+    """By hand: runs of up to 32 literals, which is LZF that compresses nothing."""
+    data = POINTS.T.tobytes()  # field after field
+    packed = b"".join(bytes([len(data[i : i + 32]) - 1]) + data[i : i + 32] for i in range(0, len(data), 32))
+    sizes = np.array([len(packed), len(data)], "<u4").tobytes()
+    return (HEADER + "binary_compressed\n").encode() + sizes + packed
+
+
+def csv_file():
+    return "\n".join(["x,y,z,rcs,vx,vy", *(",".join(map(str, row)) for row in POINTS.tolist())]).encode()
+
+
+FORMS = {"a.pcd": ascii_pcd, "b.pcd": binary_pcd, "c.pcd": compressed_pcd, "d.csv": csv_file}
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "calibration.yaml").write_text(CALIBRATION)
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 160, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    return tmp_path, pixels
+
+
+def infer(folder, radar, output, *options):
+    arguments = ["--image", folder / "image.png", "--calibration", folder / "calibration.yaml", "-o", folder / output]
+    arguments += ["--radar", folder / radar] if radar else []
+    return cli.main(
+        ["infer", "--weights", "tiny", "--device", "cpu", "--backend", "eager", *map(str, arguments), *options]
+    )
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_of_point_file_gives_the_pipelines_depth(files, capsys, name):
+    folder, pixels = files
+    (folder / name).write_bytes(FORMS[name]())
+    assert infer(folder, name, "depth.npy") == 0
+    assert "2 of 2 radar returns in the image" in capsys.readouterr().out, "the third holds NaN"
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager")
+    base_from = [
+        rigid_transform((1.7, 0, 1.5), (0.5, -0.5, 0.5, -0.5)),
+        rigid_transform((3.4, 0, 0.5), (1, 0, 0, 0)),
+    ]
+    scan = RadarScan.from_fields(*POINTS.T)
+    expected = pipeline(pixels, INTRINSICS, [(scan, np.linalg.inv(base_from[0]) @ base_from[1])])
+    assert expected.returns_seen == 2
+    np.testing.assert_array_equal(np.load(folder / "depth.npy"), expected.depth)
+
+
+def test_png_holds_millimetres(files):
+    folder, _ = files
+    assert infer(folder, None, "depth.npy") == 0
+    assert infer(folder, None, "depth.png") == 0
+    depth, png = np.load(folder / "depth.npy"), np.asarray(Image.open(folder / "depth.png"))
+    assert png.dtype == np.uint16 or png.dtype == np.int32
+    fits = depth < 65.5
+    np.testing.assert_array_equal(png[fits], np.rint(depth[fits] * 1000))
+
+
+def test_fields_by_a_drivers_own_names_and_zero_for_one_it_lacks(files):
+    folder, _ = files
+    (folder / "own.csv").write_text("range_x, range_y,RCS,vel_x,vel_y\n20,0.5,10,-3,0.5\n")
+    (folder / "same.csv").write_text("x,y,z,rcs,vx,vy\n20,0.5,0,10,-3,0.5\n")
+    assert infer(folder, "own.csv", "own.npy", "--radar-fields", "range_x range_y 0 RCS vel_x vel_y") == 0
+    assert infer(folder, "same.csv", "same.npy") == 0
+    np.testing.assert_array_equal(np.load(folder / "own.npy"), np.load(folder / "same.npy"))
+
+
+def test_the_reader_of_all_forms_reads_nuscenes_radar_files_as_the_strict_one(nuscenes_real):
+    (path,) = (nuscenes_real / "samples/RADAR_FRONT").iterdir()
+    expected = decode_pcd(path.read_bytes())
+    found = read_points(path)
+    assert list(found) == list(expected.dtype.names)
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, expected[name].astype(float))
+
+
+def test_lzf_copies_may_overlap_what_they_write(tmp_path):
+    """Packed by hand: 24 zero bytes as two literals, a copy of 21 bytes from one back, and a literal."""
+    packed = bytes([1, 0, 0, 7 << 5, 21 - 2 - 7, 0, 0, 0])
+    header = "FIELDS a b\nSIZE 4 4\nTYPE U F\nCOUNT 1 1\nWIDTH 3\nPOINTS 3\nDATA binary_compressed\n"
+    path = tmp_path / "zeros.pcd"
+    path.write_bytes(header.encode() + np.array([len(packed), 24], "<u4").tobytes() + packed)
+    assert {name: values.tolist() for name, values in read_points(path).items()} == {"a": [0] * 3, "b": [0] * 3}
+    # 1 2 3 4, then a copy of 4 bytes from 4 back, twice: three points of one uint32.
+    packed = bytes([3, 1, 2, 3, 4, 2 << 5, 3, 2 << 5, 3])
+    header = "FIELDS a\nSIZE 4\nTYPE U\nWIDTH 3\nPOINTS 3\nDATA binary_compressed\n"
+    path.write_bytes(header.encode() + np.array([len(packed), 12], "<u4").tobytes() + packed)
+    assert read_points(path)["a"].tolist() == [0x04030201] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.pcd", b"x y z\n1 2 3\n", "not a PCD file"),
+        ("a.pcd", ascii_pcd()[:-40], "could not|cannot reshape|truncated"),
+        ("a.pcd", binary_pcd()[:-60], "truncated: 44 bytes of data, expected 72"),
+        ("a.pcd", compressed_pcd()[:-10], "truncated"),
+        ("a.pcd", compressed_pcd().replace(b"\x1f", b"\xff"), "compressed data is damaged"),
+        ("a.pcd", (HEADER + "binary_lz4\n").encode(), "DATA is 'binary_lz4', expected ascii"),
+        ("a.pcd", (HEADER.replace("POINTS 3", "POINTS 999999999999") + "binary\n").encode(), "POINTS is 999999999999"),
+        ("a.pcd", (HEADER.replace("TYPE F", "TYPE Q") + "binary\n").encode(), "a.pcd: "),
+        ("a.csv", b"", "empty"),
+        ("a.csv", b"x,y\n1,2,3\n", "row 2 has 3 values, expected 2"),
+        ("a.csv", b"x,y\n1,two\n", "could not convert"),
+        ("a.csv", b"x,y\n1,2\n", "has no field z, rcs, vx, vy; it has x, y"),
+        ("a.csv", None, "No such file"),
+    ],
+)
+def test_wrong_point_files_are_one_error_line(files, capsys, name, content, expected):
+    import re
+
+    folder, _ = files
+    if content is not None:
+        (folder / name).write_bytes(content)
+    assert infer(folder, name, "depth.npy") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(expected, line), line
+    assert str(folder / name) in line
+    assert not list(folder.glob("*depth*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--camera-frame", "CAM_BACK"], "has no intrinsics of CAM_BACK; it has those of: CAM_FRONT"),
+        (["--radar-frame", "RADAR"], "the calibration has no frame 'RADAR'; known: base_link, CAM_FRONT, RADAR_FRONT"),
+        (["--radar-fields", "x y z"], "--radar-fields is 'x y z', expected six names"),
+        (["-o", "depth.jpg"], "--output is depth.jpg, expected a name that ends in .png or .npy"),
+        (["--image", "calibration"], "No such file or directory: calibration"),
+    ],
+)
+def test_wrong_options_are_one_error_line(files, capsys, options, expected):
+    folder, _ = files
+    (folder / "a.pcd").write_bytes(ascii_pcd())
+    assert infer(folder, "a.pcd", "depth.npy", *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert expected in line
+
+
+def test_a_file_that_is_no_image_is_named(files, capsys):
+    folder, _ = files
+    whole = (folder / "image.png").read_bytes()
+    for content in (b"no image", whole[: len(whole) // 2]):
+        (folder / "image.png").write_bytes(content)
+        assert infer(folder, None, "depth.npy") == 2
+        assert f"{folder / 'image.png'} is not a whole JPEG or PNG" in capsys.readouterr().err
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import lircdepth_core.pipeline
+from lircdepth_ros import cli
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 150 * 2**20, resource.RLIM_INFINITY))
+sys.exit(cli.main(["infer", *sys.argv[1:]]))
+"""
+
+
+def test_exhausted_memory_is_one_error_line_and_leaves_no_file(files):
+    folder, _ = files
+    Image.new("RGB", (8000, 7000)).save(folder / "image.jpg")  # 168 MB of pixels
+    arguments = ["--image", folder / "image.jpg", "--calibration", folder / "calibration.yaml", "--backend", "eager"]
+    arguments += ["--weights", "tiny", "--threads", "1", "--device", "cpu", "-o", folder / "depth.npy"]
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, *arguments]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("lircdepth infer: error: ")
+    assert "memory" in line
+    assert not (folder / "depth.npy").exists()
+
+
+def test_intrinsics_survive_saving_and_wrong_ones_are_named(tmp_path):
+    path = tmp_path / "calibration.yaml"
+    path.write_text(CALIBRATION)
+    Calibration.load(path).save(tmp_path / "copy.yaml")
+    np.testing.assert_array_equal(Calibration.load(tmp_path / "copy.yaml").intrinsics["CAM_FRONT"], INTRINSICS)
+    for text, expected in ((", cy: 48.0", "intrinsics of CAM_FRONT lack 'cy'"), ("80.0", "intrinsics of CAM_FRONT")):
+        path.write_text(CALIBRATION.replace(text, "" if "cy" in text else "wide"))
+        with pytest.raises(LircDepthError, match=f"{path}: {expected}"):
+            Calibration.load(path)
+
+
+def test_it_needs_no_ros_and_no_rosbags(files):
+    folder, _ = files
+    (folder / "a.pcd").write_bytes(ascii_pcd())
+    shutil.copy(folder / "image.png", folder / "copy.png")
+    program = "import sys\nfor name in ('rclpy', 'rosbags', 'sensor_msgs'): sys.modules[name] = None\n"
+    program += "from lircdepth_ros import cli\nsys.exit(cli.main(sys.argv[1:]))"
+    arguments = [
+        "infer",
+        "--image",
+        folder / "copy.png",
+        "--radar",
+        folder / "a.pcd",
+        "--weights",
+        "tiny",
+        "--backend",
+        "eager",
+    ]
+    arguments += ["--calibration", folder / "calibration.yaml", "-o", folder / "depth.png"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 radar returns" in done.stdout
