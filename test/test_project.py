@@ -9,8 +9,8 @@ import sys
 
 import pytest
 import yaml
-
 from paths import REPOSITORY
+
 
 ROS_PACKAGES = {
     "rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "sensor_msgs_py", "tf2_ros", "rosbags",
@@ -48,7 +48,6 @@ class Block:
             raise ImportError(name + " is not to be imported at module level")
 sys.meta_path.insert(0, Block())
 import lircdepth_core
-from paths import REPOSITORY
 for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
     if module.name.startswith("lircdepth_core.training."):
         continue  # what is Lightning's needs Lightning, and all that it needs
