@@ -71,7 +71,7 @@ def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_readme():
 
 
 def test_replay_parameters_are_the_same_in_the_code_and_the_readme():
-    replay_node = pytest.importorskip("lircdepth_ros.replay_node", reason="the declarations need ROS")
+    replay_node = pytest.importorskip("lircdepth_ros.replay_node.node", reason="the declarations need ROS")
     unset = replay_node.Parameter.Type.STRING_ARRAY
     declared = {
         name: ([] if default is unset else default, text[0].upper() + text[1:])
