@@ -6,11 +6,15 @@ The camera drives: each image gets, from each radar, the scan nearest in time wi
 here is a function of stamps and of the clock that is passed in, in integer nanoseconds; nothing sleeps or locks.
 """
 
+from __future__ import annotations
+
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-_SCANS_KEPT = 64  # a radar: 5 s at 13 Hz
+_SCANS_KEPT_PER_RADAR = 64  # 5 s at 13 Hz
+_ARRIVAL_MARGIN = 0.75  # of a radar's period: jitter in arrival must not change which scan is chosen
 
 
 @dataclass
@@ -51,23 +55,30 @@ class FrameAssembler:
     ``ready`` may hold a match back until the deadline (for transforms that are about to arrive).
     """
 
-    def __init__(self, radars, window=100_000_000, max_wait=60_000_000, past_sweeps=0, ready=lambda match: True):
+    def __init__(
+        self,
+        radars: Iterable[str],
+        window: int = 100_000_000,
+        max_wait: int = 60_000_000,
+        past_sweeps: int = 0,
+        ready: Callable[[Match], bool] = lambda match: True,
+    ) -> None:
         self.window = window
         self.max_wait = max_wait
         self.past_sweeps = past_sweeps
         self._ready = ready
-        self._scans = {name: deque(maxlen=_SCANS_KEPT) for name in radars}
-        self._periods = dict.fromkeys(radars)
-        self._waiting = deque()
-        self._last_image = None
+        self._scans: dict[str, deque[Scan]] = {name: deque(maxlen=_SCANS_KEPT_PER_RADAR) for name in radars}
+        self._periods: dict[str, int | None] = dict.fromkeys(self._scans)
+        self._waiting: deque[_Waiting] = deque()
+        self._last_image: int | None = None
         self.time_jumps = 0
 
     @property
-    def pending(self):
+    def pending(self) -> int:
         """How many images wait for a scan or a transform."""
         return len(self._waiting)
 
-    def add_image(self, stamp, image, now):
+    def add_image(self, stamp: int, image: Any, now: int) -> None:
         """Take an image that arrived at ``now``. A stamp that does not advance is a jump in time (a bag that loops)."""
         if self._last_image is not None and stamp <= self._last_image:
             self.time_jumps += 1
@@ -76,7 +87,7 @@ class FrameAssembler:
         self._last_image = stamp
         self._waiting.append(_Waiting(stamp, image, now + self.max_wait))
 
-    def forget_after(self, stamp):
+    def forget_after(self, stamp: int) -> None:
         """Forget scans and waiting images that are later than ``stamp``: time has gone back to before them."""
         for scans in self._scans.values():
             while scans and scans[-1].stamp > stamp:
@@ -86,7 +97,7 @@ class FrameAssembler:
         if self._last_image is not None and self._last_image > stamp:
             self._last_image = None
 
-    def add_scan(self, radar, stamp, data):
+    def add_scan(self, radar: str, stamp: int, data: Any) -> None:
         """Take a radar scan. Scans that are not older than this one are forgotten: time has gone back."""
         scans = self._scans[radar]
         while scans and scans[-1].stamp >= stamp:
@@ -95,7 +106,7 @@ class FrameAssembler:
             self._periods[radar] = stamp - scans[-1].stamp
         scans.append(Scan(stamp, data))
 
-    def poll(self, now):
+    def poll(self, now: int) -> list[Match]:
         """Return the matches that are final at ``now``, oldest first. An image never overtakes an earlier one."""
         released = []
         while self._waiting:
@@ -116,14 +127,13 @@ class FrameAssembler:
             self._waiting.popleft()
         return released
 
-    def _is_final(self, radar, stamp, nearest):
-        """Whether no scan that is still to come can be nearer to ``stamp`` than ``nearest``."""
+    def _is_final(self, radar: str, stamp: int, nearest: Scan | None) -> bool:
+        """Return whether no scan that is still to come can be nearer to ``stamp`` than ``nearest``."""
         scans = self._scans[radar]
-        if not scans:
+        if nearest is None:
             return False
         newest = scans[-1].stamp
         if newest >= stamp:
             return True
         period = self._periods[radar]
-        # A quarter of a period of margin: jitter in arrival must not change which scan is chosen.
-        return period is not None and newest + 0.75 * period > stamp + (stamp - nearest.stamp)
+        return period is not None and newest + _ARRIVAL_MARGIN * period > stamp + (stamp - nearest.stamp)

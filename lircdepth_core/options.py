@@ -1,0 +1,95 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""What a user chooses about the pipeline: the one declaration of names, defaults and help.
+
+The node's parameters, the launch arguments and the commands' options are made from it. Nothing here imports PyTorch, so
+that ``--help`` and launch files are quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from lircdepth_core.errors import LircDepthError
+
+
+@dataclass(frozen=True)
+class Option:
+    """The declaration of one option.
+
+    minimum, maximum: range of a number, both included, which the node's parameter descriptors show. choices: the
+    allowed texts; empty where the value is checked by whoever uses it. live: the node may change it while it works.
+    """
+
+    name: str
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+
+def _option(default: Any, help: str, **declaration: Any) -> Any:
+    return field(default=default, metadata={"help": help, **declaration})
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """Which weights run, where and how: see each field's help, and DepthPipeline.from_options."""
+
+    weights: str = _option(
+        "street",
+        "Weights file (.safetensors), or 'street' (shipped), 'random' or 'tiny' (untrained: depth means nothing).",
+    )
+    device: str = _option("auto", "auto (a GPU where there is one), cpu, cuda or cuda:N.")
+    threads: int = _option(0, "CPU threads of the network; 0 leaves PyTorch's choice.", minimum=0, maximum=256)
+    backend: str = _option("auto", "What runs the network: auto, plain, eager, compiled, onnxruntime or openvino.")
+    precision: str = _option(
+        "float32", "What the network computes in: float32, bfloat16, float16 or int8, as the backend has it."
+    )
+    inference_scale: float = _option(
+        1.0, "Scale of the network's input, on top of the focal length's.", minimum=0.05, maximum=4.0
+    )
+    upsampling: str = _option(
+        "nearest",
+        "How depth of a smaller network input comes to the image's size.",
+        choices=("nearest", "edge_aware"),
+        live=True,
+    )
+    max_range: float = _option(
+        100.0, "Depth beyond this [m] is published as +Inf (REP 117).", minimum=1.0, maximum=100000.0, live=True
+    )
+
+
+PIPELINE_OPTIONS: tuple[Option, ...] = tuple(
+    Option(declared.name, declared.default, **declared.metadata) for declared in fields(PipelineOptions)
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
+    """Add a command-line argument for each pipeline option, except those named in ``without``."""
+    for option in PIPELINE_OPTIONS:
+        if option.name not in without:
+            parser.add_argument(
+                f"--{option.name.replace('_', '-')}",
+                type=type(option.default),
+                default=option.default,
+                choices=option.choices or None,
+                help=f"{option.help} Default: %(default)s.",
+            )
+
+
+def from_arguments(arguments: argparse.Namespace) -> PipelineOptions:
+    """Return the options that ``add_arguments`` parsed; those that were left out keep their defaults.
+
+    Raises LircDepthError for a number that cannot work.
+    """
+    for name in ("inference_scale", "max_range"):
+        if not getattr(arguments, name, 1.0) > 0:
+            raise LircDepthError(f"--{name.replace('_', '-')} is {getattr(arguments, name)}, expected more than 0")
+    chosen = {option.name: getattr(arguments, option.name, option.default) for option in PIPELINE_OPTIONS}
+    return PipelineOptions(**chosen)
