@@ -9,8 +9,8 @@ import sys
 
 import pytest
 import yaml
-from paths import REPOSITORY
 
+from paths import REPOSITORY
 
 ROS_PACKAGES = {
     "rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "sensor_msgs_py", "tf2_ros", "rosbags",

@@ -17,8 +17,9 @@ from pathlib import Path
 from lircdepth_core import processes
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.bags import messages as bag_messages
 from lircdepth_ros.bags.nuscenes_scene import SceneMessages, Selection
+from lircdepth_ros.bags.writing import clear_partial, new_bag
+from lircdepth_ros.messages import definitions
 
 
 def add_arguments(parser):
@@ -94,7 +95,7 @@ def run(arguments):
 def convert(nusc, scene, output, selection=Selection(), skip_missing=False, **storage):  # noqa: B008 - frozen
     """Write one scene of an open NuScenes as the bag directory ``output``, with calibration.yaml in it.
 
-    storage: as for bag_messages.new_bag. Returns the summary as a dictionary. Raises LircDepthError when a sensor file
+    storage: as for bags.writing.new_bag. Returns the summary as a dictionary. Raises LircDepthError when a sensor file
     is missing or damaged (unless ``skip_missing``), or when ``output`` exists.
     """
     plan = SceneMessages(nusc, scene, selection, skip_missing)
@@ -106,17 +107,17 @@ def convert(nusc, scene, output, selection=Selection(), skip_missing=False, **st
 def _write(plan, output, advance, **storage):
     """Write one planned scene; call advance(bytes) as sensor files are read."""
     keep_freed_memory()
-    typestore = bag_messages.typestore()
+    typestore = definitions.typestore()
     counts = dict.fromkeys(plan.counts, 0)
     started, cpu_started = time.perf_counter(), time.process_time()
-    with bag_messages.new_bag(output, **storage) as writer:
+    with new_bag(output, **storage) as writer:
         connections = {
             topic: writer.add_connection(topic, msgtype, typestore=typestore, offered_qos_profiles=[qos])
             for topic, msgtype, qos in plan.topics
         }
         seen = 0
         for topic, stamp, message in plan.messages():
-            writer.write(connections[topic], stamp, bag_messages.serialize(message))
+            writer.write(connections[topic], stamp, definitions.serialize(message))
             counts[topic] += 1
             if plan.bytes_read - seen > 1_000_000:
                 advance(plan.bytes_read - seen)
@@ -191,13 +192,13 @@ def _convert_all(todo, arguments):
     storage = {"storage": arguments.storage, "compression": arguments.compression}
     for plan in todo.values():
         for _, msgtype, _ in plan.topics:
-            bag_messages.typestore().get_msgdef(msgtype)  # compiled on first use: once, not in each process
+            definitions.typestore().get_msgdef(msgtype)  # compiled on first use: once, not in each process
     with _bar(sum(plan.input_bytes for plan in todo.values()), f"{len(todo)} scene(s)") as bar:
         try:
             return processes.run(functools.partial(_write_one, todo, storage), todo, arguments.jobs, bar.update)
         except BaseException:
             for bag in todo:  # processes that were ended did not clean up
-                bag_messages.clear_partial(bag)
+                clear_partial(bag)
             raise
 
 

@@ -20,9 +20,13 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_core.files import written_whole
 from lircdepth_core.geometry.calibration import Calibration
-from lircdepth_ros.bags import messages as bag_messages
 from lircdepth_ros.bags.frames import BagTransforms, FrameMatcher
-from lircdepth_ros.messages import conversions
+from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.messages import definitions
+from lircdepth_ros.messages.camera_info import camera_matrix, require_size
+from lircdepth_ros.messages.clouds import cloud_to_points
+from lircdepth_ros.messages.depth import depth_of
+from lircdepth_ros.messages.stamps import stamp_to_ns
 
 CAPS = (50.0, 70.0, 80.0)  # metres, as published evaluations have it
 _WINDOW = 0.05  # seconds: a lidar at 10 Hz always has a scan within this
@@ -71,7 +75,7 @@ def evaluate(depth_bag, reference_bag, depth_topic, lidar_topic, calibration=Non
 
     paths = list(dict.fromkeys([str(depth_bag), str(reference_bag)]))
     with ExitStack() as stack:
-        readers = [stack.enter_context(closing(bag_messages.open_bag(path))) for path in paths]
+        readers = [stack.enter_context(closing(open_bag(path))) for path in paths]
         types = {c.topic: c.msgtype for reader in readers for c in reader.connections}
         if depth_topic not in types and f"{depth_topic}/compressedDepth" in types:
             depth_topic += "/compressedDepth"
@@ -88,7 +92,7 @@ def evaluate(depth_bag, reference_bag, depth_topic, lidar_topic, calibration=Non
         beside = Path(reference_bag) / "calibration.yaml"
         path = calibration or (beside if beside.is_file() else None)
         transforms = BagTransforms(types, Calibration.load(path) if path else None)
-        matcher = FrameMatcher([lidar_topic], _points, transforms, _WINDOW, 2 * _WINDOW)
+        matcher = FrameMatcher([lidar_topic], cloud_to_points, transforms, _WINDOW, 2 * _WINDOW)
         result = _Errors(transforms, matcher, lidar_topic)
         used, sources = {depth_topic, info_topic, truth_topic, lidar_topic, *transforms.topics}, []
         own = {depth_topic, f"{folder}/camera_info"}  # from the bag with depth; everything else from the reference
@@ -105,7 +109,7 @@ def evaluate(depth_bag, reference_bag, depth_topic, lidar_topic, calibration=Non
                 elif topic == info_topic:
                     matcher.camera_info = message
                 elif topic == truth_topic:
-                    result.ground_truth[conversions.stamp_to_ns(message.header.stamp)] = message
+                    result.ground_truth[stamp_to_ns(message.header.stamp)] = message
                 elif topic == lidar_topic:
                     matcher.add_cloud(lidar_topic, message)
                 else:
@@ -120,20 +124,15 @@ def _by_stamp(reader, connections):
 
     In a recording a message may come a little after one with a later stamp: it then takes that one's.
     """
-    typestore, latest = bag_messages.typestore(), 0
-    for connection, logged, data in bag_messages.read_messages(reader, connections):
+    typestore, latest = definitions.typestore(), 0
+    for connection, logged, data in read_messages(reader, connections):
         try:
             message = typestore.deserialize_cdr(data, connection.msgtype)
         except Exception as error:  # rosbags lets a decoder's own errors through
             raise LircDepthError(f"{connection.topic} at {logged}: message is damaged: {error}") from error
         stamped = message.transforms if hasattr(message, "transforms") else [message]
-        latest = max([latest, *(conversions.stamp_to_ns(entry.header.stamp) for entry in stamped)])
+        latest = max([latest, *(stamp_to_ns(entry.header.stamp) for entry in stamped)])
         yield latest, connection.topic, message
-
-
-def _points(message):
-    """A lidar's PointCloud2 as float32 [N, 3] metres; the reader of radar clouds reads its x, y, z."""
-    return conversions.cloud_to_radar_scan(message, ("x", "y", "z", "z", "z", "z")).points
 
 
 class _Errors:
@@ -152,7 +151,7 @@ class _Errors:
         while self._held and self._held[0].image[1] < now:
             match = self._held.popleft()
             number += 1
-            depth = bag_messages.depth_of(match.image[0])
+            depth = depth_of(match.image[0])
             try:
                 self._add(*self._pairs(match, depth))
             except LircDepthError as error:
@@ -166,7 +165,7 @@ class _Errors:
         for stamp in stamps:  # of images without depth
             del self.ground_truth[stamp]
         if match.stamp in self.ground_truth:
-            truth = bag_messages.depth_of(self.ground_truth.pop(match.stamp))
+            truth = depth_of(self.ground_truth.pop(match.stamp))
             if truth.shape != depth.shape:
                 raise LircDepthError(f"ground truth is {truth.shape}, depth is {depth.shape}")
             known = ~np.isnan(truth)
@@ -179,8 +178,8 @@ class _Errors:
         points, frame = scan.data
         camera_frame = match.image[0].header.frame_id
         transform, _ = self._transforms.camera_from_sensor(camera_frame, match.stamp, frame, scan.stamp)
-        intrinsics, size = conversions.camera_matrix(self._matcher.camera_info)
-        conversions.require_size(depth, size, "depth")
+        intrinsics, size = camera_matrix(self._matcher.camera_info)
+        require_size(depth, size, "depth")
         pixels, truth = geometry.project(geometry.transform_points(transform, points), intrinsics)
         seen = geometry.visible(pixels, truth, *size)
         columns, rows = np.rint(pixels[seen]).astype(int).T

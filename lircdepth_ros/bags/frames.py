@@ -16,7 +16,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
 from lircdepth_core.geometry.trajectory import Trajectory
 from lircdepth_core.matching.assembler import FrameAssembler
-from lircdepth_ros.messages.conversions import stamp_to_ns
+from lircdepth_ros.messages.stamps import stamp_to_ns
 
 ODOMETRY, TRANSFORM = "nav_msgs/msg/Odometry", "tf2_msgs/msg/TFMessage"
 

@@ -20,9 +20,15 @@ import numpy as np
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_core.inference.upsampling import METHODS
-from lircdepth_ros.bags import messages as bag_messages
 from lircdepth_ros.bags.frames import BagTransforms, FrameMatcher
-from lircdepth_ros.messages import conversions
+from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.bags.writing import new_bag, offered_qos
+from lircdepth_ros.messages import building, definitions
+from lircdepth_ros.messages.camera_info import camera_matrix, require_size
+from lircdepth_ros.messages.clouds import cloud_to_radar_scan
+from lircdepth_ros.messages.depth import fill_depth_image
+from lircdepth_ros.messages.images import any_image_to_rgb
+from lircdepth_ros.messages.stamps import stamp_to_ns
 
 
 def add_arguments(parser):
@@ -101,12 +107,12 @@ def run(arguments):
     for path in (arguments.output, arguments.mp4):
         if path and Path(path).exists():
             raise LircDepthError(f"{path} exists already and is not overwritten")
-    with closing(bag_messages.open_bag(arguments.bag)) as reader:
+    with closing(open_bag(arguments.bag)) as reader:
         job = _Job(reader, arguments)
         job.pipeline = make_pipeline(arguments)
         started = time.perf_counter()
         with (
-            bag_messages.new_bag(arguments.output, arguments.storage, arguments.compression) as writer,
+            new_bag(arguments.output, arguments.storage, arguments.compression) as writer,
             _video(arguments.mp4, job.image_rate()) as video,
         ):
             job.process(writer, video)
@@ -159,7 +165,7 @@ class _Job:
         self._transforms = BagTransforms(self.types, calibration, arguments.odometry_topic)
         self._matcher = FrameMatcher(
             arguments.radar_topics,
-            lambda message: conversions.cloud_to_radar_scan(message, arguments.radar_fields.split()),
+            lambda message: cloud_to_radar_scan(message, arguments.radar_fields.split()),
             self._transforms,
             arguments.sync_window,
             arguments.max_wait,
@@ -194,7 +200,7 @@ class _Job:
         copied = self._reader.connections if self._arguments.with_inputs else []
         wanted = self._reader.connections if copied else [c for c in self._reader.connections if c.topic in used]
         out = _OrderedWriter(writer, copied, self._arguments)
-        matcher, typestore = self._matcher, bag_messages.typestore()
+        matcher, typestore = self._matcher, definitions.typestore()
         with tqdm(total=self._images(), desc="depth", unit=" images", disable=None) as bar:
 
             def infer(matches):
@@ -202,7 +208,7 @@ class _Job:
                     self._infer(match, out, video)
                     bar.update()
 
-            for connection, now, data in bag_messages.read_messages(self._reader, wanted):
+            for connection, now, data in read_messages(self._reader, wanted):
                 topic = connection.topic
                 infer(matcher.poll(now - 1))  # what became final between two messages
                 out.copy(connection, now, data)
@@ -262,9 +268,9 @@ class _Job:
                 self.reasons.append(f"{topic} at {scan.stamp}: {error}")
                 continue
             radars.append((returns, transform))
-        intrinsics, size = conversions.camera_matrix(info)
-        image = conversions.any_image_to_rgb(message)
-        conversions.require_size(image, size)
+        intrinsics, size = camera_matrix(info)
+        image = any_image_to_rgb(message)
+        require_size(image, size)
         return self.pipeline(image, intrinsics, radars), image
 
 
@@ -273,14 +279,14 @@ class _OrderedWriter:
 
     def __init__(self, writer, copied, arguments):
         self._writer, self._encoding = writer, arguments.encoding
-        typestore = bag_messages.typestore()
+        typestore = definitions.typestore()
         self._copies = {id(connection): self._add(connection) for connection in copied}
         topic = f"{arguments.depth_topic}/image"
         topics = [(topic, "sensor_msgs/msg/Image")]
         if self._encoding == "16UC1":
             topics = [(f"{topic}/compressedDepth", "sensor_msgs/msg/CompressedImage")]
         topics.append((f"{arguments.depth_topic}/camera_info", "sensor_msgs/msg/CameraInfo"))
-        qos = bag_messages.offered_qos(10)
+        qos = offered_qos(10)
         self._depth, self._info = (
             writer.add_connection(name, kind, typestore=typestore, offered_qos_profiles=[qos]) for name, kind in topics
         )
@@ -291,8 +297,8 @@ class _OrderedWriter:
         options = {"offered_qos_profiles": connection.ext.offered_qos_profiles}
         if connection.msgdef.data and connection.digest:
             options |= {"msgdef": connection.msgdef.data, "rihs01": connection.digest}
-        elif connection.msgtype in bag_messages.typestore().types:
-            options["typestore"] = bag_messages.typestore()
+        elif connection.msgtype in definitions.typestore().types:
+            options["typestore"] = definitions.typestore()
         else:
             raise LircDepthError(f"{connection.topic} cannot be copied: the bag does not define {connection.msgtype}")
         return self._writer.add_connection(connection.topic, connection.msgtype, **options)
@@ -304,16 +310,16 @@ class _OrderedWriter:
     def depth(self, header, depth, info, log_time):
         """Hold a depth image and its camera_info, with the image's header and log time."""
         message = SimpleNamespace()
-        conversions.fill_depth_image(message, depth, self._encoding)
-        stamp, frame = conversions.stamp_to_ns(header.stamp), header.frame_id
+        fill_depth_image(message, depth, self._encoding)
+        stamp, frame = stamp_to_ns(header.stamp), header.frame_id
         if self._encoding == "16UC1":
             millimetres = np.frombuffer(message.data, np.uint16).reshape(depth.shape)
-            image = bag_messages.compressed_depth(stamp, frame, millimetres)
+            image = building.compressed_depth(stamp, frame, millimetres)
         else:
-            image = bag_messages.image(stamp, frame, depth, self._encoding)
+            image = building.image(stamp, frame, depth, self._encoding)
         copy = type(info)(**{**vars(info), "header": header})
         for connection, entry in ((self._depth, image), (self._info, copy)):
-            self._hold(log_time, connection, bag_messages.serialize(entry))
+            self._hold(log_time, connection, definitions.serialize(entry))
 
     def _hold(self, log_time, connection, data):
         self._count += 1

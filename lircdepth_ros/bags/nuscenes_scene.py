@@ -20,7 +20,8 @@ from lircdepth_core import geometry, radar
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
-from lircdepth_ros.bags import messages as bag_messages
+from lircdepth_ros.bags.writing import offered_qos
+from lircdepth_ros.messages import building
 
 LIDAR = "LIDAR_TOP"
 NANOSECONDS = 1000  # per nuScenes' microsecond
@@ -165,9 +166,9 @@ class SceneMessages:
         Reliable everywhere: at best effort an image is lost with the first of its many fragments. Fast DDS notices a
         loss at its heartbeat, every 3 s, and resends what the queue still holds: queues are longer than that.
         """
-        latched = bag_messages.offered_qos(1, transient_local=True)
-        sensor_qos = bag_messages.offered_qos(80)  # 4 s of the lidar's 20 Hz
-        pose_qos = bag_messages.offered_qos(800)  # every sensor's time has a pose: some 200 Hz
+        latched = offered_qos(1, transient_local=True)
+        sensor_qos = offered_qos(80)  # 4 s of the lidar's 20 Hz
+        pose_qos = offered_qos(800)  # every sensor's time has a pose: some 200 Hz
         yield "/tf_static", "tf2_msgs/msg/TFMessage", latched
         yield "/scene", "std_msgs/msg/String", latched
         yield "/tf", "tf2_msgs/msg/TFMessage", pose_qos
@@ -184,7 +185,7 @@ class SceneMessages:
                 yield f"/{channel}/depth_gt/image", "sensor_msgs/msg/Image", sensor_qos
             else:
                 yield f"/{channel}/points", "sensor_msgs/msg/PointCloud2", sensor_qos
-        yield "/annotations", "visualization_msgs/msg/MarkerArray", bag_messages.offered_qos(10)
+        yield "/annotations", "visualization_msgs/msg/MarkerArray", offered_qos(10)
 
     def check_files(self):
         """Raise LircDepthError when a sensor file is missing (any, or all of them where missing ones are skipped)."""
@@ -221,32 +222,30 @@ class SceneMessages:
         stamp = microseconds * NANOSECONDS
         frames = [("map", "odom", np.eye(4))]
         frames += [(BASE_FRAME, frame, transform) for frame, transform in self.calibration.base_from_sensor.items()]
-        static = bag_messages.tf_message(bag_messages.transform_stamped(stamp, *frame) for frame in frames)
-        text = bag_messages.string(f"{self.scene['name']}: {self.scene['description']}")
+        static = building.tf_message(building.transform_stamped(stamp, *frame) for frame in frames)
+        text = building.string(f"{self.scene['name']}: {self.scene['description']}")
         return [("/tf_static", static), ("/scene", text)]
 
     def _pose_messages(self, i):
         """odom is nuScenes' global frame."""
         stamp, transform = self._poses.stamps[i] * NANOSECONDS, self._poses.transforms[i]
         messages = [
-            ("/tf", bag_messages.tf_message([bag_messages.transform_stamped(stamp, "odom", BASE_FRAME, transform)])),
+            ("/tf", building.tf_message([building.transform_stamped(stamp, "odom", BASE_FRAME, transform)])),
             (
                 "/odom",
-                bag_messages.odometry(
-                    stamp, "odom", BASE_FRAME, transform, self._poses.linear[i], self._poses.angular[i]
-                ),
+                building.odometry(stamp, "odom", BASE_FRAME, transform, self._poses.linear[i], self._poses.angular[i]),
             ),
         ]
         place = nuscenes.geodetic(self._location, transform[:2, 3])
         if place:
-            messages.append(("/fix", bag_messages.nav_sat_fix(stamp, BASE_FRAME, *place)))
+            messages.append(("/fix", building.nav_sat_fix(stamp, BASE_FRAME, *place)))
         return messages
 
     def _imu_messages(self, message):
         """In a frame of its own that /tf does not have: the expansion does not say how the IMU is mounted."""
         with _can_errors(message):
             w, x, y, z = message["q"]
-            imu = bag_messages.imu(
+            imu = building.imu(
                 message["utime"] * NANOSECONDS,
                 "imu",
                 (x, y, z, w),
@@ -258,7 +257,7 @@ class SceneMessages:
     def _velocity_messages(self, message):
         with _can_errors(message):
             stamp = message["utime"] * NANOSECONDS
-            twist = bag_messages.twist_stamped(stamp, BASE_FRAME, message["vel"], message["rotation_rate"])
+            twist = building.twist_stamped(stamp, BASE_FRAME, message["vel"], message["rotation_rate"])
         return [("/can/velocity", twist)]
 
     def _file_messages(self, record):
@@ -274,17 +273,17 @@ class SceneMessages:
             info = self._camera_info(record)
             kind = _image_format(data, path)
             if self.selection.raw:
-                image = bag_messages.image(stamp, channel, _decode(data, path), "bgr8")
+                image = building.image(stamp, channel, _decode(data, path), "bgr8")
                 return [(f"/{channel}/camera_info", info), (f"/{channel}/image_rect", image)]
-            image = bag_messages.compressed_image(stamp, channel, data, kind)
+            image = building.compressed_image(stamp, channel, data, kind)
             return [(f"/{channel}/camera_info", info), (f"/{channel}/image_rect/compressed", image)]
         points = radar.decode_pcd(data, path) if record["sensor_modality"] == "radar" else _lidar_points(data, path)
-        return [(f"/{channel}/points", bag_messages.point_cloud(stamp, channel, points))]
+        return [(f"/{channel}/points", building.point_cloud(stamp, channel, points))]
 
     def _camera_info(self, record):
         intrinsics = self.nusc.get("calibrated_sensor", record["calibrated_sensor_token"])["camera_intrinsic"]
         stamp = record["timestamp"] * NANOSECONDS
-        return bag_messages.camera_info(stamp, record["channel"], intrinsics, record["width"], record["height"])
+        return building.camera_info(stamp, record["channel"], intrinsics, record["width"], record["height"])
 
     def _ground_truth_messages(self, source):
         """The key frame's lidar scan in the image (16UC1, millimetres, 0 where no point falls); the nearest wins."""
@@ -297,7 +296,7 @@ class SceneMessages:
         farthest_first = np.argsort(-depth, kind="stable")
         columns, rows = np.rint(pixels[farthest_first]).astype(np.int64).T
         millimetres[rows, columns] = np.rint(depth[farthest_first] * 1000)
-        image = bag_messages.image(record["timestamp"] * NANOSECONDS, channel, millimetres, "16UC1")
+        image = building.image(record["timestamp"] * NANOSECONDS, channel, millimetres, "16UC1")
         return [(f"/{channel}/depth_gt/camera_info", self._camera_info(record)), (f"/{channel}/depth_gt/image", image)]
 
     def _annotation_messages(self, sample):
@@ -312,8 +311,9 @@ class SceneMessages:
                 raise LircDepthError(f"sample_annotation {token}: {error}") from error
             category = annotation["category_name"]
             width, length, height = annotation["size"]
-            boxes.append((category, number, pose, (length, width, height), _color(category), instance))
-        return [("/annotations", bag_messages.boxes(sample["timestamp"] * NANOSECONDS, "map", boxes))]
+            size = (length, width, height)
+            boxes.append(building.Box(category, number, pose, size, _color(category), instance))
+        return [("/annotations", building.boxes(sample["timestamp"] * NANOSECONDS, "map", boxes))]
 
 
 class _Poses:

@@ -15,8 +15,9 @@ import numpy as np
 
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.bags import messages as bag_messages
-from lircdepth_ros.messages.conversions import stamp_to_ns
+from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.messages import definitions
+from lircdepth_ros.messages.stamps import stamp_to_ns
 
 _SHOWN = 20
 _KINDS = {  # the end of a topic's name, and its type
@@ -77,7 +78,7 @@ def verify(bag, nusc, scene_name=None):
     """
     from tqdm import tqdm
 
-    with closing(bag_messages.open_bag(bag)) as reader:
+    with closing(open_bag(bag)) as reader:
         about = reader.storage.metadata.custom or {}
         scene_name = scene_name or about.get("scene")
         if not scene_name:
@@ -88,7 +89,7 @@ def verify(bag, nusc, scene_name=None):
         checker.left_out = json.loads(about.get("left_out", "{}"))
         bar = tqdm(total=reader.message_count, desc="verify", unit=" messages", disable=None)
         with bar:
-            for connection, stamp, data in bag_messages.read_messages(reader):
+            for connection, stamp, data in read_messages(reader):
                 checker.check(connection.topic, connection.msgtype, stamp, data)
                 bar.update()
         checker.finish()
@@ -196,7 +197,7 @@ class _Checker:
             self.note(topic, stamp, "count", self._seen[topic, stamp], 1)
             return
         try:
-            message = bag_messages.typestore().deserialize_cdr(data, msgtype)
+            message = definitions.typestore().deserialize_cdr(data, msgtype)
         except Exception as error:  # rosbags lets a decoder's own errors through
             self.note(topic, stamp, "data", f"not decodable ({error})", msgtype)
             return

@@ -121,7 +121,8 @@ class _Recorder(Node):
 
 def _replay(output, arguments):
     """Run the nodes over the bag, record what they publish; return the depth node's last diagnostics."""
-    from lircdepth_ros.bags import messages as bag_messages
+    from lircdepth_ros.bags.writing import new_bag
+    from lircdepth_ros.messages import definitions
 
     os.environ.update(dds.profile_environment())  # before DDS starts, here and in the nodes
     bag = output / "bag"
@@ -145,8 +146,8 @@ def _replay(output, arguments):
     rclpy.init()
     processes = {}
     try:
-        with bag_messages.new_bag(output / "depth_bag") as writer:
-            recorder = _Recorder(writer, bag_messages.typestore())
+        with new_bag(output / "depth_bag") as writer:
+            recorder = _Recorder(writer, definitions.typestore())
             processes["depth_node"] = subprocess.Popen(depth)
             _wait_for_publishers(recorder, processes["depth_node"])
             processes["replay_node"] = subprocess.Popen(replay)

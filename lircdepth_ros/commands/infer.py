@@ -98,8 +98,8 @@ def _write(path, depth):
 
             from PIL import Image
 
-            from lircdepth_ros.messages import conversions
+            from lircdepth_ros.messages.depth import fill_depth_image
 
             message = SimpleNamespace()
-            conversions.fill_depth_image(message, depth, "16UC1")
+            fill_depth_image(message, depth, "16UC1")
             Image.fromarray(np.frombuffer(message.data, np.uint16).reshape(depth.shape)).save(partial)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from sensor_msgs.msg import CameraInfo
 
 from lircdepth_ros.depth_node.outputs import depth_messages
-from lircdepth_ros.messages import conversions
+from lircdepth_ros.messages.camera_info import camera_matrix, require_size
+from lircdepth_ros.messages.images import any_image_to_rgb
+from lircdepth_ros.messages.stamps import stamp_to_ns
 
 
 @dataclass
@@ -32,9 +34,9 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
     nanoseconds. Raises LircDepthError for an image or camera_info that cannot be worked with, and MemoryError.
     """
     started = time.perf_counter()
-    intrinsics, size = conversions.camera_matrix(job.camera_info)
-    image = conversions.any_image_to_rgb(job.image) if job.decoded is None else job.decoded.result()
-    conversions.require_size(image, size)
+    intrinsics, size = camera_matrix(job.camera_info)
+    image = any_image_to_rgb(job.image) if job.decoded is None else job.decoded.result()
+    require_size(image, size)
     decoded = time.perf_counter()
     frame = pipeline(image, intrinsics, job.radars)
     computed = time.perf_counter()
@@ -50,7 +52,7 @@ def process(job, pipeline, outputs, settings, statistics, still_wanted, now):
     statistics.count("decoded_ahead", job.decoded is not None)
     statistics.count("returns_rejected", frame.rejected_returns)
     statistics.count("pixels_beyond_encoding", unrepresented)
-    since_stamp = (now() - conversions.stamp_to_ns(header.stamp)) / 1e9
+    since_stamp = (now() - stamp_to_ns(header.stamp)) / 1e9
     stages = {
         "wait": job.released - job.arrived,
         "queue": started - job.released,

@@ -33,7 +33,9 @@ from lircdepth_ros.depth_node.job import Job, process
 from lircdepth_ros.depth_node.outputs import DepthOutputs
 from lircdepth_ros.depth_node.transforms import make_transforms, radar_inputs
 from lircdepth_ros.depth_node.worker import Worker
-from lircdepth_ros.messages import conversions
+from lircdepth_ros.messages.clouds import cloud_to_radar_scan
+from lircdepth_ros.messages.images import any_image_to_rgb
+from lircdepth_ros.messages.stamps import stamp_to_ns
 
 _POLL_PERIOD = 0.005  # seconds between looks at a frame that waits
 _ASSESS_PERIOD = 0.1  # seconds between looks at the node's health; a change of level is published at once
@@ -239,7 +241,7 @@ class DepthNode(LifecycleNode):
         arrived = time.perf_counter()
         statistics = self.statistics
         statistics.count("frames_in")
-        stamp = conversions.stamp_to_ns(message.header.stamp)
+        stamp = stamp_to_ns(message.header.stamp)
         if stamp == 0:
             self._drop(
                 "zero_stamp", "an image has stamp 0: it cannot be matched to a radar scan; set the driver's clock"
@@ -259,11 +261,11 @@ class DepthNode(LifecycleNode):
     def _on_radar(self, topic, message):
         arrived = time.perf_counter()
         self.statistics.count(f"scans_in {topic}")
-        stamp = conversions.stamp_to_ns(message.header.stamp)
+        stamp = stamp_to_ns(message.header.stamp)
         try:
             if stamp == 0:
                 raise LircDepthError("a scan has stamp 0: it cannot be matched to an image; set the driver's clock")
-            scan = conversions.cloud_to_radar_scan(message, self._settings["radar_fields"].split())
+            scan = cloud_to_radar_scan(message, self._settings["radar_fields"].split())
         except LircDepthError as error:
             self._leave_scan_out("scans_refused", topic, error)
             return
@@ -326,7 +328,7 @@ class DepthNode(LifecycleNode):
         # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Those that come
         # after it and replace it are not: their like are replaced, too.
         ahead = self._decoder is not None and self._worker.next_is_free()
-        decoded = self._decoder.submit(conversions.any_image_to_rgb, message) if ahead else None
+        decoded = self._decoder.submit(any_image_to_rgb, message) if ahead else None
         job = Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap, decoded)
         if self._worker.submit(job) is not None:
             self.statistics.drop("busy")

@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Float64
 
 from lircdepth_core import radar
-from lircdepth_ros.messages import conversions
+from lircdepth_ros.messages.depth import fill_depth_image
 
 _POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
 
@@ -62,7 +62,7 @@ class DepthOutputs:
 def depth_messages(header, depth, camera_info, encoding):
     """Return depth [H, W] as an Image, its CameraInfo, both with ``header``, and how many pixels did not fit."""
     image = Image(header=header)
-    unrepresented = conversions.fill_depth_image(image, depth, encoding)
+    unrepresented = fill_depth_image(image, depth, encoding)
     info = CameraInfo(
         header=header,
         height=camera_info.height,

@@ -9,7 +9,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_core.geometry.trajectory import Trajectory
 from lircdepth_ros.depth_node import qos
-from lircdepth_ros.messages.conversions import stamp_to_ns
+from lircdepth_ros.messages.stamps import stamp_to_ns
 
 try:
     import tf2_ros

@@ -9,7 +9,8 @@ A source has ``topics`` {name: Topic}, ``start`` and ``end`` [ns], ``name`` for 
 from dataclasses import dataclass
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.bags import messages as bag_messages
+from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.messages import definitions
 
 
 @dataclass
@@ -33,7 +34,7 @@ class BagSource:
         if not path:
             raise LircDepthError("parameter 'bag' is not set: --ros-args -p bag:=PATH")
         self.name = path
-        self._reader = bag_messages.open_bag(path)
+        self._reader = open_bag(path)
         if not self._reader.message_count:
             raise LircDepthError(f"{path} holds no messages")
         self.start, self.end = self._reader.start_time, self._reader.end_time
@@ -46,7 +47,7 @@ class BagSource:
     def messages(self, topics, start=None, stop=None):
         """See the module. Raises LircDepthError when the bag turns out damaged."""
         connections = [connection for connection in self._reader.connections if connection.topic in topics]
-        for connection, stamp, data in bag_messages.read_messages(self._reader, connections, start=start, stop=stop):
+        for connection, stamp, data in read_messages(self._reader, connections, start=start, stop=stop):
             yield connection.topic, stamp, data
 
 
@@ -74,4 +75,4 @@ class NuscenesSource:
         for topic, stamp, message in self._scene.messages(start or 0, topics):
             if stop is not None and stamp >= stop:
                 return
-            yield topic, stamp, bag_messages.serialize(message).tobytes()
+            yield topic, stamp, definitions.serialize(message).tobytes()

@@ -21,8 +21,12 @@ from lircdepth_core import radar
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_core.models import checkpoints
-from lircdepth_ros.bags import messages as bag_messages
-from lircdepth_ros.messages import conversions
+from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.bags.writing import new_bag
+from lircdepth_ros.messages import building, definitions
+from lircdepth_ros.messages.camera_info import camera_matrix
+from lircdepth_ros.messages.clouds import cloud_to_radar_scan
+from lircdepth_ros.messages.images import ENCODINGS, compressed_image_to_rgb, image_to_rgb
 
 _SIZES = (0, 1, 2, 3, 7, 27, 159, 160, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 480, 96, 24, 72)
 
@@ -73,7 +77,7 @@ def _damage(base, dice):
 def image(data):
     """sensor_msgs/Image with any sizes, encoding and data."""
     dice = Dice(data)
-    encodings = (*conversions._ENCODINGS, "", "32FC1", "rgb8\0", "é")
+    encodings = (*ENCODINGS, "", "32FC1", "rgb8\0", "é")
     message = SimpleNamespace(height=6, width=8, step=24, encoding="rgb8", is_bigendian=0, data=bytes(range(144)))
     for _ in range(dice.byte() % 5):
         field = dice.choose(("height", "width", "step", "encoding", "is_bigendian", "data"))
@@ -83,7 +87,7 @@ def image(data):
             message.data = bytes(dice.byte() for _ in range(dice.byte()))
         else:
             setattr(message, field, dice.size() if field != "is_bigendian" else dice.byte())
-    rgb = conversions.image_to_rgb(message)
+    rgb = image_to_rgb(message)
     assert rgb.shape == (message.height, message.width, 3)
     assert rgb.dtype == np.uint8
 
@@ -103,7 +107,7 @@ def compressed_image(data):
     """sensor_msgs/CompressedImage with damaged files."""
     dice = Dice(data)
     damaged = _damage(dice.choose(_pictures()), dice)
-    rgb = conversions.compressed_image_to_rgb(SimpleNamespace(format="jpeg", data=damaged))
+    rgb = compressed_image_to_rgb(SimpleNamespace(format="jpeg", data=damaged))
     assert rgb.ndim == 3
     assert rgb.dtype == np.uint8
 
@@ -132,7 +136,7 @@ def point_cloud(data):
             message.is_bigendian = bool(dice.byte() % 2)
         elif what in ("height", "width", "point_step", "row_step"):
             setattr(message, what, dice.size())
-    scan = conversions.cloud_to_radar_scan(message)
+    scan = cloud_to_radar_scan(message)
     assert len(scan) + scan.rejected == message.height * message.width
     assert np.isfinite(scan.points).all()
     assert np.isfinite(scan.velocity).all()
@@ -142,7 +146,7 @@ def camera_info(data):
     """sensor_msgs/CameraInfo with any numbers."""
     numbers = np.resize(np.frombuffer(data + bytes(-len(data) % 8), np.float64), 26) if data else np.zeros(26)
     message = SimpleNamespace(k=numbers[:9], p=numbers[9:21], d=numbers[21 : 21 + len(data) % 6], width=1, height=1)
-    matrix, _ = conversions.camera_matrix(message)
+    matrix, _ = camera_matrix(message)
     assert np.isfinite(matrix).all()
     assert matrix[0, 0] > 0
     assert matrix[1, 1] > 0
@@ -209,12 +213,12 @@ def calibration(data):
 @functools.cache
 def _bag():
     path = Path(_FOLDER.name) / "bag"
-    store = bag_messages.typestore()
-    with bag_messages.new_bag(path) as writer:
+    store = definitions.typestore()
+    with new_bag(path) as writer:
         connection = writer.add_connection("/odom", "nav_msgs/msg/Odometry", typestore=store)
         for stamp in range(5):
-            message = bag_messages.odometry(stamp, "odom", "base_link", np.eye(4), (1, 0, 0), (0, 0, 0))
-            writer.write(connection, stamp, bag_messages.serialize(message))
+            message = building.odometry(stamp, "odom", "base_link", np.eye(4), (1, 0, 0), (0, 0, 0))
+            writer.write(connection, stamp, definitions.serialize(message))
     return {file.name: file.read_bytes() for file in path.iterdir()}
 
 
@@ -227,9 +231,9 @@ def bag(data):
     damaged = dice.choose(sorted(files))
     for name, content in files.items():
         (folder / name).write_bytes(_damage(content, dice) if name == damaged else content)
-    reader = bag_messages.open_bag(folder)
+    reader = open_bag(folder)
     try:
-        for connection, _, content in bag_messages.read_messages(reader):
+        for connection, _, content in read_messages(reader):
             len(content), connection.topic
     finally:
         reader.close()
@@ -245,7 +249,8 @@ def main():
     targets = {target.__name__: target for target in (*MESSAGES, *FILES)}
     target = targets[sys.argv.pop(1)]
     atheris.instrument_func(target)
-    for module in (conversions, radar, checkpoints, bag_messages):
+    readers = (image_to_rgb, cloud_to_radar_scan, camera_matrix, open_bag)
+    for module in (radar, checkpoints, *(sys.modules[reader.__module__] for reader in readers)):
         for value in vars(module).values():
             if callable(value) and getattr(value, "__module__", "") == module.__name__ and hasattr(value, "__code__"):
                 atheris.instrument_func(value)

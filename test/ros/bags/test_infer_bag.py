@@ -26,7 +26,9 @@ from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.radar import RadarScan, decode_pcd
 from lircdepth_ros import cli
-from lircdepth_ros.bags import messages as bag_messages
+from lircdepth_ros.bags.writing import new_bag
+from lircdepth_ros.messages import building, definitions
+from lircdepth_ros.messages.depth import depth_of
 from paths import REPOSITORY
 
 DEPTH = "/CAM_FRONT/depth/image"
@@ -162,7 +164,7 @@ def test_the_node_gives_the_same_depth_bit_for_bit(tmp_path):
         for process in processes:
             process.kill()
             process.wait()
-    store = bag_messages.typestore()
+    store = definitions.typestore()
     offline, compared = depths(infer_bag(bag, tmp_path / "offline")), 0
     for topic, data in pickle.loads((tmp_path / "received").read_bytes()):
         if topic == DEPTH:
@@ -198,7 +200,7 @@ def test_millimetres_in_a_png_as_compressed_depth_image_transport_has_them(bag, 
         assert pixels.dtype == np.uint16
         np.testing.assert_array_equal(pixels[fits], np.rint(depth[fits] * 1000))
         assert not pixels[np.isnan(depth) | (depth > 65.535)].any()
-        again = bag_messages.depth_of(message)
+        again = depth_of(message)
         np.testing.assert_allclose(again[fits], depth[fits], atol=0.00051)
         assert np.isnan(again[np.isnan(depth)]).all()
 
@@ -242,14 +244,14 @@ def test_the_real_sample_is_fused_and_its_error_is_that_against_the_devkits_proj
 def test_a_recording_is_compared_by_the_sensors_time_not_by_its_own(bag, tmp_path, capsys):
     """Recorded ten years later, its log times are of no use; the errors are those of the bag that was played."""
     depth = infer_bag(bag, tmp_path / "depth")
-    store, later = bag_messages.typestore(), 10 * 365 * 86400 * 10**9
-    with bag_messages.new_bag(tmp_path / "recording") as writer:
+    store, later = definitions.typestore(), 10 * 365 * 86400 * 10**9
+    with new_bag(tmp_path / "recording") as writer:
         messages = read(depth)
         connections = {
             topic: writer.add_connection(topic, m.__msgtype__, typestore=store) for topic, _, m in messages[:2]
         }
         for topic, stamp, message in messages:
-            writer.write(connections[topic], stamp + later, bag_messages.serialize(message))
+            writer.write(connections[topic], stamp + later, definitions.serialize(message))
     reports = []
     for name in ("depth", "recording"):
         report = tmp_path / f"{name}.json"
@@ -262,14 +264,14 @@ def test_a_recording_is_compared_by_the_sensors_time_not_by_its_own(bag, tmp_pat
 
 def test_ground_truth_goes_before_lidar_and_equal_depth_has_no_error(root, tmp_path):
     bag = convert(root, tmp_path / "bag", "scene-0001", "--ground-truth")
-    store = bag_messages.typestore()
-    with bag_messages.new_bag(tmp_path / "depth") as writer:
+    store = definitions.typestore()
+    with new_bag(tmp_path / "depth") as writer:
         for topic in ("image", "camera_info"):
             messages = read(bag, f"/CAM_FRONT/depth_gt/{topic}")
             kind = messages[0][2].__msgtype__
             connection = writer.add_connection(f"/CAM_FRONT/depth/{topic}", kind, typestore=store)
             for _, stamp, message in messages:
-                writer.write(connection, stamp, bag_messages.serialize(message))
+                writer.write(connection, stamp, definitions.serialize(message))
     report = tmp_path / "metrics.json"
     command = ["eval-bag", str(tmp_path / "depth"), "--reference", str(bag), "--json", str(report)]
     assert cli.main(command) == 0
@@ -283,8 +285,8 @@ def test_lidar_is_moved_by_the_ego_motion_between_its_stamp_and_the_images(root,
     """Depth that is the lidar's at the image's time has no error; where the motion is left out it has some."""
     nusc = nuscenes.open_nuscenes(root, "v1.0-mini")
     scene = nuscenes.find_scene(nusc, "scene-0001")
-    store = bag_messages.typestore()
-    with bag_messages.new_bag(tmp_path / "depth") as writer:
+    store = definitions.typestore()
+    with new_bag(tmp_path / "depth") as writer:
         connections = [
             writer.add_connection(topic, f"sensor_msgs/msg/{kind}", typestore=store)
             for topic, kind in ((DEPTH, "Image"), (INFO, "CameraInfo"))
@@ -300,9 +302,9 @@ def test_lidar_is_moved_by_the_ego_motion_between_its_stamp_and_the_images(root,
             _, first = np.unique(rows * 64 + columns, return_index=True)
             depth[rows[first], columns[first]] = truth[first]
             stamp = record["timestamp"] * 1000
-            image = bag_messages.image(stamp, "CAM_FRONT", depth, "32FC1")
+            image = building.image(stamp, "CAM_FRONT", depth, "32FC1")
             for connection, message in zip(connections, (image, infos[stamp]), strict=True):
-                writer.write(connection, stamp, bag_messages.serialize(message))
+                writer.write(connection, stamp, definitions.serialize(message))
     from lircdepth_ros.bags.evaluation import evaluate
 
     metrics = evaluate(tmp_path / "depth", bag, DEPTH, "/LIDAR_TOP/points")
@@ -344,13 +346,13 @@ sys.exit(cli.main(sys.argv[1:]))
 
 def rewrite(bag, output, change):
     """Copy a bag's messages as ``change(topic, stamp, message)`` returns them; None leaves one out."""
-    store = bag_messages.typestore()
-    with Reader(bag) as reader, bag_messages.new_bag(output) as writer:
+    store = definitions.typestore()
+    with Reader(bag) as reader, new_bag(output) as writer:
         connections = {c.topic: writer.add_connection(c.topic, c.msgtype, typestore=store) for c in reader.connections}
         for c, stamp, data in reader.messages():
             message = change(c.topic, stamp, store.deserialize_cdr(data, c.msgtype))
             if message is not None:
-                writer.write(connections[c.topic], stamp, bag_messages.serialize(message))
+                writer.write(connections[c.topic], stamp, definitions.serialize(message))
     return output
 
 

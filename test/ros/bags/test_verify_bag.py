@@ -16,7 +16,8 @@ from rosbags.rosbag2 import Reader
 
 from lircdepth_core import synthetic
 from lircdepth_ros import cli
-from lircdepth_ros.bags import messages as bag_messages
+from lircdepth_ros.bags.writing import new_bag
+from lircdepth_ros.messages import definitions
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +86,8 @@ def test_a_scene_without_annotations_of_the_test_split(tmp_path, capsys):
 
 def change(bag, output, mutate):
     """Copy a bag; ``mutate(topic, n, stamp, message)``, n counting on each topic, returns (stamp, message) pairs."""
-    store, counts = bag_messages.typestore(), {}
-    with Reader(bag) as reader, bag_messages.new_bag(output) as writer:
+    store, counts = definitions.typestore(), {}
+    with Reader(bag) as reader, new_bag(output) as writer:
         for key, value in reader.storage.metadata.custom.items():
             writer.set_custom_data(key, value)
         connections = {
@@ -99,7 +100,7 @@ def change(bag, output, mutate):
             n = counts[connection.topic] = counts.get(connection.topic, -1) + 1
             message = store.deserialize_cdr(bytearray(data), connection.msgtype)  # so that arrays can be changed
             for new_stamp, new in mutate(connection.topic, n, stamp, message):
-                writer.write(connections[connection.topic], new_stamp, bag_messages.serialize(new))
+                writer.write(connections[connection.topic], new_stamp, definitions.serialize(new))
 
 
 def stamp_later(message):

@@ -14,7 +14,10 @@ import pytest
 from PIL import Image as Picture
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.messages import conversions
+from lircdepth_ros.messages.camera_info import camera_matrix
+from lircdepth_ros.messages.clouds import cloud_to_radar_scan
+from lircdepth_ros.messages.depth import fill_depth_image
+from lircdepth_ros.messages.images import compressed_image_to_rgb, image_to_rgb
 
 try:  # real messages where there are any: cv_bridge and sensor_msgs_py want them
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
@@ -49,7 +52,7 @@ def image(encoding, pixels, padding=0, big_endian=False):
     ],
 )
 def test_colour_encodings_give_rgb(encoding, pixels, padding):
-    converted = conversions.image_to_rgb(image(encoding, pixels, padding))
+    converted = image_to_rgb(image(encoding, pixels, padding))
     np.testing.assert_array_equal(converted, RGB)
     assert converted.dtype == np.uint8
     assert converted.flags.c_contiguous
@@ -57,7 +60,7 @@ def test_colour_encodings_give_rgb(encoding, pixels, padding):
 
 @pytest.mark.parametrize("padding", [0, 3])
 def test_grey_becomes_three_equal_channels(padding):
-    converted = conversions.image_to_rgb(image("mono8", RGB[..., 0], padding))
+    converted = image_to_rgb(image("mono8", RGB[..., 0], padding))
     np.testing.assert_array_equal(converted, RGB[..., :1].repeat(3, axis=2))
 
 
@@ -65,9 +68,9 @@ def test_grey_becomes_three_equal_channels(padding):
 @pytest.mark.parametrize(("encoding", "order"), [("rgb16", slice(None)), ("bgr16", slice(None, None, -1))])
 def test_16_bit_keeps_the_high_byte_in_either_byte_order(encoding, order, big_endian):
     wide = (RGB[..., order].astype(np.uint16) << 8 | 0x7F).astype(">u2" if big_endian else "<u2")
-    np.testing.assert_array_equal(conversions.image_to_rgb(image(encoding, wide, 4, big_endian)), RGB)
+    np.testing.assert_array_equal(image_to_rgb(image(encoding, wide, 4, big_endian)), RGB)
     grey = wide[..., 0]
-    converted = conversions.image_to_rgb(image("mono16", grey, 0, big_endian))
+    converted = image_to_rgb(image("mono16", grey, 0, big_endian))
     np.testing.assert_array_equal(converted, RGB[..., order][..., :1].repeat(3, axis=2))
 
 
@@ -76,7 +79,7 @@ def test_bayer_patterns_are_read_from_their_first_row(pattern):
     """A uniformly coloured scene: each cell holds the colour that its letter names."""
     colour = {"r": 200, "g": 120, "b": 40}
     cell = np.array([colour[letter] for letter in pattern], np.uint8).reshape(2, 2)
-    converted = conversions.image_to_rgb(image(f"bayer_{pattern}8", np.tile(cell, (4, 4))))
+    converted = image_to_rgb(image(f"bayer_{pattern}8", np.tile(cell, (4, 4))))
     np.testing.assert_array_equal(converted[2:-2, 2:-2], np.broadcast_to([200, 120, 40], (4, 4, 3)))
 
 
@@ -87,12 +90,12 @@ def test_yuv_422_of_a_grey_scene_is_its_luma(encoding, luma_first):
     luma = np.full((4, 6), 126, np.uint8)  # BT.601 video range: (126 - 16) * 255 / 219 = 128
     chroma = np.full((4, 6), 128, np.uint8)
     pixels = np.stack([luma, chroma] if luma_first else [chroma, luma], axis=2)
-    assert np.abs(conversions.image_to_rgb(image(encoding, pixels)).astype(int) - 128).max() <= 1
+    assert np.abs(image_to_rgb(image(encoding, pixels)).astype(int) - 128).max() <= 1
 
 
 def test_an_odd_width_of_yuv_422_is_refused():
     with pytest.raises(LircDepthError, match="image of 5x4 cannot be uyvy"):
-        conversions.image_to_rgb(image("uyvy", np.zeros((4, 5, 2), np.uint8)))
+        image_to_rgb(image("uyvy", np.zeros((4, 5, 2), np.uint8)))
 
 
 def changed(message, **changes):
@@ -115,7 +118,7 @@ def changed(message, **changes):
 )
 def test_an_image_whose_sizes_do_not_fit_is_refused(changes, words):
     with pytest.raises(LircDepthError, match=words):
-        conversions.image_to_rgb(changed(image("rgb8", RGB), **changes))
+        image_to_rgb(changed(image("rgb8", RGB), **changes))
 
 
 def compressed(data, kind="jpeg"):
@@ -129,15 +132,15 @@ def encoded(pixels, kind):
 
 
 def test_compressed_images_are_decoded_and_damaged_ones_refused():
-    np.testing.assert_array_equal(conversions.compressed_image_to_rgb(compressed(encoded(RGB, "PNG"), "png")), RGB)
-    grey = conversions.compressed_image_to_rgb(compressed(encoded(RGB[..., 0], "PNG"), "png"))
+    np.testing.assert_array_equal(compressed_image_to_rgb(compressed(encoded(RGB, "PNG"), "png")), RGB)
+    grey = compressed_image_to_rgb(compressed(encoded(RGB[..., 0], "PNG"), "png"))
     np.testing.assert_array_equal(grey, RGB[..., :1].repeat(3, axis=2))
     smooth = np.full((64, 64, 3), (200, 30, 90), np.uint8)
     jpeg = encoded(smooth, "JPEG")
-    assert np.abs(conversions.compressed_image_to_rgb(compressed(jpeg)).astype(int) - smooth).max() < 4
+    assert np.abs(compressed_image_to_rgb(compressed(jpeg)).astype(int) - smooth).max() < 4
     for data in (b"", b"hello", jpeg[:-50], jpeg[:10], encoded(RGB, "BMP"), encoded(RGB, "PNG")[:60]):
         with pytest.raises(LircDepthError, match="not a whole JPEG or PNG"):
-            conversions.compressed_image_to_rgb(compressed(data))
+            compressed_image_to_rgb(compressed(data))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -151,7 +154,7 @@ def test_a_jpeg_has_the_pixels_that_pillow_reads(mode, options):
         expected = np.asarray(picture.convert("RGB"))
     padded = buffer.getvalue() + bytes(7)  # some cameras fill up to a whole block
     for data in (buffer.getvalue(), padded):
-        np.testing.assert_array_equal(conversions.compressed_image_to_rgb(compressed(data)), expected)
+        np.testing.assert_array_equal(compressed_image_to_rgb(compressed(data)), expected)
 
 
 def test_a_compressed_image_that_declares_an_absurd_size_is_refused_before_it_is_decoded():
@@ -161,7 +164,7 @@ def test_a_compressed_image_that_declares_an_absurd_size_is_refused_before_it_is
 
     png[29:33] = zlib.crc32(png[12:29]).to_bytes(4, "big")
     with pytest.raises(LircDepthError, match=r"30000x30000|decompression bomb"):
-        conversions.compressed_image_to_rgb(compressed(bytes(png), "png"))
+        compressed_image_to_rgb(compressed(bytes(png), "png"))
 
 
 NAMES = ("x", "y", "z", "rcs", "vx", "vy")
@@ -198,7 +201,7 @@ def cloud(points=POINTS, names=NAMES, kinds=None, big_endian=False, padding=0, h
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("kinds", [["f4"] * 6, ["f8"] * 6, ["f4", "f8", "i2", "i1", "u4", "u1"]])
 def test_a_cloud_is_read_by_field_name_in_any_layout(kinds, big_endian, height, padding):
-    scan = conversions.cloud_to_radar_scan(cloud(POINTS, NAMES, kinds, big_endian, padding, height))
+    scan = cloud_to_radar_scan(cloud(POINTS, NAMES, kinds, big_endian, padding, height))
     np.testing.assert_array_equal(scan.points, POINTS[:, :3])
     np.testing.assert_array_equal(scan.rcs, POINTS[:, 3])
     np.testing.assert_array_equal(scan.velocity, POINTS[:, 4:])
@@ -207,24 +210,24 @@ def test_a_cloud_is_read_by_field_name_in_any_layout(kinds, big_endian, height, 
 
 def test_another_drivers_field_names_are_mapped():
     names = ("range_x", "range_y", "range_z", "RCS", "vel_x", "vel_y")
-    scan = conversions.cloud_to_radar_scan(cloud(names=names), names)
+    scan = cloud_to_radar_scan(cloud(names=names), names)
     np.testing.assert_array_equal(scan.velocity, POINTS[:, 4:])
-    flat = conversions.cloud_to_radar_scan(cloud(), ("x", "y", "z", "rcs", "vx", "vx"))
+    flat = cloud_to_radar_scan(cloud(), ("x", "y", "z", "rcs", "vx", "vx"))
     np.testing.assert_array_equal(flat.velocity, POINTS[:, [4, 4]])
 
 
 def test_returns_that_are_not_finite_are_left_out_and_counted():
     points = POINTS.copy()
     points[0, 0], points[2, 5] = np.nan, np.inf
-    scan = conversions.cloud_to_radar_scan(cloud(points))
+    scan = cloud_to_radar_scan(cloud(points))
     np.testing.assert_array_equal(scan.points, POINTS[[1, 3], :3])
     assert scan.rejected == 2
-    huge = conversions.cloud_to_radar_scan(cloud(POINTS.astype(np.float64) * 1e300, kinds=["f8"] * 6))
+    huge = cloud_to_radar_scan(cloud(POINTS.astype(np.float64) * 1e300, kinds=["f8"] * 6))
     assert (len(huge), huge.rejected) == (0, 4)
 
 
 def test_an_empty_cloud_is_an_empty_scan():
-    assert len(conversions.cloud_to_radar_scan(cloud(POINTS[:0]))) == 0
+    assert len(cloud_to_radar_scan(cloud(POINTS[:0]))) == 0
 
 
 @pytest.mark.parametrize(
@@ -241,12 +244,12 @@ def test_an_empty_cloud_is_an_empty_scan():
 )
 def test_a_cloud_whose_sizes_do_not_fit_is_refused(changes, words):
     with pytest.raises(LircDepthError, match=words):
-        conversions.cloud_to_radar_scan(changed(cloud(), **changes))
+        cloud_to_radar_scan(changed(cloud(), **changes))
 
 
 def test_a_cloud_without_rcs_names_what_is_missing_and_what_is_there():
     with pytest.raises(LircDepthError, match=r"has no field rcs; it has x, y, z, vx, vy .*radar_fields"):
-        conversions.cloud_to_radar_scan(cloud(POINTS[:, :5], ("x", "y", "z", "vx", "vy")))
+        cloud_to_radar_scan(cloud(POINTS[:, :5], ("x", "y", "z", "vx", "vy")))
 
 
 @pytest.mark.parametrize(("attribute", "value"), [("datatype", 0), ("datatype", 9), ("count", 3), ("count", 0)])
@@ -254,7 +257,7 @@ def test_a_field_that_is_not_one_number_is_refused(attribute, value):
     message = cloud()
     setattr(message.fields[3], attribute, value)
     with pytest.raises(LircDepthError, match="field 'rcs' has datatype"):
-        conversions.cloud_to_radar_scan(message)
+        cloud_to_radar_scan(message)
 
 
 def camera_info(
@@ -264,10 +267,10 @@ def camera_info(
 
 
 def test_camera_info_gives_the_matrix_of_the_rectified_image():
-    matrix, size = conversions.camera_matrix(camera_info(d=[0.0] * 5))
+    matrix, size = camera_matrix(camera_info(d=[0.0] * 5))
     assert matrix[0].tolist() == [1266.0, 0.0, 816.0]
     assert size == (1600, 900)
-    matrix, _ = conversions.camera_matrix(camera_info(d=[0.1, 0, 0, 0, 0]))
+    matrix, _ = camera_matrix(camera_info(d=[0.1, 0, 0, 0, 0]))
     assert matrix[0].tolist() == [1000.0, 0.0, 800.0], "with distortion in D, the rectified image is described by P"
 
 
@@ -283,7 +286,7 @@ def test_camera_info_gives_the_matrix_of_the_rectified_image():
 )
 def test_an_uncalibrated_camera_is_refused(info, words):
     with pytest.raises(LircDepthError, match=words):
-        conversions.camera_matrix(info)
+        camera_matrix(info)
 
 
 DEPTH = np.array([[1.5, np.nan, np.inf], [65.535, 65.536, 0.0004]], dtype=np.float32)
@@ -291,16 +294,16 @@ DEPTH = np.array([[1.5, np.nan, np.inf], [65.535, 65.536, 0.0004]], dtype=np.flo
 
 def test_float_depth_is_published_as_it_is():
     message = Image()
-    assert conversions.fill_depth_image(message, DEPTH, "32FC1") == 0
+    assert fill_depth_image(message, DEPTH, "32FC1") == 0
     assert (message.height, message.width, message.step, message.encoding) == (2, 3, 12, "32FC1")
     np.testing.assert_array_equal(np.frombuffer(message.data, np.float32).reshape(2, 3), DEPTH)
 
 
 def test_16_bit_depth_is_millimetres_and_counts_what_does_not_fit():
     message = Image()
-    lost = conversions.fill_depth_image(message, DEPTH, "16UC1")
+    lost = fill_depth_image(message, DEPTH, "16UC1")
     assert np.frombuffer(message.data, np.uint16).tolist() == [1500, 0, 0, 65535, 0, 0]
     assert lost == 2, "+Inf and 65.536 m"
     assert (message.step, message.encoding) == (6, "16UC1")
     with pytest.raises(LircDepthError, match="expected 32FC1 or 16UC1"):
-        conversions.fill_depth_image(message, DEPTH, "64FC1")
+        fill_depth_image(message, DEPTH, "64FC1")

@@ -26,7 +26,8 @@ pytest.importorskip("rosbags", reason="bags are read with rosbags")
 from rosbags.rosbag2 import Reader
 
 from lircdepth_ros import cli
-from lircdepth_ros.bags import messages as bag_messages
+from lircdepth_ros.bags.writing import new_bag, offered_qos
+from lircdepth_ros.messages import definitions
 from paths import REPOSITORY
 
 ENVIRONMENT = os.environ | {
@@ -281,19 +282,19 @@ def test_loop_starts_again_and_time_jumps_back_until_a_signal(bag, tmp_path):
 def test_start_offset_leaves_out_what_is_earlier_but_not_what_was_latched(tmp_path):
     """A node that starts in the middle still needs /tf_static; here a latched String stands for it."""
     bag = tmp_path / "bag"
-    store = bag_messages.typestore()
+    store = definitions.typestore()
     message = store.types["std_msgs/msg/String"]
-    with bag_messages.new_bag(bag) as writer:
+    with new_bag(bag) as writer:
         latched, plain = (
             writer.add_connection(
-                topic, "std_msgs/msg/String", typestore=store, offered_qos_profiles=[bag_messages.offered_qos(*qos)]
+                topic, "std_msgs/msg/String", typestore=store, offered_qos_profiles=[offered_qos(*qos)]
             )
             for topic, qos in (("/latched", (1, True)), ("/plain", (10, False)))
         )
         for text in ("a", "b"):
-            writer.write(latched, 1_000_000_000, bag_messages.serialize(message(text)))
+            writer.write(latched, 1_000_000_000, definitions.serialize(message(text)))
         for i in range(11):
-            writer.write(plain, 1_000_000_000 + i * 100_000_000, bag_messages.serialize(message(str(i))))
+            writer.write(plain, 1_000_000_000 + i * 100_000_000, definitions.serialize(message(str(i))))
     types = {"/latched": "std_msgs/msg/String", "/plain": "std_msgs/msg/String"}
     received, _ = replay_and_record(bag, types, 8, tmp_path, latched=["/latched"], start_offset=0.5, linger=0.0)
 

@@ -1,0 +1,35 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""The definitions of ROS 2 messages that rosbags brings, without a ROS installation.
+
+They are those of Humble, the oldest supported distribution; the later ones have the same for every type that is used
+here.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lircdepth_core.errors import LircDepthError
+
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
+
+# rosbags generates its message classes at run time, so that no static type describes them.
+Message: TypeAlias = Any
+
+
+@functools.cache
+def typestore() -> Typestore:
+    """Return the message definitions. Raises LircDepthError when `rosbags` is not installed (it has no rosdep key)."""
+    try:
+        from rosbags.typesys import Stores, get_typestore
+    except ImportError as error:
+        raise LircDepthError(f"bags need the package rosbags (pip install rosbags): {error}") from error
+    return get_typestore(Stores.ROS2_HUMBLE)
+
+
+def serialize(message: Message) -> memoryview:
+    """Return a message's CDR bytes."""
+    return typestore().serialize_cdr(message, message.__msgtype__)
