@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY / "test"))  # for the writer of small data roots
+sys.path.insert(0, str(REPOSITORY / "test" / "support"))  # for the writer of small data roots
 SCENES = {"v1.0-mini": 10, "v1.0-trainval": 850}
 _MEASURED = """
 import resource, sys

@@ -26,7 +26,7 @@ def cpu_seconds(pid):
 
 
 class Camera:
-    """Sends a picture as JPEG, or raw, with what belongs to it. rig: test/rig.py's."""
+    """Sends a picture as JPEG, or raw, with what belongs to it. rig: test/support/rig.py's."""
 
     def __init__(self, rig, transport="compressed"):
         self._rig, self._transport, self._sent = rig, transport, 0

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from fuzz_targets import FILES, MESSAGES
 from lircdepth_core.errors import LircDepthError
-from paths import REPOSITORY
+from paths import REPOSITORY, SUPPORT
 
 _HANG = 1.0  # seconds
 
@@ -63,7 +63,7 @@ def test_a_coverage_guided_run_finds_nothing(target, tmp_path):
     # Linux counts the peak of the process that starts it as its own, which may be gigabytes of other tests.
     most = 2048 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     options = [f"-runs={runs}", "-max_len=64", "-timeout=10", f"-rss_limit_mb={most}", f"-artifact_prefix={tmp_path}/"]
-    command = [sys.executable, str(REPOSITORY / "test" / "fuzz_targets.py"), target.__name__, *options]
+    command = [sys.executable, str(SUPPORT / "fuzz_targets.py"), target.__name__, *options]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     result = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1800, check=False

@@ -3,7 +3,7 @@
 """What is fuzzed: each target takes bytes, builds hostile input from them and hands it to the code that reads input.
 
 A target returns normally or lets LircDepthError through; anything else is a finding. As a program this file is a
-coverage-guided run (atheris): python test/fuzz_targets.py TARGET -runs=N
+coverage-guided run (atheris): python test/support/fuzz_targets.py TARGET -runs=N
 """
 
 import contextlib

@@ -29,7 +29,7 @@ from lircdepth_ros import cli
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import building, definitions
 from lircdepth_ros.messages.depth import depth_of
-from paths import REPOSITORY
+from paths import REPOSITORY, SUPPORT
 
 DEPTH = "/CAM_FRONT/depth/image"
 INFO = "/CAM_FRONT/depth/camera_info"
@@ -148,7 +148,7 @@ def test_the_node_gives_the_same_depth_bit_for_bit(tmp_path):
             "wait_for_topics": f"[{', '.join(inputs)}]",
         },
     }
-    recorder = [REPOSITORY / "test/dds_recorder.py", tmp_path / "received", 7, 60, f"{DEPTH}=sensor_msgs/msg/Image"]
+    recorder = [SUPPORT / "dds_recorder.py", tmp_path / "received", 7, 60, f"{DEPTH}=sensor_msgs/msg/Image"]
     commands = [recorder]
     for node, values in settings.items():
         options = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]

@@ -28,7 +28,7 @@ from rosbags.rosbag2 import Reader
 from lircdepth_ros import cli
 from lircdepth_ros.bags.writing import new_bag, offered_qos
 from lircdepth_ros.messages import definitions
-from paths import REPOSITORY
+from paths import REPOSITORY, SUPPORT
 
 ENVIRONMENT = os.environ | {
     "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
@@ -90,7 +90,7 @@ def replay_command(bag, **parameters):
 
 def recorder_command(output, count, types, latched=()):
     topics = [f"{topic}={msgtype}" + (":latched" if topic in latched else "") for topic, msgtype in types.items()]
-    return [REPOSITORY / "test/dds_recorder.py", output, count, 40, *topics]
+    return [SUPPORT / "dds_recorder.py", output, count, 40, *topics]
 
 
 def waiting_for(types):
