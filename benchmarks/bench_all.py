@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lircdepth_core.errors import LircDepthError  # noqa: E402
-from lircdepth_core.inference.cache import cpu_name  # noqa: E402
+from lircdepth_core.inference.device import cpu_name  # noqa: E402
 from lircdepth_core.models import checkpoints  # noqa: E402
 
 FOLDER = Path("out/bench")

@@ -25,8 +25,9 @@ from torch import nn
 
 from lircdepth_core.commands.info import count_macs
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.inference.backends import open_backend
-from lircdepth_core.inference.backends.pytorch import captured, reduced
+from lircdepth_core.inference.backends.compiled import captured
+from lircdepth_core.inference.backends.opening import open_backend
+from lircdepth_core.inference.graph.precision import reduced
 from lircdepth_core.inference.graph.rewriting import rewritten
 from lircdepth_core.models import checkpoints
 

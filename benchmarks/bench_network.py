@@ -29,13 +29,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.calibration_frames import calibration_frames
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors, mean_errors
-from lircdepth_core.inference.backends import PRECISIONS, open_backend
-from lircdepth_core.inference.backends.pytorch import PyTorchBackend, keep_freed_memory
-from lircdepth_core.inference.cache import cpu_name
+from lircdepth_core.inference.backends.opening import PRECISIONS, open_backend
+from lircdepth_core.inference.backends.pytorch import PyTorchBackend
+from lircdepth_core.inference.device import cpu_name, keep_freed_memory
 from lircdepth_core.inference.graph.rewriting import rewritten
 from lircdepth_core.models import checkpoints
 
@@ -69,7 +70,7 @@ def work(pipe, name, precision, arguments):
         else:
             backend = open_backend(
                 network, name=name, precision=precision, device="cpu", threads=arguments.threads,
-                cache=arguments.cache, calibration=arguments.calibration, focal_length=header.focal_length,
+                cache=arguments.cache, calibration=calibration_frames(arguments.calibration, header.focal_length),
             )  # fmt: skip
         pipe.send("ready")
         while (task := pipe.recv()) is not None:

@@ -19,44 +19,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 
 from lircdepth_core import radar as radar_module
-from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD
+from lircdepth_core.data.calibration_frames import calibration_frames
 from lircdepth_core.errors import LircDepthError, is_opencv_out_of_memory
 from lircdepth_core.inference import upsampling as upsampling_module
-from lircdepth_core.inference.backends import open_backend
-from lircdepth_core.inference.backends.pytorch import is_out_of_memory
+from lircdepth_core.inference.backends.opening import open_backend
 from lircdepth_core.inference.cache import file_sha256
+from lircdepth_core.inference.device import is_out_of_memory
+from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD, InputPlan
 from lircdepth_core.models import checkpoints
-from lircdepth_core.models.lircdepth import STRIDE
 
 _IMAGE_MEAN, _IMAGE_STD = 255 * np.array([IMAGE_MEAN, IMAGE_STD])  # of bytes
-_SAME_SCALE = 0.005  # a focal length this near to that of training is not worth a resampling
-
-
-@dataclass(frozen=True)
-class InputPlan:
-    """How an image becomes the network's input: resized to (height, width), then cropped to multiples of 32.
-
-    Rows are cropped at the top, where the sky is (900 rows: 4), columns on both sides.
-    """
-
-    height: int
-    width: int
-    top: int
-    left: int
-    crop_height: int
-    crop_width: int
-
-    @classmethod
-    def make(cls, height, width, scale):
-        """Plan for an image of height x width at ``scale``. Raises LircDepthError when less than 32 pixels are left."""
-        resized = (height, width) if abs(scale - 1) < _SAME_SCALE else (round(height * scale), round(width * scale))
-        crop = [size // STRIDE * STRIDE for size in resized]
-        if 0 in crop:
-            raise LircDepthError(
-                f"image of {width}x{height} becomes {resized[1]}x{resized[0]} for the network, which needs at least "
-                f"{STRIDE}x{STRIDE}; check the camera's focal length and inference_scale"
-            )
-        return cls(*resized, resized[0] - crop[0], (resized[1] - crop[1]) // 2, *crop)
 
 
 @dataclass(frozen=True)
@@ -113,7 +85,7 @@ class DepthPipeline:
     ):
         """Return a pipeline on weights: a file, or one of checkpoints.SHIPPED and checkpoints.UNTRAINED.
 
-        device, threads, backend, precision, cache: see runtime.open_backend. options: as for the constructor.
+        device, threads, backend, precision, cache: see inference.backends.opening. options: as for the constructor.
         Raises LircDepthError for weights that do not load, and for a device or backend that is not there.
         """
         header = checkpoints.read_header(weights)
@@ -124,7 +96,7 @@ class DepthPipeline:
 
         opened = open_backend(
             network, name=backend, precision=precision, device=device, threads=threads, weights_sha256=digest,
-            cache=cache, focal_length=header.focal_length,
+            cache=cache, calibration=calibration_frames(focal_length=header.focal_length),
         )  # fmt: skip
         pipeline = cls(opened, header, **options)
         pipeline.weights_sha256 = digest

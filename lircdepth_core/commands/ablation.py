@@ -37,7 +37,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from lircdepth_core.inference.backends.pytorch import choose_device
+    from lircdepth_core.inference.device import choose_device
     from lircdepth_core.training import ablation, ablation_report
 
     if arguments.table is not None:

@@ -71,7 +71,7 @@ def _progress(indices):
 def _on_packed(arguments):
     from lircdepth_core.data.packed import PackedFrames
     from lircdepth_core.evaluation import packed as packed_evaluation
-    from lircdepth_core.inference.backends.pytorch import choose_device
+    from lircdepth_core.inference.device import choose_device
     from lircdepth_core.models import checkpoints
 
     for name, default in _OF_DATAROOT.items():

@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth export`: weights become a file that another runtime loads, for one size of input."""
 
-import functools
 import os
 import tempfile
 from pathlib import Path
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.models.lircdepth import STRIDE
+from lircdepth_core.models.interface import STRIDE
 
 # format: (suffix, precisions)
 _FORMATS = {
@@ -49,16 +48,16 @@ def run(arguments):
         raise LircDepthError(f"size {height} {width}: expected multiples of {STRIDE}, and a batch of at least 1")
     size = (arguments.batch, *arguments.size)
 
-    from lircdepth_core.inference.graph import onnx_export as graphs
+    from lircdepth_core.data.calibration_frames import calibration_frames
     from lircdepth_core.inference.graph import rewriting
     from lircdepth_core.models import checkpoints
 
     network, header = checkpoints.load(arguments.weights)
     network = rewriting.rewritten(network)
+    calibration = calibration_frames(arguments.calibration, header.focal_length) if precision == "int8" else None
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".export-") as folder:
         # Complete before anything bears its final name; OpenVINO's weights first, which its .xml speaks of.
-        samples = functools.partial(graphs.calibration_frames, arguments.calibration, header.focal_length)
-        _WRITERS[kind](network, precision, size, samples, Path(folder) / output.name)
+        _WRITERS[kind](network, precision, size, calibration, Path(folder) / output.name)
         for path in sorted(Path(folder).iterdir()):
             os.replace(path, output.with_name(path.name))
     print(
@@ -71,45 +70,46 @@ def _shape(size, channels):
     return [size[0], channels, *size[1:]]
 
 
-def _graph(network, precision, size, samples):
-    from lircdepth_core.inference.backends.pytorch import reduced
-    from lircdepth_core.inference.graph import onnx_export as graphs
+def _graph(network, precision, size, calibration):
+    from lircdepth_core.inference.graph.onnx_export import onnx_graph
+    from lircdepth_core.inference.graph.precision import reduced
+    from lircdepth_core.inference.graph.quantisation import quantised
 
     if precision != "int8":
-        return graphs.onnx_graph(reduced(network, precision), size)
-    # Frames to calibrate on are of a size of their own.
-    return graphs.quantised(graphs.onnx_graph(network), samples(), size)
+        return onnx_graph(reduced(network, precision), size)
+    # The frames to calibrate on have another size, so that the size is fixed afterwards.
+    return quantised(onnx_graph(network), calibration.samples(), size)
 
 
-def _write_onnx(network, precision, size, samples, path):
-    path.write_bytes(_graph(network, precision, size, samples))
+def _write_onnx(network, precision, size, calibration, path):
+    path.write_bytes(_graph(network, precision, size, calibration))
 
 
-def _write_openvino(network, precision, size, samples, path):
+def _write_openvino(network, precision, size, calibration, path):
     from lircdepth_core.inference.backends.openvino import load_openvino, read_graph
 
     openvino = load_openvino()
-    model = read_graph(openvino.Core(), _graph(network, precision, size, samples))
+    model = read_graph(openvino.Core(), _graph(network, precision, size, calibration))
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _write_torch(network, precision, size, samples, path):
+def _write_torch(network, precision, size, calibration, path):
     import torch
 
-    from lircdepth_core.inference.backends.pytorch import reduced
+    from lircdepth_core.inference.graph.precision import reduced
 
     inputs = tuple(torch.zeros(_shape(size, channels)) for channels in (3, 4))
     torch.export.save(torch.export.export(reduced(network, precision), inputs), path)
 
 
-def _write_tensorrt(network, precision, size, samples, path):
-    from lircdepth_core.inference.backends.backend import library
+def _write_tensorrt(network, precision, size, calibration, path):
+    from lircdepth_core.packages import import_package
 
-    tensorrt = library("tensorrt")
+    tensorrt = import_package("tensorrt")
     builder = tensorrt.Builder(tensorrt.Logger(tensorrt.Logger.WARNING))
     definition = builder.create_network(1 << int(tensorrt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = tensorrt.OnnxParser(definition, builder.logger)
-    if not parser.parse(_graph(network, precision, size, samples)):
+    if not parser.parse(_graph(network, precision, size, calibration)):
         raise LircDepthError(f"TensorRT {tensorrt.__version__} cannot read the graph: {parser.get_error(0)}")
     engine = builder.build_serialized_network(definition, builder.create_builder_config())
     if engine is None:

@@ -20,7 +20,7 @@ def add_arguments(parser):
 def run(arguments):
     from lircdepth_core.data.packed import pack
     from lircdepth_core.data.street import StreetFrames
-    from lircdepth_core.inference.backends.pytorch import choose_device
+    from lircdepth_core.inference.device import choose_device
 
     if arguments.frames < 1 or not 0 < arguments.scale <= 1:
         raise LircDepthError(f"--frames {arguments.frames} --scale {arguments.scale}: expected at least 1, and 0 to 1")

@@ -4,7 +4,7 @@
 
 import torch
 
-from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.evaluation.metrics import CAPS
 from lircdepth_core.evaluation.split import grouped, has_truth, means, summary

@@ -8,30 +8,17 @@ input size.
 """
 
 import math
-from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
-from lircdepth_core.models.lircdepth import MAX_DEPTH, check_input_size
+from lircdepth_core.models.interface import MAX_DEPTH, TeacherOutput, check_input_size
 from lircdepth_core.models.torchvision_loader import load_torchvision
 
 _TAPS = ("layer1", "layer2", "layer3", "layer4")
 _CONFIDENT = 0.4  # coarse depth above this confidence goes into the second radar encoder
 _BATCH_NORM = {"eps": 1.1e-5, "momentum": 0.01}
-
-
-class TeacherOutput(NamedTuple):
-    """What the network returns; fields and orders are those of the student's DepthOutput, and two more."""
-
-    depth: Tensor  # [N, 1, H, W] metres, in [0, max_depth]
-    inter_depth: list[Tensor]  # three [N, 1, H, W], planes of 8x8, 4x4, 2x2 pixels, in units of max_depth, unbounded
-    image_features: list[Tensor]  # five, fine to coarse, scales 1..5: raw ResNet taps
-    radar_features: list[Tensor]  # five, fine to coarse, scales 1..5: what the CaGBs add to the decoder
-    decoder_features: list[Tensor]  # five, coarse to fine: scales 4, 3, 2, 1, 0
-    radar_confidence: Tensor  # [N, 1, H, W], in [0, 1]
-    coarse_depth: Tensor  # [N, 1, H, W] metres, in [0, max_depth]
 
 
 def _resnet(layers):

@@ -7,31 +7,17 @@ Module names are those of the published checkpoint, so that its keys load withou
 Scale i is 1/2^i of the input size.
 """
 
-from typing import NamedTuple
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
+from lircdepth_core.models.interface import MAX_DEPTH, DepthOutput, check_input_size
 from lircdepth_core.models.torchvision_loader import load_torchvision
-
-STRIDE = 32  # of the coarsest encoder scale: height and width of an input are multiples of it
-MAX_DEPTH = 100.0  # metres, what the output's sigmoid is multiplied with
 
 _TAPS = (1, 3, 6, 10, 18)  # MobileNetV2 `features` after which a scale ends
 _TAP_CHANNELS = (16, 24, 32, 64, 1280)
 _IMAGE_CHANNELS = (64, 64, 128, 256, 512)  # fine to coarse
 _RADAR_CHANNELS = (64, 128, 128, 512, 512)
-
-
-class DepthOutput(NamedTuple):
-    """What the network returns. Features serve distillation; lists are ordered as stated."""
-
-    depth: Tensor  # [N, 1, H, W] metres, in [0, max_depth]
-    inter_depth: list[Tensor]  # three [N, 1, H, W], upsampled from 1/8, 1/4, 1/2, in units of max_depth
-    image_features: list[Tensor]  # five, fine to coarse, scales 1..5
-    radar_features: list[Tensor]  # five, fine to coarse, scales 1..5
-    decoder_features: list[Tensor]  # five, coarse to fine: scales 4, 3, 2, 1, 0
 
 
 class _ConvReLU(nn.Module):
@@ -178,19 +164,3 @@ class LiRCDepth(nn.Module):
         radar_features = self.encoder_radar(radar)
         depth, inter_depth, decoder_features = self.decoder(image_features, radar_features)
         return DepthOutput(depth, inter_depth, image_features, radar_features, decoder_features)
-
-
-def check_input_size(image, radar):
-    """Raise ValueError unless image [N, 3, H, W] and radar [N, 4, H, W] agree and H, W are multiples of 32."""
-    height, width = image.shape[-2:]
-    if tuple(radar.shape) != (image.shape[0], 4, height, width):
-        raise ValueError(
-            f"radar is {tuple(radar.shape)}, expected {(image.shape[0], 4, height, width)} to match the image"
-        )
-    if height % STRIDE or width % STRIDE or 0 in (height, width):
-        down = [max(size // STRIDE, 1) * STRIDE for size in (height, width)]
-        up = [-(-size // STRIDE) * STRIDE for size in (height, width)]
-        raise ValueError(
-            f"input of {height}x{width} (height x width): both must be multiples of {STRIDE}; "
-            f"crop to {down[0]}x{down[1]} or pad to {up[0]}x{up[1]}"
-        )

@@ -9,7 +9,7 @@ from statistics import mean, stdev
 import numpy as np
 import torch
 
-from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.packed import radar_returns, truth_of

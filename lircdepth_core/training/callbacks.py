@@ -84,7 +84,7 @@ def picture(batch, output, index):
     """
     from matplotlib import colormaps
 
-    from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD
+    from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD
 
     mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
     image = (batch["image"][index].float().cpu() * std + mean).clamp(0, 1)

@@ -6,7 +6,7 @@ import contextlib
 import warnings
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.inference.backends.pytorch import is_out_of_memory
+from lircdepth_core.inference.device import is_out_of_memory
 from lircdepth_core.training.callbacks import BestCheckpoint, DepthPictures, resume_path
 from lircdepth_core.training.data_modules import DepthData
 from lircdepth_core.training.modules import DepthModule

@@ -8,7 +8,8 @@ uninterrupted one would have seen, also when it was stopped within an epoch.
 
 from torch.utils.data import DataLoader, Dataset
 
-from lircdepth_core.data.augmentation import Augmentation, prepare
+from lircdepth_core.data.augmentation import Augmentation
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.nuscenes.frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.data.sampling import ResumableBatches, TrainingSet, batches_in

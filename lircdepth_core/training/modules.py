@@ -16,7 +16,7 @@ from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors, mean_errors
 from lircdepth_core.files import written_whole
-from lircdepth_core.inference.backends.pytorch import keep_freed_memory
+from lircdepth_core.inference.device import keep_freed_memory
 from lircdepth_core.losses import StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import initialisation

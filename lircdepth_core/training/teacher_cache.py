@@ -10,7 +10,7 @@ import torch
 
 from lircdepth_core.files import written_whole
 from lircdepth_core.inference.cache import state_sha256
-from lircdepth_core.models.cafnet import TeacherOutput
+from lircdepth_core.models.interface import TeacherOutput
 
 _LOG = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ import torch
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.backends.pytorch import PyTorchBackend
+from lircdepth_core.inference.input_plan import InputPlan
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.checkpoints import Header
-from lircdepth_core.pipeline import DepthPipeline, InputPlan
+from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.radar import RadarScan
 
 INTRINSICS = np.array([[1266.0, 0.0, 816.0], [0.0, 1266.0, 491.0], [0.0, 0.0, 1.0]])

@@ -83,7 +83,7 @@ def gradients(batch):
 
 def half_batches(path):
     """Two batches whose numbers of valid pixels differ much."""
-    from lircdepth_core.data.augmentation import prepare
+    from lircdepth_core.data.frame import prepare
     from lircdepth_core.data.packed import PackedFrames
 
     frames = PackedFrames(path)

@@ -5,86 +5,106 @@
 import json
 import logging
 import time
+from collections.abc import Callable, Mapping
 
 import torch
+from torch import Tensor
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.backends.backend import Backend
+from lircdepth_core.inference.cache import Cache
 
 _log = logging.getLogger(__name__)
-_FRAMES = 3  # that are timed; the least counts, which other work on the machine disturbs least
+_TIMED_FRAMES = 3  # the shortest time counts: other work on the machine disturbs it least
 
 
 class AutoBackend(Backend):
-    """Measures at the first size that it is warmed up for, unless the cache knows the answer, and keeps the winner.
+    """Measures at the first size that it is warmed up for, unless the cache has the times, and keeps the fastest.
 
-    candidates: {name: function that opens the backend}. key: what the answer depends on besides the size. network:
-    function that returns the network, whose errors are not those of a candidate.
+    candidates: {name: function that opens the backend}. key: all that the times depend on besides the size, as JSON
+    can write it. load_network: loads the network, so that its errors are told from those of a candidate.
     """
 
-    def __init__(self, device, candidates, key, cache, network):
+    def __init__(
+        self,
+        device: torch.device,
+        candidates: Mapping[str, Callable[[], Backend]],
+        key: Mapping[str, object],
+        cache: Cache,
+        load_network: Callable[[], object],
+    ) -> None:
         super().__init__(device)
-        self._network = network
+        self._load_network = load_network
         self._candidates, self._key, self._cache = candidates, key, cache
-        self._chosen, self._evidence = None, ""
+        self._chosen: Backend | None = None
+        self._evidence = ""
 
-    def infer(self, image, radar):
-        if self._chosen is None:
-            self._choose(image.shape[0], *image.shape[2:])
-        return self._chosen.infer(image, radar)
+    def infer(self, image: Tensor, radar: Tensor) -> Tensor:
+        """Return depth, see Backend.infer; the first call measures if ``warm_up`` was not called before."""
+        return self._choose(image.shape[0], image.shape[2], image.shape[3]).infer(image, radar)
 
-    def warm_up(self, height, width, batch=1):
-        if self._chosen is None:
-            self._choose(batch, height, width)
-        self._chosen.warm_up(height, width, batch)
+    def warm_up(self, height: int, width: int, batch: int = 1) -> None:
+        """Measure the candidates at this size if none is chosen yet, and warm the chosen one up."""
+        self._choose(batch, height, width).warm_up(height, width, batch)
 
-    def memory(self):
+    def memory(self) -> int:
+        """Return the bytes in use, see Backend.memory."""
         return super().memory() if self._chosen is None else self._chosen.memory()
 
-    def release(self):
+    def release(self) -> None:
+        """Free the chosen backend."""
         if self._chosen is not None:
             self._chosen.release()
 
-    def describe(self):
+    def describe(self) -> str:
+        """Return one line for logs and diagnostics: the chosen backend, and the measured times."""
         if self._chosen is None:
             return f"auto, which measures {', '.join(self._candidates)} at the first frame"
         return f"{self._chosen.describe()} (auto: {self._evidence})"
 
-    def _choose(self, batch, height, width):
-        def load(content):
-            times = json.loads(content)
-            if not times or not times.keys() <= self._candidates.keys():
-                raise ValueError(f"measurements of {list(times)}")
-            return {name: float(value) for name, value in times.items()}
+    def _choose(self, batch: int, height: int, width: int) -> Backend:
+        """Return the fastest backend, which is measured once, at the size of the first call."""
+        if self._chosen is None:
+            key = {**self._key, "size": [batch, height, width], "candidates": list(self._candidates)}
+            milliseconds = self._cache.get(
+                "auto.json",
+                key,
+                lambda: json.dumps(self._measured(batch, height, width), indent=1).encode(),
+                self._times_from,
+            )
+            first, *others = sorted(milliseconds, key=milliseconds.__getitem__)
+            self._chosen = self._candidates[first]()
+            slower = [f"{name} {milliseconds[name]:.0f} ms" for name in others]
+            self._evidence = "; ".join([f"{milliseconds[first]:.0f} ms", *slower]) + f" at {height}x{width}"
+        return self._chosen
 
-        key = {**self._key, "size": [batch, height, width], "candidates": list(self._candidates)}
-        times = self._cache.get(
-            "auto.json", key, lambda: json.dumps(self._measured(batch, height, width), indent=1).encode(), load
-        )
-        first, *others = sorted(times, key=times.get)
-        self._chosen = self._candidates[first]()
-        others = [f"{name} {times[name]:.0f} ms" for name in others]
-        self._evidence = "; ".join([f"{times[first]:.0f} ms", *others]) + f" at {height}x{width}"
+    def _times_from(self, content: bytes) -> dict[str, float]:
+        """Return the {name: milliseconds} of a cache entry. Raises ValueError when a name is not a candidate's."""
+        times = json.loads(content)
+        if not times or not times.keys() <= self._candidates.keys():
+            raise ValueError(f"measurements of {list(times)}")
+        return {name: float(value) for name, value in times.items()}
 
-    def _measured(self, batch, height, width):
+    def _measured(self, batch: int, height: int, width: int) -> dict[str, float]:
         """Return {name: milliseconds a frame} of the candidates that run here."""
-        self._network()
+        self._load_network()
         image, radar = (torch.rand(batch, channels, height, width, device=self.device) for channels in (3, 4))
-        times, failure = {}, None
+        times: dict[str, float] = {}
+        failure: Exception | None = None
         for name, open_candidate in self._candidates.items():
             try:
                 backend = open_candidate()
                 backend.warm_up(height, width, batch)
-                times[name] = 1e3 * min(self._seconds(backend, image, radar) for _ in range(_FRAMES))
+                times[name] = 1e3 * min(self._seconds(backend, image, radar) for _ in range(_TIMED_FRAMES))
                 backend.release()
-            except Exception as error:  # of whichever library: one that does not work here is no candidate
+            except Exception as error:  # each library has errors of its own; one that fails here is no candidate
                 failure = error
                 _log.warning("backend %s is left out: %s", name, str(error).strip().partition("\n")[0])
         if not times:
             raise failure or LircDepthError(f"no backend runs on {self.device}")
         return times
 
-    def _seconds(self, backend, image, radar):
+    def _seconds(self, backend: Backend, image: Tensor, radar: Tensor) -> float:
         began = time.perf_counter()
         backend.infer(image, radar)
         if self.device.type == "cuda":

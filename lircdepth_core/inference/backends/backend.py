@@ -1,83 +1,104 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""What every inference backend is."""
+"""The interface of every inference backend."""
 
-import importlib
 import os
 import resource
+from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
+from torch import Tensor
 
-from lircdepth_core.errors import LircDepthError
-from lircdepth_core.models.lircdepth import check_input_size
+from lircdepth_core.models.interface import check_input_size
 
-_ENGINES = 2  # sizes that are kept ready
+_ENGINES_KEPT = 2  # sizes of input whose engines stay in memory
 
-
-def library(name):
-    """Return an optional package. Raises LircDepthError when it is not installed or does not load."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise LircDepthError(f"the package {name} is needed: {error}") from error
+InputSize: TypeAlias = tuple[int, int, int]  # (N, H, W)
+Engine: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # image and radar of one size to depth, all on the device
 
 
-class Backend:
-    """Depth from image and radar on one device.
+class Backend(ABC):
+    """Depth from image and radar on one device, as the pipeline asks for it.
 
-    device: torch.device where ``infer`` takes and returns tensors (it moves what lies elsewhere). Engines are made for
-    one (N, H, W) when it is first asked for; the two used last are kept. ``infer`` is to be called by the thread that
-    called ``warm_up``. A subclass gives ``_build`` and ``_title``.
+    device: where ``infer`` takes and returns tensors; it moves tensors that lie elsewhere. The thread that calls
+    ``infer`` must be the one that called ``warm_up``.
     """
 
-    def __init__(self, device):
+    def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._engines = OrderedDict()
 
-    def _build(self, size):
-        """Return a function (image, radar) -> depth for tensors of size (N, H, W) on the device."""
-        raise NotImplementedError
-
-    @torch.inference_mode()
-    def infer(self, image, radar):
+    @abstractmethod
+    def infer(self, image: Tensor, radar: Tensor) -> Tensor:
         """Return depth float32 [N, 1, H, W] in metres, on the device; image and radar as LiRCDepth.forward takes them.
 
-        The result is the caller's. Raises ValueError for sizes that the network cannot take.
+        No later call changes the result. Raises ValueError for sizes that the network cannot take.
         """
-        check_input_size(image, radar)
-        size = (image.shape[0], *image.shape[2:])
-        if size not in self._engines:
-            while len(self._engines) >= _ENGINES:
-                self._engines.popitem(last=False)
-            self._engines[size] = self._build(size)
-        self._engines.move_to_end(size)
-        return self._engines[size](image.to(self.device), radar.to(self.device))
 
-    def warm_up(self, height, width, batch=1):
+    def warm_up(self, height: int, width: int, batch: int = 1) -> None:
         """Run once at a size, so that the first real frame does not pay for compilation and lazy initialisation."""
         self.infer(torch.zeros(batch, 3, height, width), torch.zeros(batch, 4, height, width))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def leaves_a_core(self):
+    def leaves_a_core(self) -> bool:
         """Return whether this process has a CPU core on which the network does not run."""
         return self.device.type != "cpu" or torch.get_num_threads() < len(os.sched_getaffinity(0))
 
-    def memory(self):
+    def memory(self) -> int:
         """Return the bytes in use: on a GPU by tensors, on a CPU by the process."""
         if self.device.type == "cuda":
             return torch.cuda.memory_allocated(self.device)
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
-    def release(self):
-        """Free the network and what the device keeps for it."""
+    @abstractmethod
+    def release(self) -> None:
+        """Free the network and the memory that the device keeps for it."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return one line for logs and diagnostics."""
+
+
+class EngineBackend(Backend):
+    """A backend with an engine for each size of input.
+
+    An engine is made when its size first comes; the two that were used last are kept. A subclass gives ``_build``, and
+    in ``_title`` its library, version and precision.
+    """
+
+    _title: str
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self._engines: OrderedDict[InputSize, Engine] = OrderedDict()
+
+    @abstractmethod
+    def _build(self, size: InputSize) -> Engine:
+        """Return the engine for tensors of a size on the device."""
+
+    @torch.inference_mode()
+    def infer(self, image: Tensor, radar: Tensor) -> Tensor:
+        """Return depth, see Backend.infer."""
+        check_input_size(image, radar)
+        size = (image.shape[0], image.shape[2], image.shape[3])
+        if size not in self._engines:
+            while len(self._engines) >= _ENGINES_KEPT:
+                self._engines.popitem(last=False)
+            self._engines[size] = self._build(size)
+        self._engines.move_to_end(size)
+        return self._engines[size](image.to(self.device), radar.to(self.device))
+
+    def release(self) -> None:
+        """Free the engines and the memory that the device keeps for them."""
         self._engines.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def describe(self):
-        """Return one line for logs and diagnostics."""
+    def describe(self) -> str:
+        """Return one line for logs and diagnostics: the title, and the device."""
         where = f"CPU, {torch.get_num_threads()} threads" if self.device.type == "cpu" else str(self.device)
         return f"{self._title} on {where}"

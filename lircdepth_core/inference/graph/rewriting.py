@@ -21,7 +21,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lircdepth_core.models.lircdepth import LiRCDepth, UpBlock, check_input_size
+from lircdepth_core.models.interface import check_input_size
+from lircdepth_core.models.lircdepth import LiRCDepth, UpBlock
 
 VERSION = 2  # part of the key of everything that is kept on disk; to be raised with each change of this file
 # Modules of a rewritten network that do not bear few bits: the biases of the image encoder's fine scales are large

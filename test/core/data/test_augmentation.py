@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from lircdepth_core import pipeline, radar
-from lircdepth_core.data.augmentation import IMAGE_MEAN, IMAGE_STD, Augmentation, normalise, prepare
+from lircdepth_core.data.augmentation import Augmentation
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.sampling import seeded
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD, normalise
 from lircdepth_core.models import checkpoints
 
 PLAIN = {"flip": 0.0, "colour": 0.0}

@@ -12,7 +12,7 @@ from test_metrics import pixel_by_pixel
 import street_nuscenes
 import training_runs
 from lircdepth_core.data import ground_truth, nuscenes
-from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.nuscenes.frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError

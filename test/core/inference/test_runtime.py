@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.calibration_frames import calibration_frames
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.packed import PackedFrames, pack
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.inference.backends import BACKENDS, PRECISIONS, open_backend
 from lircdepth_core.inference.backends.onnxruntime import OnnxRuntimeBackend
+from lircdepth_core.inference.backends.opening import BACKENDS, PRECISIONS, open_backend
 from lircdepth_core.inference.backends.pytorch import PyTorchBackend
 from lircdepth_core.inference.cache import Cache
 from lircdepth_core.inference.graph.rewriting import rewritten
@@ -129,7 +130,8 @@ def opened(network, name, precision, cache, calibration=None):
 
 @pytest.mark.parametrize(("name", "precision"), ON_CPU)
 def test_every_backend_gives_the_depth_of_the_plain_network(network, frames, cache, packed, name, precision):
-    backend = opened(network, name, precision, cache, packed)
+    calibration = calibration_frames(packed) if precision == "int8" else None
+    backend = opened(network, name, precision, cache, calibration)
     backend.warm_up(*SIZE)
     assert_near(backend.infer(*frames), plain_depth(network, frames), precision)
     assert precision in backend.describe()
@@ -267,7 +269,7 @@ import os
 import sys
 import torch
 from lircdepth_core.models import checkpoints
-from lircdepth_core.runtime import open_backend
+from lircdepth_core.inference.backends.opening import open_backend
 checkpoints.load("random")  # needs torchvision, with which PyTorch's own default appears
 assert "TORCHINDUCTOR_CACHE_DIR" in os.environ
 network = checkpoints.random_weights("tiny")[0]
@@ -412,7 +414,7 @@ def without(package, program):
 
 OPEN = """
 from lircdepth_core.models import checkpoints
-from lircdepth_core.runtime import open_backend
+from lircdepth_core.inference.backends.opening import open_backend
 backend = open_backend(checkpoints.random_weights("tiny")[0], name=sys.argv[1], device="cpu", cache=sys.argv[2])
 backend.warm_up(64, 96)
 print(backend.describe())
@@ -439,7 +441,7 @@ def test_a_missing_library_is_named_and_auto_does_without(tmp_path, name):
         ({"name": "plain", "precision": "bfloat16"}, "backend plain on cpu has float32"),
         ({"precision": "fp8"}, "backend auto on cpu has float32, bfloat16, int8"),
         ({"device": "tpu"}, "expected auto, cpu, cuda or cuda:N"),
-        ({"name": "onnxruntime", "precision": "int8", "calibration": "none"}, "none: no such file of frames"),
+        ({"name": "onnxruntime", "precision": "int8"}, "precision 'int8' needs frames to calibrate on"),
     ],
 )
 def test_what_there_is_not_is_refused_in_one_line(tiny, tmp_path, options, message):
@@ -469,8 +471,8 @@ NO_MEMORY = """
 import resource, sys, torch
 from pathlib import Path
 from lircdepth_core.models import checkpoints
-from lircdepth_core.runtime import open_backend
-from lircdepth_core.runtime.pytorch import is_out_of_memory
+from lircdepth_core.inference.backends.opening import open_backend
+from lircdepth_core.inference.device import is_out_of_memory
 weights, name, cache = sys.argv[1:]
 backend = open_backend(checkpoints.load(weights)[0], name=name, device="cpu", threads=1, cache=cache)
 backend.warm_up(64, 96)

@@ -135,8 +135,8 @@ def test_depth_is_computed_in_float32_under_autocast():
 
 def test_a_few_frames_are_learnt_to_under_half_a_metre(tmp_path):
     """The whole student and its loss: it must be able to learn four frames by heart."""
-    from lircdepth_core.data.augmentation import prepare
-    from lircdepth_core.inference.backends.pytorch import keep_freed_memory
+    from lircdepth_core.data.frame import prepare
+    from lircdepth_core.inference.device import keep_freed_memory
     from lircdepth_core.losses import StudentLoss
 
     keep_freed_memory()
@@ -374,8 +374,8 @@ def test_every_recipe_is_understood(recipe, tmp_path):
 
 
 def test_pictures_show_image_depth_and_truth_one_above_the_other():
-    from lircdepth_core.data.augmentation import normalise
-    from lircdepth_core.models.lircdepth import DepthOutput
+    from lircdepth_core.inference.input_plan import normalise
+    from lircdepth_core.models.interface import DepthOutput
     from lircdepth_core.training.callbacks import picture
 
     depth = torch.full((1, 1, 32, 64), 8.0)

@@ -1,0 +1,52 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""The raw frame, which every source of frames gives, and how it becomes a sample that a network takes.
+
+A raw frame is a dict of tensors of one size: "image" uint8 [3, H, W] RGB; "radar" float32 [4, H, W] (depth m, RCS
+dBsm, vx, vy m/s, 0 = no return); "dense" and "single" float32 [1, H, W] metres, 0 = unknown; optionally more maps with
+[C, H, W]. A sample is the same dict with "image" normalised, float32, and a size that is a multiple of 32.
+
+A source of frames is anything with the attributes of FrameSource.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
+
+from torch import Tensor
+
+from lircdepth_core.inference.input_plan import InputPlan, normalise
+
+Frame: TypeAlias = dict[str, Tensor]
+
+
+class FrameSource(Protocol):
+    """Raw frames of one camera.
+
+    focal_length: pixels. size: (height, width) pixels. description: says in a line where the frames come from.
+    """
+
+    focal_length: float
+    size: tuple[int, int]
+    description: str
+
+    def __len__(self) -> int: ...
+
+    def frame(self, index: int) -> Frame:
+        """Return the raw frame ``index``."""
+        ...
+
+
+def cropped(frame: Mapping[str, Tensor], top: int, left: int, rows: int, columns: int) -> Frame:
+    """Return the same window of every map of a frame: rows x columns pixels from (top, left) on."""
+    return {name: value[..., top : top + rows, left : left + columns] for name, value in frame.items()}
+
+
+def prepare(frame: Mapping[str, Tensor]) -> Frame:
+    """Return a raw frame as a sample for evaluation: cropped to multiples of 32 as DepthPipeline crops, normalised.
+
+    Raises LircDepthError for a frame of less than 32 pixels in a direction.
+    """
+    height, width = frame["image"].shape[-2:]
+    plan = InputPlan.make(height, width, scale=1.0)
+    sample = cropped(frame, plan.top, plan.left, plan.crop_height, plan.crop_width)
+    return sample | {"image": normalise(sample["image"].float() / 255)}

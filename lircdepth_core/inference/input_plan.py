@@ -1,0 +1,62 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""The network's input: which part of an image it sees at which size, and how pixel values are normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.models.interface import STRIDE
+
+# Mean and standard deviation of ImageNet's RGB values, in 0..1.
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+# Relative difference from the focal length of training up to which an image is not resampled: it is not worth it.
+SAME_SCALE_TOLERANCE = 0.005
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Return an image in 0..1, float [..., 3, H, W], less ImageNet's mean and divided by its standard deviation."""
+    mean, std = (image.new_tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
+    return (image - mean) / std
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """How an image becomes the network's input: resized to (height, width), then cropped to multiples of 32.
+
+    Rows are cropped at the top, where the sky is (900 rows: 4), columns on both sides. All values are pixels.
+    """
+
+    height: int
+    width: int
+    top: int
+    left: int
+    crop_height: int
+    crop_width: int
+
+    @classmethod
+    def make(cls, height: int, width: int, scale: float) -> InputPlan:
+        """Return the plan for an image of height x width pixels at ``scale``.
+
+        Raises LircDepthError when less than 32 pixels are left in a direction.
+        """
+        same_scale = abs(scale - 1) < SAME_SCALE_TOLERANCE
+        resized_height, resized_width = (height, width) if same_scale else (round(height * scale), round(width * scale))
+        crop_height, crop_width = (size // STRIDE * STRIDE for size in (resized_height, resized_width))
+        if crop_height == 0 or crop_width == 0:
+            raise LircDepthError(
+                f"image of {width}x{height} becomes {resized_width}x{resized_height} for the network, which needs at "
+                f"least {STRIDE}x{STRIDE}; check the camera's focal length and inference_scale"
+            )
+        return cls(
+            height=resized_height,
+            width=resized_width,
+            top=resized_height - crop_height,
+            left=(resized_width - crop_width) // 2,
+            crop_height=crop_height,
+            crop_width=crop_width,
+        )
