@@ -1,15 +1,22 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Rigid transforms and pinhole projection, in float64.
+"""Rigid transforms, in float64.
 
-Transforms are 4x4 matrices whose names read right to left: ``camera_from_radar @ points_radar``.
-Lengths are metres. Cameras look along +z with x right and y down (REP 103, optical frame).
+Transforms are 4x4 matrices whose names read right to left: ``camera_from_radar @ points_radar``. Lengths are metres.
 """
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
+import numpy.typing as npt
+
+Float64Array: TypeAlias = npt.NDArray[np.float64]
 
 
-def rigid_transform(translation, rotation_wxyz):
+def rigid_transform(
+    translation: Sequence[float] | Float64Array, rotation_wxyz: Sequence[float] | Float64Array
+) -> Float64Array:
     """Return the 4x4 transform with a translation [3] in metres and a quaternion (w, x, y, z).
 
     Raises ValueError when the quaternion's norm is not within 1 % of 1, or when a value is not finite.
@@ -31,10 +38,10 @@ def rigid_transform(translation, rotation_wxyz):
     return transform
 
 
-def quaternion_from_transform(transform):
+def quaternion_from_transform(transform: npt.ArrayLike) -> Float64Array:
     """Return the rotation of a 4x4 (or 3x3) transform as a unit quaternion (w, x, y, z) with w >= 0.
 
-    Takes the largest of the four components first (Shepperd 1978), so that it is accurate at any angle.
+    The largest of the four components is computed first (Shepperd 1978), so that the result is accurate at any angle.
     """
     m = np.asarray(transform, dtype=np.float64)[:3, :3]
     trace = np.trace(m)
@@ -54,7 +61,7 @@ def quaternion_from_transform(transform):
     return -q if q[0] < 0 else q
 
 
-def invert(transform):
+def invert(transform: Float64Array) -> Float64Array:
     """Return the inverse of a rigid 4x4 transform."""
     rotation = transform[:3, :3]
     inverse = np.eye(4)
@@ -63,19 +70,20 @@ def invert(transform):
     return inverse
 
 
-def transform_points(transform, points):
+def transform_points(transform: Float64Array, points: npt.ArrayLike) -> Float64Array:
     """Return points [N, 3] moved by a rigid 4x4 transform, as float64 [N, 3]."""
-    return np.asarray(points, dtype=np.float64) @ transform[:3, :3].T + transform[:3, 3]
+    moved: Float64Array = np.asarray(points, dtype=np.float64) @ transform[:3, :3].T + transform[:3, 3]
+    return moved
 
 
-def interpolate(start, end, fraction):
+def interpolate(start: Float64Array, end: Float64Array, fraction: float) -> Float64Array:
     """Return the rigid transform at ``fraction`` of the way from ``start`` to ``end``.
 
     Translation is linear, rotation spherical-linear; a fraction outside [0, 1] extrapolates.
     """
     q0, q1 = quaternion_from_transform(start), quaternion_from_transform(end)
     cosine = float(q0 @ q1)
-    if cosine < 0:  # the two signs are one rotation: take the short way round
+    if cosine < 0:  # both signs are the same rotation: interpolate along the shorter way
         q1, cosine = -q1, -cosine
     angle = np.arccos(min(cosine, 1.0))
     if angle < 1e-6:
@@ -86,15 +94,20 @@ def interpolate(start, end, fraction):
     return rigid_transform(translation, quaternion / np.linalg.norm(quaternion))
 
 
-def sensor_to_sensor(base_from_target, base_from_source, global_from_base_target=None, global_from_base_source=None):
+def sensor_to_sensor(
+    base_from_target: Float64Array,
+    base_from_source: Float64Array,
+    global_from_base_target: Float64Array | None = None,
+    global_from_base_source: Float64Array | None = None,
+) -> Float64Array:
     """Return ``target_from_source`` between two sensors of one vehicle, with its motion between their stamps.
 
-    The ego poses are those at the target's and at the source's time stamp; without them the vehicle is taken to
-    have stood still.
+    The ego poses are those at the target's and at the source's time stamp; without them it is assumed that
+    the vehicle stood still.
     """
     target_from_base = invert(base_from_target)
     if global_from_base_target is None or global_from_base_source is None:
         return target_from_base @ base_from_source
-    # The two poses first: in float64 the product is exact to nanometres even kilometres from the origin.
+    # The poses are multiplied first: in float64 their product is exact to nanometres, kilometres from the origin.
     base_motion = invert(global_from_base_target) @ global_from_base_source
     return target_from_base @ base_motion @ base_from_source

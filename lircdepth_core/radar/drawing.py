@@ -14,11 +14,9 @@ def nearest_returns(pixels, depth, rcs, velocity, width):
     pixels [N, 2], depth [N] m, rcs [N] dBsm, velocity [N, 2] m/s. A value is depth, RCS, vx, vy. A return's pixel is
     its position rounded half to even; the nearest return wins a pixel, so that no place comes up twice.
     """
-    columns, rows = np.rint(pixels).astype(np.int64).T
-    nearest_first = np.argsort(-depth, kind="stable")[::-1]
-    places, first = np.unique((rows * width + columns)[nearest_first], return_index=True)
+    places, nearest = geometry.nearest_points(pixels, depth, width)
     values = np.column_stack([depth, rcs, velocity]).astype(np.float32)
-    return places, values[nearest_first[first]]
+    return places, values[nearest]
 
 
 def rasterize(pixels, depth, rcs, velocity, width, height):

@@ -293,9 +293,8 @@ class SceneMessages:
         millimetres = np.zeros((record["height"], record["width"]), np.uint16)
         fits = depth <= 65.535
         pixels, depth = pixels[fits], depth[fits]
-        farthest_first = np.argsort(-depth, kind="stable")
-        columns, rows = np.rint(pixels[farthest_first]).astype(np.int64).T
-        millimetres[rows, columns] = np.rint(depth[farthest_first] * 1000)
+        places, nearest = geometry.nearest_points(pixels, depth, record["width"])
+        millimetres.flat[places] = np.rint(depth[nearest] * 1000)
         image = building.image(record["timestamp"] * NANOSECONDS, channel, millimetres, "16UC1")
         return [(f"/{channel}/depth_gt/camera_info", self._camera_info(record)), (f"/{channel}/depth_gt/image", image)]
 

@@ -155,20 +155,6 @@ def _in_box(points, object_from_lidar, half):
     return near[inside], in_object[inside]
 
 
-def draw(points_camera, intrinsics, width, height):
-    """Project points [N, 3] (camera frame, metres) into a depth map: float32 [height, width], 0 = none.
-
-    Pixels and visibility are those of radar returns (geometry.visible, rounded half to even); the nearest point wins.
-    """
-    pixels, depth = geometry.project(points_camera, intrinsics)
-    seen = geometry.visible(pixels, depth, width, height)
-    columns, rows = np.rint(pixels[seen]).astype(np.int64).T
-    nearest = np.full(height * width, np.inf, np.float32)
-    np.minimum.at(nearest, rows * width + columns, depth[seen].astype(np.float32))
-    nearest[np.isinf(nearest)] = 0
-    return nearest.reshape(height, width)
-
-
 def remove_hidden(depth, rows=2, columns=4, relative=0.1, absolute=0.5):
     """Return the depth map without pixels that lie behind a nearer surface: [H, W] metres, 0 = none.
 
@@ -215,7 +201,8 @@ def dense_depth(nusc, sample, tracks, camera="CAM_FRONT", lidar="LIDAR_TOP", bac
     intrinsics = np.array(nusc.get("calibrated_sensor", record["calibrated_sensor_token"])["camera_intrinsic"])
     size = record["width"], record["height"]
     static, objects = (
-        draw(points, intrinsics, *size) for points in accumulate(nusc, sample, tracks, camera, lidar, back, forward)
+        geometry.splat_depth(*geometry.project(points, intrinsics), *size)
+        for points in accumulate(nusc, sample, tracks, camera, lidar, back, forward)
     )
     # An object that keeps its distance shows the lidar's rings alone, and the world behind would shine through.
     objects = interpolate_gaps(objects, round(_RING_SPACING * intrinsics[0, 0]))
@@ -235,7 +222,7 @@ def single_scan_depth(nusc, sample, camera="CAM_FRONT", lidar="LIDAR_TOP"):
     points = geometry.transform_points(
         nuscenes.camera_from_sensor(nusc, camera_record, record), nuscenes.read_points(nusc, record)
     )
-    return draw(points, intrinsics, camera_record["width"], camera_record["height"])
+    return geometry.splat_depth(*geometry.project(points, intrinsics), camera_record["width"], camera_record["height"])
 
 
 def depth_path(folder, nusc, sample, camera="CAM_FRONT"):

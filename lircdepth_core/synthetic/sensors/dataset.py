@@ -152,21 +152,12 @@ def _field(camera, lidar):
     return float(azimuth[1] + spread / 2), float(abs(spread) / 2 + 0.15)
 
 
-def _drawn(camera, pixels, depth):
-    """Return float32 [H, W] with the nearest depth of the points of each pixel, 0 for none."""
-    seen = geometry.visible(pixels, depth, camera.width, camera.height)
-    pixels, depth = np.rint(pixels[seen]).astype(np.int64), depth[seen]
-    image = np.zeros((camera.height, camera.width), dtype=np.float32)
-    order = np.argsort(-depth, kind="stable")  # NumPy's assignment keeps the last: the nearest
-    image[pixels[order, 1], pixels[order, 0]] = depth[order]
-    return image
-
-
 def lidar_depth(world, camera, time, lidar, lidar_time, generator, device="cpu"):
     """Return one lidar scan in a camera's picture: float32 [H, W] metres, 0 where there is no point, nearest wins."""
     points = lidar_scan(world, lidar, lidar_time, generator, device, _field(camera, lidar))
     transform = camera_from(world, camera, time, lidar, lidar_time)
-    return _drawn(camera, *geometry.project(geometry.transform_points(transform, points[:, :3]), camera.intrinsics))
+    pixels, depth = geometry.project(geometry.transform_points(transform, points[:, :3]), camera.intrinsics)
+    return geometry.splat_depth(pixels, depth, camera.width, camera.height)
 
 
 def accumulated_lidar_depth(world, camera, time, lidar, offsets, generator, device="cpu", pose_noise=(0.02, 5e-4)):
@@ -190,4 +181,4 @@ def accumulated_lidar_depth(world, camera, time, lidar, offsets, generator, devi
         found = geometry.project(geometry.transform_points(transform, points), camera.intrinsics)
         pixels.append(found[0])
         depth.append(found[1])
-    return _drawn(camera, np.concatenate(pixels), np.concatenate(depth))
+    return geometry.splat_depth(np.concatenate(pixels), np.concatenate(depth), camera.width, camera.height)

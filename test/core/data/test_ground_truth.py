@@ -104,15 +104,6 @@ def test_a_track_is_interpolated_and_carried_on_for_half_a_second():
     assert track.pose(2_000_001) is None
 
 
-def test_the_nearest_point_wins_a_pixel_and_pixels_round_half_to_even():
-    intrinsics = [[100.0, 0, 50], [0, 100.0, 50], [0, 0, 1]]
-    points = np.array([[0.0, 0, 10], [0, 0, 5], [0, 0, 20], [0.05, 0, 10], [0.15, 0.0, 10], [0, 0, 0.5], [-60, 0, 10]])
-    depth = ground_truth.draw(points, intrinsics, 100, 100)
-    assert depth[50, 50] == 5.0  # u = 50.5 of the fourth point goes to 50, and is farther
-    assert depth[50, 52] == 10.0  # 51.5 goes to 52
-    assert (depth > 0).sum() == 2
-
-
 def test_what_is_behind_a_nearer_surface_is_removed():
     depth = np.zeros((20, 40), np.float32)
     depth[5, 10:30] = 10.0  # a surface, seen in one row

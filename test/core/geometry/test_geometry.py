@@ -69,6 +69,36 @@ def test_an_image_sees_what_lies_strictly_inside_its_border_and_beyond_a_metre()
     assert seen.tolist() == [False, True, True, False, False, False, False, True]
 
 
+def test_the_nearest_point_wins_a_pixel_and_pixels_round_half_to_even():
+    intrinsics = [[100.0, 0, 50], [0, 100.0, 50], [0, 0, 1]]
+    points = np.array([[0.0, 0, 10], [0, 0, 5], [0, 0, 20], [0.05, 0, 10], [0.15, 0.0, 10], [0, 0, 0.5], [-60, 0, 10]])
+    depth = geometry.splat_depth(*geometry.project(points, intrinsics), 100, 100)
+    assert depth[50, 50] == 5.0  # u = 50.5 of the fourth point goes to 50, and is farther
+    assert depth[50, 52] == 10.0  # 51.5 goes to 52
+    assert (depth > 0).sum() == 2
+
+
+def test_both_ways_to_draw_points_are_one_rule_written_down_point_by_point():
+    """Radar and lidar would otherwise fall on different pixels. Positions are on halves and depths repeat."""
+    rng = np.random.default_rng(0)
+    width, height = 12, 9
+    for count in (0, 1, 300):
+        pixels = np.round(rng.uniform((1.1, 1.1), (width - 1.1, height - 1.1), (count, 2)) * 2) / 2
+        pixels = pixels.clip(1.5, (width - 1.5, height - 1.5))
+        depth = np.round(rng.uniform(2, 9, count), 1)
+        winner = {}
+        for i, ((u, v), z) in enumerate(zip(pixels.tolist(), depth.tolist(), strict=True)):
+            place = round(v) * width + round(u)  # Python's round takes halves to even, too
+            if place not in winner or z <= depth[winner[place]]:
+                winner[place] = i
+        places, indices = geometry.nearest_points(pixels, depth, width)
+        assert dict(zip(places.tolist(), indices.tolist(), strict=True)) == winner
+        assert places.tolist() == sorted(winner)
+        expected = np.zeros(width * height, np.float32)
+        expected[places] = depth[indices]
+        assert np.array_equal(geometry.splat_depth(pixels, depth, width, height).ravel(), expected)
+
+
 def test_ego_motion_between_two_sensors_moves_a_static_point():
     """The vehicle drives 2 m on between radar and camera: what the radar saw 10 m ahead is 8 m ahead of the camera."""
     mounting = np.eye(4)
