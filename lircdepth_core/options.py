@@ -39,7 +39,7 @@ def _option(default: Any, help: str, **declaration: Any) -> Any:
 
 @dataclass(frozen=True)
 class PipelineOptions:
-    """Which weights run, where and how: see each field's help, and DepthPipeline.from_options."""
+    """Which weights run, where and how: see each field's help, and DepthPipeline.from_weights."""
 
     weights: str = _option(
         "street",

@@ -55,9 +55,9 @@ def run(arguments):
     for name in ("train", "val", "test", "teacher"):
         if getattr(arguments, name) is None:
             raise LircDepthError(f"--{name} is missing")
-    rows = arguments.rows or ablation.DEFAULT_ROWS
+    rows = arguments.rows or list(ablation.DEFAULT_ROWS)
     values = {field.name: getattr(arguments, field.name) for field in fields(ablation.Setting)}
     setting = ablation.Setting(**values | {"crop": tuple(arguments.crop)})
     device = choose_device(arguments.device)
-    finished = ablation.run(setting, rows, arguments.seeds, arguments.minutes, device)
+    finished = ablation.sweep(setting, rows, arguments.seeds, arguments.minutes, device)
     print("finished" if finished else "the window has closed: run the same command again to go on")

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
+from lircdepth_core.data.street import StreetFrames
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation import trivial as baselines
+from lircdepth_core.evaluation import trivial
 from lircdepth_core.files import written_whole
 from lircdepth_core.synthetic import CameraModel, RadarModel, build_world
 from lircdepth_core.synthetic.render.camera import camera_frame
 from lircdepth_core.synthetic.render.threads import one_thread
 from lircdepth_core.synthetic.sensors import radar_report
 from lircdepth_core.synthetic.sensors.radar import radar_scan
-from lircdepth_core.synthetic.world.splits import SPLITS, VALIDATION, training_scenes
+from lircdepth_core.synthetic.world.splits import SPLITS, training_scenes
 from lircdepth_core.synthetic.world.weather import WEATHERS
+
+BASELINES_SCALE = 0.25  # of the camera's size: what a guess errs by hardly depends on it
+_FRAMES_OF_THE_CONSTANT = 16
 
 
 def add_arguments(parser):
@@ -94,14 +98,11 @@ def _draw_contact_sheet(path, seed):
 def _print_baselines(arguments):
     from tqdm import tqdm
 
-    specs = SPLITS[arguments.baselines]
-    result, value = baselines.evaluate(
-        specs, VALIDATION, arguments.frames, progress=lambda items: tqdm(items, unit="scene")
+    count = arguments.frames * len(SPLITS[arguments.baselines])
+    frames, fitted_on = (
+        StreetFrames(split, number, BASELINES_SCALE)
+        for split, number in ((arguments.baselines, count), ("val", _FRAMES_OF_THE_CONSTANT))
     )
-    print(
-        f"{arguments.baselines}: {len(specs)} scenes, {arguments.frames} frames each; MAE / RMSE [m], mean over images"
-    )
-    print(f"the constant is {value:.1f} m, the median lidar depth of the validation scenes")
-    print(f"{'truth':6} {'baseline':26}" + "".join(f"{f'to {cap:g} m':>17}" for cap in baselines.CAPS))
-    for (truth, name), caps in sorted(result.items(), key=lambda item: item[0][0] != "lidar"):
-        print(f"{truth:6} {name:26}" + "".join(f"{mae:8.2f} /{rmse:7.2f}" for mae, rmse in caps.values()))
+    for truth in ("single", "exact"):
+        report = trivial.evaluate(fitted_on, frames, truth, lambda indices: tqdm(indices, unit="frame"))
+        print("\n".join([*(f"{name}: {value}" for name, value in report.about.items()), *report.lines(), ""]))

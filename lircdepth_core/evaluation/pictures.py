@@ -1,36 +1,66 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of depth."""
+"""Pictures of depth, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lircdepth_core.files import written_whole
 
+_MANY_POINTS = 500  # from here on points are drawn small
+_LARGE_MARKER, _SMALL_MARKER = 60, 3  # points squared
 
-def montage(path, panels, title, max_depth=80.0):
-    """Write a 2x2 picture of four panels.
 
-    panels: four (caption, image uint8 [H, W, 3] or None, depth [H, W] or None, points or None); points is
-    (pixels [N, 2], depth [N]). Depth in metres shares one colour scale from 0 to max_depth; NaN is left white.
+@dataclass(frozen=True)
+class Panel:
+    """One of a montage's pictures, drawn in this order where given.
+
+    image: uint8 [H, W, 3]. depth: [H, W] metres; NaN is left white. points: (pixels [N, 2], depth [N] metres).
     """
+
+    caption: str
+    image: npt.NDArray[np.uint8] | None = None
+    depth: npt.NDArray[np.floating[Any]] | None = None
+    points: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None
+
+
+def truth_panel(truth: npt.NDArray[np.floating[Any]], image: npt.NDArray[np.uint8] | None = None) -> Panel:
+    """Return the panel of a true depth map [H, W], 0 = unknown: points over the image where few pixels are known."""
+    rows, columns = np.nonzero(truth)
+    if len(rows) < truth.size / 10:
+        return Panel("truth", image, points=(np.column_stack([columns, rows]), truth[rows, columns]))
+    return Panel("truth", depth=np.where(truth > 0, truth, np.nan))
+
+
+def montage(path: str | Path, panels: Sequence[Panel], title: str, max_depth: float = 80.0) -> None:
+    """Write a picture of panels, two in a row. Depth shares one colour scale from 0 to max_depth [m]."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    scale = {"cmap": "turbo", "vmin": 0.0, "vmax": max_depth}
-    figure, axes = plt.subplots(2, 2, figsize=(16, 8.6), layout="constrained")
+    scale: dict[str, Any] = {"cmap": "turbo", "vmin": 0.0, "vmax": max_depth}
+    rows = -(-len(panels) // 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(16, 4.3 * rows), layout="constrained", squeeze=False)
     figure.suptitle(title)
-    for axis, (caption, image, depth, points) in zip(axes.flat, panels, strict=True):
-        axis.set_title(caption)
+    for axis in axes.flat:
         axis.set_axis_off()
-        if image is not None:
-            axis.imshow(image)
-        if depth is not None:
-            axis.imshow(np.ma.masked_invalid(depth), interpolation="nearest", **scale)
-        if points is not None:
-            pixels, distances = points
-            size = 60 if len(pixels) < 500 else 3
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        axis.set_title(panel.caption)
+        if panel.image is not None:
+            axis.imshow(panel.image)
+        if panel.depth is not None:
+            axis.imshow(np.ma.masked_invalid(panel.depth), interpolation="nearest", **scale)
+        if panel.points is not None:
+            pixels, distances = panel.points
+            size = _LARGE_MARKER if len(pixels) < _MANY_POINTS else _SMALL_MARKER
             axis.scatter(*np.asarray(pixels).T, c=distances, s=size, linewidths=0, **scale)
     scalar = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0.0, max_depth), "turbo")
     figure.colorbar(scalar, ax=axes, label="depth [m]", shrink=0.6)

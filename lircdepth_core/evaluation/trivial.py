@@ -1,39 +1,60 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""What trivial guesses reach on the frozen sets: a constant, the ground plane, the nearest radar return by column.
+"""What guesses without a network reach: a constant, the ground plane, the nearest radar return by column.
 
 A network that is not clearly better than these has learned nothing; a set on which these are good would be too easy.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
 import numpy as np
+import numpy.typing as npt
+import torch
 
-from lircdepth_core import radar
-from lircdepth_core.evaluation.metrics import CAPS, depth_errors
-from lircdepth_core.synthetic.render.camera import camera_depth
-from lircdepth_core.synthetic.sensors.dataset import camera_from, lidar_depth
-from lircdepth_core.synthetic.sensors.radar import radar_scan
-from lircdepth_core.synthetic.sensors.rig import CameraModel, LidarModel, RadarModel
-from lircdepth_core.synthetic.world.builder import build_world
+from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.evaluation.metrics import CAPS
+from lircdepth_core.evaluation.report import ErrorCollector, Report, has_truth
+from lircdepth_core.synthetic.sensors.rig import CameraModel
 
-_CROPPED_ROWS = 4  # at the top, where 900 rows become a multiple of 32
+_FRAMES_FITTED_ON = 64  # at most
+
+Depth = npt.NDArray[np.float64]
+Returns = tuple[npt.NDArray[Any], npt.NDArray[Any]]  # pixels (column, row) [N, 2] and depth [N] metres
 
 
-def constant(camera, _returns, value):
-    """The same depth everywhere."""
+class Frames(Protocol):
+    """A source of raw frames (see data.frame) of one size: packed ones, or those of the street."""
+
+    size: tuple[int, int]
+    description: str
+
+    def __len__(self) -> int: ...
+
+    def frame(self, index: int) -> dict[str, torch.Tensor]:
+        """Return the raw frame ``index``."""
+        ...
+
+
+def constant(camera: CameraModel, returns: Returns, value: float) -> Depth:
+    """Return the same depth everywhere."""
     return np.full((camera.height, camera.width), value)
 
 
-def ground_plane(camera, _returns, _value):
-    """The depth at which each pixel's ray meets level ground below the camera; the greatest cap above the horizon."""
+def ground_plane(camera: CameraModel, returns: Returns, value: float) -> Depth:
+    """Return the depth at which each pixel's ray meets level ground below the camera; the greatest cap above the
+    horizon."""
     height = camera.ego_from_sensor[2][3]
     down = (np.arange(camera.height) - camera.cy) / camera.fy
     depth = np.where(down > 0, height / np.maximum(down, 1e-9), CAPS[-1])
     return np.repeat(np.minimum(depth, CAPS[-1])[:, None], camera.width, axis=1)
 
 
-def nearest_return(camera, returns, value):
-    """The depth of the radar return that lies nearest in columns (of several, the nearest one); ``value`` without
-    any."""
+def nearest_return(camera: CameraModel, returns: Returns, value: float) -> Depth:
+    """Return the depth of the radar return that lies nearest in columns (of several, the nearest one); ``value`` where
+    there is none."""
     pixels, depth = returns
     if not len(depth):
         return constant(camera, returns, value)
@@ -42,41 +63,42 @@ def nearest_return(camera, returns, value):
     return np.repeat(columns[None], camera.height, axis=0)
 
 
-BASELINES = {"constant": constant, "ground plane": ground_plane, "nearest return by column": nearest_return}
+GUESSES: dict[str, Callable[[CameraModel, Returns, float], Depth]] = {
+    "constant": constant,
+    "ground plane": ground_plane,
+    "nearest return by column": nearest_return,
+}
 
 
-def frames(specs, per_scene, camera=CameraModel(), progress=lambda items: items):  # noqa: B008 - frozen
-    """Yield (exact depth, single-scan lidar depth [H, W], (pixels, depth) of radar returns) of evenly spaced
-    moments."""
-    lidar, front = LidarModel(), RadarModel()
-    for spec in progress(specs):
-        world = build_world(spec.seed, weather_name=spec.weather, difficulty=spec.difficulty)
-        for index, time in enumerate(np.linspace(0.5, 19.5, per_scene)):
-            generator = np.random.default_rng((*spec.seed, 4, index))
-            exact = camera_depth(world, camera, time).numpy()
-            measured = lidar_depth(world, camera, time, lidar, time + 0.0355, generator)
-            scan = radar.RadarScan.from_pcd(radar_scan(world, front, time + 0.02, generator))
-            transform = camera_from(world, camera, time, front, time + 0.02)
-            seen = radar.project_scan(scan, transform, camera.intrinsics, camera.width, camera.height)
-            yield exact, measured, seen[:2]
+def evaluate(
+    fitted_on: Frames,
+    frames: Frames,
+    truth: str = "exact",
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> Report:
+    """Return the errors of each guess on frames of the street.
 
-
-def evaluate(specs, fitted_on, per_scene=5, camera=CameraModel(), progress=lambda items: items):  # noqa: B008 - frozen
-    """Return {(truth, baseline): {cap: (MAE, RMSE)}}, means over images; truth is "lidar" or "exact".
-
-    The constant is the median lidar depth of the scenes ``fitted_on``.
+    The camera is taken to stand on the street as the synthetic one does; the constant is the median lidar depth of the
+    frames ``fitted_on``. truth: "exact", the rendered depth, or "single", the lidar scan.
+    Raises LircDepthError when no frame has ground truth.
     """
-    depths = [measured[(measured > 0) & (measured < CAPS[-1])] for _, measured, _ in frames(fitted_on, 2, camera)]
-    value = float(np.median(np.concatenate(depths)))
-    collected = {}
-    for exact, measured, returns in frames(specs, per_scene, camera, progress):
-        for name, guess in BASELINES.items():
-            prediction = guess(camera, returns, value)
-            for truth, depth in (("lidar", measured), ("exact", exact)):
-                for cap in CAPS:
-                    error = depth_errors(prediction[_CROPPED_ROWS:], depth[_CROPPED_ROWS:], cap)
-                    collected.setdefault((truth, name), {}).setdefault(cap, []).append((error["mae"], error["rmse"]))
-    return {
-        key: {cap: tuple(np.mean(values, axis=0).tolist()) for cap, values in caps.items()}
-        for key, caps in collected.items()
-    }, value
+    step = max(1, len(fitted_on) // _FRAMES_FITTED_ON)
+    depths = [fitted_on.frame(index)["single"] for index in range(0, len(fitted_on), step)]
+    value = float(torch.cat([depth[(depth > 0) & (depth < max(CAPS))] for depth in depths]).median())
+    height, width = frames.size
+    camera = CameraModel().resized(width, height)
+    collector = ErrorCollector()
+    for index in progress(range(len(frames))):
+        frame = frames.frame(index)
+        rows, columns = torch.nonzero(frame["radar"][0], as_tuple=True)
+        returns = torch.stack([columns, rows], dim=1).numpy(), frame["radar"][0][rows, columns].numpy()
+        guesses = {name: guess(camera, returns, value) for name, guess in GUESSES.items()}
+        sample = prepare(frame | {name: torch.from_numpy(depth)[None].float() for name, depth in guesses.items()})
+        depth_truth = sample.get(truth, sample["single"])[0].numpy()
+        if not has_truth(depth_truth):
+            collector.leave_out(f"frame {index} has no ground truth")
+            continue
+        for name in guesses:
+            collector.add(name, sample[name][0].numpy(), depth_truth)
+    about = {"data": frames.description, "truth": truth, "constant [m]": round(value, 2)}
+    return collector.report(about)

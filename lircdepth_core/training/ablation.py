@@ -1,32 +1,47 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's Tables II and III on packed frames: rows, and runs that resume."""
+"""The paper's Tables II and III: a sweep of recipes through `lircdepth train fit`, in windows of any length.
+
+A row is what differs between two recipes: the weights of the distillation terms. Each row and seed has a folder with
+its recipe.yaml, checkpoints, weights.safetensors and result.json.
+"""
+
+from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation.packed import evaluate, evaluate_trivial
+from lircdepth_core.evaluation import of_packed, trivial
 from lircdepth_core.files import written_whole
 from lircdepth_core.models import checkpoints
-from lircdepth_core.training.callbacks import BestCheckpoint, StopAfter, resume_path
-from lircdepth_core.training.command_line import fit
-from lircdepth_core.training.data_modules import PackedData
-from lircdepth_core.training.lightning_loader import lightning
-from lircdepth_core.training.modules import StudentModule, TeacherModule, export
+from lircdepth_core.training import command_line
+from lircdepth_core.training.callbacks import BestCheckpoint
+from lircdepth_core.training.modules import export
 
 TERMS = ("structure", "inter_depth", "image", "radar")
+TEACHER_ROW = "teacher"
+VALIDATION_FRAMES = 64
+_STEPS_BETWEEN_VALIDATIONS = 500  # about: whole epochs
+
+LossOptions = dict[str, float | bool | str]
 
 
-def _rows():
-    """{row: options of StudentLoss}: each term, pairs, triples and all of them; then Table III's alternatives."""
-    rows = {"none": ()}
-    rows |= {"+".join(chosen): chosen for n in (1, 2, 3) for chosen in combinations(TERMS, n)}
-    rows["all"] = TERMS
-    rows = {name: {term: 1.0 if term in chosen else 0.0 for term in TERMS} for name, chosen in rows.items()}
+def _rows() -> dict[str, LossOptions]:
+    """Return {row: options of StudentLoss}: none, each term, pairs, triples, all; then Table III's alternatives."""
+    chosen: dict[str, tuple[str, ...]] = {"none": ()}
+    chosen |= {"+".join(terms): terms for number in (1, 2, 3) for terms in combinations(TERMS, number)}
+    chosen["all"] = TERMS
+    rows: dict[str, LossOptions] = {
+        name: {term: 1.0 if term in terms else 0.0 for term in TERMS} for name, terms in chosen.items()
+    }
     rows["inter_depth without U"] = rows["inter_depth"] | {"inter_depth_uncertainty": False}
     rows["none, L1"] = rows["none"] | {"depth_loss": "l1"}
     return rows
@@ -50,7 +65,7 @@ class Setting:
     steps: int = 6000
     teacher_steps: int = 12000
     batch_size: int = 8
-    crop: tuple = (352, 704)
+    crop: tuple[int, int] = (352, 704)
     lr: float = 2e-4
     eps: float = 1e-2
     precision: str = "bf16-mixed"
@@ -61,101 +76,134 @@ class Setting:
     distil_until: float = 1.0
 
 
-def folder(setting, row, seed):
+def folder(setting: Setting, row: str, seed: int) -> Path:
+    """Return the folder of one run."""
     return Path(setting.output, row.replace(" ", "_").replace(",", ""), f"seed{seed}")
 
 
-def train(setting, row, seed, minutes=float("inf")):
+def recipe(setting: Setting, row: str, seed: int, minutes: float = float("inf")) -> dict[str, Any]:
+    """Return the configuration of `lircdepth train fit` for one run, which stops after ``minutes``."""
+    root = str(folder(setting, row, seed))
+    model: dict[str, Any] = {"lr": setting.lr, "eps": setting.eps, "init_seed": seed}
+    if row == TEACHER_ROW:
+        steps, class_path = setting.teacher_steps, "TeacherModule"
+    else:
+        steps, class_path = setting.steps, "StudentModule"
+        model |= {
+            "teacher": setting.teacher if any(ROWS[row][term] for term in TERMS) else None,
+            "loss": ROWS[row] | {term: setting.distillation * float(ROWS[row][term]) for term in TERMS},
+            "encoder_weights": setting.encoder_weights,
+            "distil_until": setting.distil_until,
+        }
+    data = {
+        "train": setting.train,
+        "val": setting.val,
+        "batch_size": setting.batch_size,
+        "crop": list(setting.crop),
+        "seed": seed,
+        "val_limit": VALIDATION_FRAMES,
+        "drop_scan": setting.drop_scan,
+        "drop_points": setting.drop_points,
+    }
+    epochs = max(1, round(_STEPS_BETWEEN_VALIDATIONS * setting.batch_size / frames_in(setting.train)))
+    trainer = {
+        "max_steps": steps,
+        "precision": setting.precision,
+        "gradient_clip_val": 10.0,
+        "default_root_dir": root,
+        "devices": 1,
+        "callbacks": [{"class_path": "StopAfter", "init_args": {"minutes": minutes}}],
+        "logger": {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": root}},
+        "log_every_n_steps": 50,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "check_val_every_n_epoch": epochs,
+    }
+    return {
+        "model": {"class_path": class_path, "init_args": model},
+        "data": {"class_path": "PackedData", "init_args": data},
+        "trainer": trainer,
+    }
+
+
+def train(setting: Setting, row: str, seed: int, minutes: float = float("inf")) -> bool:
     """Train one row (or "teacher") from where its last window stopped; return whether it is finished.
 
     Leaves weights.safetensors (best by validation) in its folder.
     """
+    import yaml
+
     root = folder(setting, row, seed)
     if (root / "weights.safetensors").is_file():
         return True
-    common = {"lr": setting.lr, "eps": setting.eps, "init_seed": seed}
-    if row == "teacher":
-        module, steps = TeacherModule(**common), setting.teacher_steps
-    else:
-        teacher = setting.teacher if any(ROWS[row][term] for term in TERMS) else None
-        loss = ROWS[row] | {term: setting.distillation * ROWS[row][term] for term in TERMS}
-        module = StudentModule(teacher, loss, setting.encoder_weights, distil_until=setting.distil_until, **common)
-        steps = setting.steps
-    data = PackedData(
-        setting.train, setting.val, setting.batch_size, crop=setting.crop, seed=seed, val_limit=64,
-        drop_scan=setting.drop_scan, drop_points=setting.drop_points,
-    )  # fmt: skip
-    window = StopAfter(minutes)
-    trainer = lightning.Trainer(
-        max_steps=steps, precision=setting.precision, gradient_clip_val=10.0, default_root_dir=root, devices=1,
-        callbacks=[BestCheckpoint(), window], logger=lightning.pytorch.loggers.CSVLogger(root), log_every_n_steps=50,
-        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1, use_distributed_sampler=False, check_val_every_n_epoch=_epochs(setting),
-    )  # fmt: skip
-    path = resume_path(trainer)
-    fit(trainer, module, data, ckpt_path=path if path.is_file() else None)
-    if trainer.global_step < steps:
+    configuration = recipe(setting, row, seed, minutes)
+    _write(root / "recipe.yaml", yaml.safe_dump(configuration, sort_keys=False).encode())
+    run = command_line.main(["fit", "--config", str(root / "recipe.yaml"), "--ckpt_path", "resume"])
+    steps = configuration["trainer"]["max_steps"]
+    if run.trainer.global_step < steps:
         return False
-    if module.last_validated < steps:  # the last ones were within an epoch
-        best = trainer.checkpoint_callback.best_model_score
-        trainer.validate(module, datamodule=data, verbose=False)
-        if best is None or module.last_errors["mae"] < best:
-            trainer.save_checkpoint(root / "checkpoints/best.ckpt")
+    if run.model.last_validated < steps:  # the last steps lie within an epoch
+        (kept,) = (each for each in run.trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint))
+        run.trainer.validate(run.model, datamodule=run.datamodule, verbose=False)
+        if kept.best_model_score is None or run.model.last_errors["mae"] < kept.best_model_score:
+            run.trainer.save_checkpoint(root / "checkpoints/best.ckpt")
     export(root / "checkpoints/best.ckpt", root / "weights.safetensors", half=False)
     return True
 
 
-def _epochs(setting):
-    """Validate about every 500 steps."""
-    return max(1, round(500 * setting.batch_size / frames_in(setting.train)))
-
-
-def run(setting, rows, seeds, minutes=float("inf"), device="cpu"):
+def sweep(
+    setting: Setting,
+    rows: list[str],
+    seeds: list[int],
+    minutes: float = float("inf"),
+    device: torch.device | str = "cpu",
+) -> bool:
     """Train and evaluate rows x seeds, teacher first where it is missing, until the window closes.
 
     Returns whether everything is finished. Each run leaves result.json in its folder; finished ones are not repeated.
     Raises LircDepthError for an unknown row.
     """
-    import time
-
-    unknown = [row for row in rows if row != "teacher" and row not in ROWS]
+    unknown = [row for row in rows if row != TEACHER_ROW and row not in ROWS]
     if unknown:
-        raise LircDepthError(f"ablation row {unknown[0]!r}: expected teacher, {', '.join(ROWS)}")
+        raise LircDepthError(f"ablation row {unknown[0]!r}: expected {TEACHER_ROW}, {', '.join(ROWS)}")
     started = time.monotonic()
 
-    def left():
+    def left() -> float:
         return minutes - (time.monotonic() - started) / 60
 
     if not Path(setting.teacher).is_file():
-        if not train(setting, "teacher", 0, left()):
+        if not train(setting, TEACHER_ROW, 0, left()):
             return False
-        made = folder(setting, "teacher", 0) / "weights.safetensors"
+        made = folder(setting, TEACHER_ROW, 0) / "weights.safetensors"
         _write(Path(setting.teacher), made.read_bytes())
-    trivial = Path(setting.output, "trivial.json")
-    if not trivial.is_file():
-        _write(trivial, _json(evaluate_trivial(setting.train, setting.test)))
-    teacher_result = folder(setting, "teacher", 0) / "result.json"
-    jobs = [("teacher", 0, Path(setting.teacher))] if not teacher_result.is_file() else []
-    jobs += [(row, seed, None) for seed in seeds for row in rows]  # a seed of every row before the next seed
-    for row, seed, weights in jobs:
-        result = folder(setting, row, seed) / "result.json"
-        if result.is_file():
+    guesses = Path(setting.output, "trivial.json")
+    if not guesses.is_file():
+        report = trivial.evaluate(PackedFrames(setting.train), PackedFrames(setting.test))
+        _write(guesses, _json(report.as_dict()))
+    runs = [(row, seed) for seed in seeds for row in rows]  # a seed of every row before the next seed
+    if not (folder(setting, TEACHER_ROW, 0) / "result.json").is_file():
+        runs.insert(0, (TEACHER_ROW, 0))
+    for row, seed in runs:
+        root = folder(setting, row, seed)
+        if (root / "result.json").is_file():
             continue
-        if left() <= 0 or (weights is None and not train(setting, row, seed, left())):
+        given = (row, seed) == (TEACHER_ROW, 0)  # trained or given, it is there by now
+        if left() <= 0 or not (given or train(setting, row, seed, left())):
             return False
-        weights = weights or result.with_name("weights.safetensors")
-        errors = evaluate(checkpoints.load(weights)[0], PackedFrames(setting.test), device)
-        about = {"row": row, "seed": seed, "setting": vars(setting) | {"crop": list(setting.crop)}}
-        _write(result, _json(about | {"errors": errors}))
-        print(f"{row} seed {seed}: MAE {errors['radar']['0-80 m']['mae']:.3f} m", flush=True)
+        weights = setting.teacher if given else root / "weights.safetensors"
+        about = {"row": row, "seed": seed, "setting": asdict(setting) | {"crop": list(setting.crop)}}
+        report = of_packed.evaluate(checkpoints.load(weights)[0], PackedFrames(setting.test), device, about=about)
+        _write(root / "result.json", _json(report.as_dict()))
+        print(f"{row} seed {seed}: MAE {report.mean('mae'):.3f} m", flush=True)
     return True
 
 
-def _json(content):
+def _json(content: dict[str, Any]) -> bytes:
     return (json.dumps(content, indent=1) + "\n").encode()
 
 
-def _write(path, content):
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as partial:
         partial.write_bytes(content)

@@ -2,30 +2,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an ablation's runs found: the table and the picture."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
+<<<<<<< HEAD
 import numpy as np
 import torch
 
 from lircdepth_core.data.frame import prepare
+=======
+>>>>>>> e13fbce (One report of errors for every command; the ablation is a sweep of recipes through train fit; key frames are matched as the node matches)
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation.packed import radar_returns, truth_of
+from lircdepth_core.evaluation import of_packed
+from lircdepth_core.evaluation.metrics import Errors
+from lircdepth_core.evaluation.pictures import montage
+from lircdepth_core.evaluation.report import WHOLE_RANGE
 from lircdepth_core.models import checkpoints
-from lircdepth_core.training.ablation import ROWS, Setting
+from lircdepth_core.training.ablation import ROWS, TEACHER_ROW, Setting
+
+Result = dict[str, Any]  # content of a run's result.json
 
 
-def table(output):
+def table(output: str | Path) -> list[str]:
     """Return Markdown lines with every result under an ablation's folder; raises LircDepthError when there is none."""
     results = [json.loads(path.read_text()) for path in sorted(Path(output).glob("*/seed*/result.json"))]
     if not results:
         raise LircDepthError(f"{output}: no results of `lircdepth ablation`")
     command = _command(results)
-    trivial = Path(output, "trivial.json")
-    trivial = json.loads(trivial.read_text()) if trivial.is_file() else {}
-    by_row = {}
+    path = Path(output, "trivial.json")
+    guesses: dict[str, dict[str, Errors]] = json.loads(path.read_text())["errors"] if path.is_file() else {}
+    by_row: dict[str, list[Result]] = {}
     for result in results:
         by_row.setdefault(result["row"], []).append(result)
     base = _figures(by_row["none"], "mae", "radar") if "none" in by_row else None
@@ -34,10 +45,10 @@ def table(output):
         "| row | seeds | MAE 80 m | spread | RMSE | AbsRel | delta1 | against none | MAE, radar zeroed | ROW |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, groups in trivial.items():
-        mae, *others = (f"{groups['0-80 m'][key]:.3f}" for key in ("mae", "rmse", "abs_rel", "delta1"))
-        lines.append(f"| {name} (no network) | - | {mae} | - | {' | '.join(others)} | - | - | any |")
-    for row in ("teacher", *ROWS):
+    for name, groups in guesses.items():
+        cells = [f"{groups[WHOLE_RANGE][key]:.3f}" for key in ("mae", "rmse", "abs_rel", "delta1")]
+        lines.append(f"| {name} (no network) | - | {cells[0]} | - | {' | '.join(cells[1:])} | - | - | any |")
+    for row in (TEACHER_ROW, *ROWS):
         if row not in by_row:
             continue
         found = by_row[row]
@@ -47,14 +58,14 @@ def table(output):
         others = " | ".join(f"{mean(_figures(found, name, 'radar')):.3f}" for name in ("rmse", "abs_rel", "delta1"))
         zeroed = mean(_figures(found, "mae", "no radar"))
         seeds = " ".join(str(result["seed"]) for result in found)
-        words = f"`--rows '{row}' --seeds {seeds}`" if row != "teacher" else "any: it comes first"
+        words = f"`--rows '{row}' --seeds {seeds}`" if row != TEACHER_ROW else "any: it comes first"
         lines.append(f"| {row} | {seeds} | {mean(mae):.3f} | {spread} | {others} | {gain} | {zeroed:.3f} | {words} |")
     return lines
 
 
-def _command(results):
+def _command(results: list[Result]) -> str:
     """The command that made results, but for rows and seeds. Raises LircDepthError where they are of several."""
-    settings = [result["setting"] for result in results if result["row"] != "teacher"] or [results[0]["setting"]]
+    settings = [result["setting"] for result in results if result["row"] != TEACHER_ROW] or [results[0]["setting"]]
     if any(setting != settings[0] for setting in settings):
         raise LircDepthError("the results under this folder are of different settings: choose another -o for each")
     words = ["lircdepth ablation"]
@@ -65,32 +76,20 @@ def _command(results):
     return " ".join(words)
 
 
-def _figures(results, name, radar):
-    return [result["errors"][radar]["0-80 m"][name] for result in results]
+def _figures(results: list[Result], name: str, radar: str) -> list[float]:
+    return [result["errors"][radar][WHOLE_RANGE][name] for result in results]
 
 
-@torch.inference_mode()
-def picture(output, test, path, index=None):
-    """Write the paper's Fig. 2 for one test frame: image, depth without and with distillation (seed of the first run),
-    truth. Raises LircDepthError where one of the two rows has no finished run."""
-    from lircdepth_core.evaluation.pictures import montage
+def picture(output: str | Path, test: str | Path, path: str | Path, index: int | None = None) -> None:
+    """Write the paper's Fig. 2 for one test frame: image, truth, depth without and with distillation (first seed).
 
-    frames = PackedFrames(test)
-    frame = frames.frame(len(frames) // 2 if index is None else index)
-    sample = prepare(frame)
-    depths = []
-    for row in ("none", "all"):
+    index: of the frame; by default the middle one. Raises LircDepthError where one of the two rows has no finished run.
+    """
+    networks = {}
+    for row, caption in (("none", "without distillation"), ("all", "with distillation")):
         runs = sorted(Path(output, row).glob("seed*/weights.safetensors"))
         if not runs:
             raise LircDepthError(f"{output}: row '{row}' has no finished run")
-        network = checkpoints.load(runs[0])[0]
-        depths.append(network(sample["image"][None], sample["radar"][None]).depth[0, 0].numpy())
-    truth = truth_of(sample)
-    points = radar_returns(frame)
-    panels = [
-        ("image and radar", frame["image"].permute(1, 2, 0).numpy(), None, points),
-        ("truth", None, np.where(truth > 0, truth, np.nan), None),
-        ("without distillation", None, depths[0], None),
-        ("with distillation", None, depths[1], None),
-    ]
-    montage(path, panels, frames.description)
+        networks[caption] = checkpoints.load(runs[0])[0]
+    frames = PackedFrames(test)
+    montage(path, of_packed.panels(networks, frames, index), frames.description)

@@ -21,15 +21,15 @@ def trainer_defaults():
 def main(arguments):
     """Run `fit`, `validate` ... with Lightning's options (a list of words).
 
-    Beside what Lightning knows, ``--ckpt_path resume`` goes on from where StopAfter stopped, or starts. Raises
-    LircDepthError for a user's mistake.
+    Beside what Lightning knows, ``--ckpt_path resume`` goes on from where StopAfter stopped, or starts. Returns the
+    LightningCLI with its trainer, model and datamodule. Raises LircDepthError for a user's mistake.
     """
-    _command_line(arguments, run=True)
+    return _command_line(arguments, run=True)
 
 
 def parse(arguments):
     """Return the configuration that ``main`` would run, without making anything of it. Raises as ``main``."""
-    return _command_line(arguments, run=False)
+    return _command_line(arguments, run=False).config
 
 
 def _command_line(arguments, run):
@@ -71,7 +71,7 @@ def _command_line(arguments, run):
             auto_configure_optimizers=False,
             parser_kwargs={"exit_on_error": False},
             args=arguments,
-        ).config
+        )
     except ArgumentError as error:
         raise LircDepthError(" ".join(str(error).split())) from error
     except ValueError as error:  # the parser wraps what a class raises when it is made

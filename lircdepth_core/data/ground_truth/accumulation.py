@@ -78,23 +78,6 @@ def moving_tracks(nusc, scene):
     return tracks
 
 
-def neighbouring_sweeps(nusc, record, back, forward):
-    """Return the sample_data records up to ``back`` before and ``forward`` after ``record``, in time order, its own
-    included; records of other scenes are left out."""
-    scene = nusc.get("sample", record["sample_token"])["scene_token"]
-    chains = []
-    for direction, count in (("prev", back), ("next", forward)):
-        chain, token = [], record[direction]
-        while token and len(chain) < count:
-            neighbour = nusc.get("sample_data", token)
-            if nusc.get("sample", neighbour["sample_token"])["scene_token"] != scene:
-                break
-            chain.append(neighbour)
-            token = neighbour[direction]
-        chains.append(chain)
-    return [*reversed(chains[0]), record, *chains[1]]
-
-
 def accumulate(nusc, sample, tracks, camera="CAM_FRONT", lidar="LIDAR_TOP", back=80, forward=80):
     """Return the points of all sweeps around a key frame in its camera's frame at the image's time: those of the static
     world and those of moving objects, each float32 [N, 3].
@@ -107,7 +90,7 @@ def accumulate(nusc, sample, tracks, camera="CAM_FRONT", lidar="LIDAR_TOP", back
     camera_from_global = _camera_from_global(nusc, camera_record)
     at_image = [track.pose(camera_record["timestamp"]) for track in tracks]
     static_parts, object_parts = [], [np.zeros((0, 3), np.float32)]
-    for record in neighbouring_sweeps(nusc, key, back, forward):
+    for record in nuscenes.neighbouring_records(nusc, key, back, forward):
         base_from_lidar = nuscenes.base_from_sensor(nusc.get("calibrated_sensor", record["calibrated_sensor_token"]))
         global_from_lidar = nuscenes.global_from_base(nusc.get("ego_pose", record["ego_pose_token"])) @ base_from_lidar
         points = nuscenes.read_points(nusc, record)

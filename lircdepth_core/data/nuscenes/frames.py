@@ -11,8 +11,10 @@ import torch
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.data import ground_truth, nuscenes
+from lircdepth_core.data.nuscenes.matching import key_frame_match
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses.teacher import confidence_label
+from lircdepth_core.matching.radar_inputs import radar_inputs
 
 
 class NuScenesFrames:
@@ -20,11 +22,12 @@ class NuScenesFrames:
 
     split: a split's name, or "all". dense: folder of `lircdepth ground-truth`; None leaves the dense maps unknown, so
     that training has the single scan alone. scale: images are resized by it, pixel positions with them.
-    labels: add "confidence_label" for the teacher.
+    labels: add "confidence_label" for the teacher. accumulate_sweeps, velocity_compensation: as the node's parameters.
     """
 
     def __init__(self, dataroot, version="v1.0-trainval", split="train", dense=None, scale=1.0, labels=False,
-                 camera="CAM_FRONT", radar="RADAR_FRONT", lidar="LIDAR_TOP"):  # fmt: skip
+                 camera="CAM_FRONT", radar="RADAR_FRONT", lidar="LIDAR_TOP", accumulate_sweeps=0,
+                 velocity_compensation=False):  # fmt: skip
         self.nusc = nuscenes.open_nuscenes(dataroot, version)
         scenes = self.nusc.scene if split == "all" else nuscenes.scenes_of_split(self.nusc, split)
         self.channels = camera, radar, lidar
@@ -33,6 +36,7 @@ class NuScenesFrames:
         if not self.samples:
             raise LircDepthError(f"{version}, split {split}: no key frame has {camera}, {radar} and {lidar}")
         self._dense, self._scale, self._labels = dense, scale, labels
+        self._sweeps, self._velocity_compensation = accumulate_sweeps, velocity_compensation
         record = self._record(self.samples[0], camera)
         self.size = round(record["height"] * scale), round(record["width"] * scale)
         self.focal_length = self._intrinsics(record)[0, 0] * scale
@@ -44,7 +48,7 @@ class NuScenesFrames:
     def frame(self, index):
         """Return the raw frame of key frame ``index``. Raises LircDepthError when one of its files is missing."""
         sample = self.samples[index]
-        camera, radar_channel, lidar = self.channels
+        camera, _, lidar = self.channels
         record = self._record(sample, camera)
         single = ground_truth.single_scan_depth(self.nusc, sample, camera, lidar)
         dense = np.zeros_like(single)
@@ -52,7 +56,7 @@ class NuScenesFrames:
             dense = ground_truth.read_depth(ground_truth.depth_path(self._dense, self.nusc, sample, camera))
         frame = {
             "image": torch.from_numpy(self.image(record)).permute(2, 0, 1),
-            "radar": torch.from_numpy(self._radar(sample, record, radar_channel)),
+            "radar": torch.from_numpy(self._radar(sample, record)),
             "dense": self._resized(dense)[None],
             "single": self._resized(single)[None],
         }
@@ -82,28 +86,23 @@ class NuScenesFrames:
     def pipeline_input(self, sample):
         """Return (image uint8 [H, W, 3], intrinsics [3, 3], [(RadarScan, camera_from_radar)]) for a DepthPipeline."""
         record = self._record(sample, self.channels[0])
-        return self.image(record), self._intrinsics(record), [self.radar_scan(sample)]
+        return self.image(record), self._intrinsics(record), self.radar_inputs(sample)
 
     def scene_description(self, sample):
         """Return what nuScenes says about a sample's scene."""
         return self.nusc.get("scene", sample["scene_token"])["description"]
 
-    def radar_scan(self, sample):
-        """Return (RadarScan, camera_from_radar) of a key frame. Raises LircDepthError when its file is missing."""
+    def radar_inputs(self, sample):
+        """Return [(RadarScan, camera_from_radar)] of a key frame. Raises LircDepthError when a file is missing."""
         camera, channel, _ = self.channels
-        camera_record, record = self._record(sample, camera), self._record(sample, channel)
-        path = f"{self.nusc.dataroot}/{record['filename']}"
-        try:
-            with open(path, "rb") as file:
-                scan = radar.RadarScan.from_pcd(radar.decode_pcd(file.read(), path))
-        except FileNotFoundError as error:
-            raise LircDepthError(f"{path} is missing") from error
-        return scan, nuscenes.camera_from_sensor(self.nusc, camera_record, record)
+        match, poses = key_frame_match(self.nusc, sample, camera, channel, self._sweeps)
+        inputs, _ = radar_inputs(match, camera, poses, self._velocity_compensation, _refuse)
+        return inputs
 
-    def _radar(self, sample, record, channel):
-        scan, camera_from_radar = self.radar_scan(sample)
-        seen = radar.project_scan(scan, camera_from_radar, self._intrinsics(record), record["width"], record["height"])
-        pixels, *values = seen
+    def _radar(self, sample, record):
+        intrinsics, size = self._intrinsics(record), (record["width"], record["height"])
+        seen = [radar.project_scan(scan, transform, intrinsics, *size) for scan, transform in self.radar_inputs(sample)]
+        pixels, *values = map(np.concatenate, zip(*seen, strict=True))
         height, width = self.size
         pixels = (pixels + 0.5) * self._scale - 0.5
         inside = ((np.rint(pixels) >= 0) & (np.rint(pixels) < (width, height))).all(axis=1)
@@ -136,3 +135,8 @@ class NuScenesFrames:
 
     def _intrinsics(self, record):
         return np.array(self.nusc.get("calibrated_sensor", record["calibrated_sensor_token"])["camera_intrinsic"])
+
+
+def _refuse(_radar, error):
+    """Raise what makes a radar scan unusable: a data set is complete, or it is an error."""
+    raise error

@@ -128,6 +128,23 @@ def channel_records(nusc, scene, channel):
     return sorted(found.values(), key=lambda record: (record["timestamp"], record["token"]))
 
 
+def neighbouring_records(nusc, record, back, forward):
+    """Return the sample_data records up to ``back`` before and ``forward`` after ``record``, in time order, its own
+    included; records of other scenes are left out."""
+    scene = nusc.get("sample", record["sample_token"])["scene_token"]
+    chains = []
+    for direction, count in (("prev", back), ("next", forward)):
+        chain, token = [], record[direction]
+        while token and len(chain) < count:
+            neighbour = nusc.get("sample_data", token)
+            if nusc.get("sample", neighbour["sample_token"])["scene_token"] != scene:
+                break
+            chain.append(neighbour)
+            token = neighbour[direction]
+        chains.append(chain)
+    return [*reversed(chains[0]), record, *chains[1]]
+
+
 def base_from_sensor(calibrated_sensor):
     """Return the 4x4 transform base_link <- sensor of a calibrated_sensor record."""
     return _transform(calibrated_sensor, "calibrated_sensor")

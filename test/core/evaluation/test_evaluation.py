@@ -16,7 +16,7 @@ from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.nuscenes.frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation import split as evaluation
+from lircdepth_core.evaluation import of_split
 from lircdepth_core.models import checkpoints
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_ros import cli
@@ -55,15 +55,15 @@ def test_figures_are_those_of_the_pipelines_depth_on_every_frame(root, weights, 
             depth = pipeline(image, intrinsics, radars if name == "radar" else ()).depth
             found.append(pixel_by_pixel(depth, ground_truth.single_scan_depth(nusc, sample), 70.0))
         expected = {key: np.mean([one[key] for one in found]) for key in found[0] if key != "pixels"}
-        group = results[name]["0-70 m"]
+        group = results["errors"][name]["0-70 m"]
         assert {key: group[key] for key in expected} == pytest.approx(expected, rel=1e-6)
         assert group["images"] == 4
-    assert results["radar"]["0-70 m"]["mae"] != results["no radar"]["0-70 m"]["mae"]
-    bins = [group["pixels"] for name, group in results["radar"].items() if name.endswith("bin")]
-    assert sum(bins) == results["radar"]["0-80 m"]["pixels"]  # bins neither overlap nor leave out
+    assert results["errors"]["radar"]["0-70 m"]["mae"] != results["errors"]["no radar"]["0-70 m"]["mae"]
+    bins = [group["pixels"] for name, group in results["errors"]["radar"].items() if name.endswith("bin")]
+    assert sum(bins) == results["errors"]["radar"]["0-80 m"]["pixels"]  # bins neither overlap nor leave out
     table = (tmp_path / "eval/table.txt").read_text()
     assert table.strip() in capsys.readouterr().out
-    assert f"{results['radar']['0-50 m']['mae']:.3f}" in table
+    assert f"{results['errors']['radar']['0-50 m']['mae']:.3f}" in table
     assert (tmp_path / "eval/eval.png").stat().st_size > 10_000
 
 
@@ -85,17 +85,17 @@ def test_the_published_offset_moves_the_radar_four_rows_down(root):
     seen = {}
     for offset in (False, True):
         recorder = Recorder()
-        evaluation.evaluate(DepthPipeline(recorder, header), frames, published_offset=offset, limit=1)
+        of_split.evaluate(DepthPipeline(recorder, header), frames, published_offset=offset, limit=1)
         seen[offset] = recorder.rows[0]
     assert len(seen[False]) == len(seen[True]) > 5
     assert torch.equal(seen[True], seen[False] + 4)
 
 
 def test_conditions_come_from_the_scenes_description():
-    assert evaluation.conditions("Night, Big street, bus stop") == ["night"]
-    assert evaluation.conditions("Rain, parked cars") == ["day", "rain"]
-    assert evaluation.conditions("night, after rain") == ["night", "rain"]
-    assert evaluation.conditions("Parked truck, construction") == ["day"]
+    assert of_split.conditions("Night, Big street, bus stop") == ["night"]
+    assert of_split.conditions("Rain, parked cars") == ["day", "rain"]
+    assert of_split.conditions("night, after rain") == ["night", "rain"]
+    assert of_split.conditions("Parked truck, construction") == ["day"]
 
 
 def test_frames_without_truth_are_counted_and_none_at_all_is_an_error(root, tmp_path, weights):
@@ -105,11 +105,11 @@ def test_frames_without_truth_are_counted_and_none_at_all_is_an_error(root, tmp_
     nothing = np.array([[0, 0, -200, 0, 0]], "<f4")
     record = frames.nusc.get("sample_data", frames.samples[1]["data"]["LIDAR_TOP"])
     nothing.tofile(other / record["filename"])
-    assert evaluation.evaluate(pipeline, frames)["skipped"] == 1
+    assert of_split.evaluate(pipeline, frames).left_out == 1
     for sample in frames.samples:
         nothing.tofile(other / frames.nusc.get("sample_data", sample["data"]["LIDAR_TOP"])["filename"])
     with pytest.raises(LircDepthError, match="no frame has any ground truth"):
-        evaluation.evaluate(pipeline, frames)
+        of_split.evaluate(pipeline, frames)
 
 
 def test_a_mistake_is_one_line(root, tmp_path, capsys):
@@ -138,9 +138,9 @@ def test_packed_frames_are_evaluated_at_their_own_size_against_their_depth(tmp_p
             depth = checkpoints.load(weights)[0](sample["image"][None], sample["radar"][None]).depth[0, 0].numpy()
         found.append(pixel_by_pixel(depth, sample.get("exact", sample["single"])[0].numpy(), 80.0))
     expected = {key: np.mean([one[key] for one in found]) for key in found[0] if key != "pixels"}
-    group = results["radar"]["0-80 m"]
+    group = results["errors"]["radar"]["0-80 m"]
     assert {key: group[key] for key in expected} == pytest.approx(expected, rel=1e-5)
-    assert results["no radar"]["0-80 m"]["mae"] != group["mae"]
+    assert results["errors"]["no radar"]["0-80 m"]["mae"] != group["mae"]
     assert command(*common, "--precision", "bfloat16") == 2
     assert "--precision goes with --dataroot" in capsys.readouterr().err
     assert command("eval", "--packed", weights, "--weights", weights, "-o", tmp_path / "eval") == 2

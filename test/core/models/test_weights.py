@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from lircdepth_core.data.packed import PackedFrames
-from lircdepth_core.evaluation.packed import evaluate
+from lircdepth_core.evaluation import of_packed
 from lircdepth_core.models import checkpoints
 
 STREET = checkpoints.SHIPPED["street"]
@@ -25,7 +25,7 @@ def test_they_say_what_they_learnt_from_and_at_which_focal_length():
 
 
 def test_they_see_depth_and_use_radar_on_streets_of_val(street_file):
-    errors = evaluate(checkpoints.load("street")[0], PackedFrames(street_file))
+    errors = of_packed.evaluate(checkpoints.load("street")[0], PackedFrames(street_file)).errors
     # A constant depth has 0.68 on the test set (training/RESULTS.md).
     assert errors["radar"]["0-80 m"]["abs_rel"] < 0.25
     assert errors["no radar"]["0-80 m"]["mae"] > 1.02 * errors["radar"]["0-80 m"]["mae"]

@@ -1,0 +1,70 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of a network on packed frames, at the frames' own size and without a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.packed import PackedFrames
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation import truth as truths
+from lircdepth_core.evaluation.pictures import Panel, truth_panel
+from lircdepth_core.evaluation.report import ErrorCollector, Report, has_truth
+
+Progress = Callable[[Sequence[int]], Iterable[int]]
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module,
+    frames: PackedFrames,
+    device: torch.device | str = "cpu",
+    progress: Progress = iter,
+    about: dict[str, Any] | None = None,
+) -> Report:
+    """Return the errors of a network on frames, with radar and with radar zeroed.
+
+    Its input is the frames' own size, cropped to multiples of 32; the truth is exact depth where the frames have it, or
+    the single lidar scan. Raises LircDepthError when no frame has ground truth.
+    """
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch
+    collector = ErrorCollector()
+    for index in progress(range(len(frames))):
+        sample = prepare(frames.frame(index))
+        truth = truths.of_prepared_frame(sample)
+        if not has_truth(truth):
+            collector.leave_out(f"frame {index} has no ground truth")
+            continue
+        image, radar = (sample[name][None].to(device) for name in ("image", "radar"))
+        for variant, channels in (("radar", radar), ("no radar", torch.zeros_like(radar))):
+            depth = network(image, channels).depth[0, 0].float().cpu().numpy()
+            collector.add(variant, depth, truth)
+    if collector.left_out == len(frames):
+        raise LircDepthError(f"{frames.description}: no frame has any ground truth")
+    return collector.report(about or {})
+
+
+@torch.inference_mode()
+def panels(networks: dict[str, nn.Module], frames: PackedFrames, index: int | None = None) -> list[Panel]:
+    """Return a frame's image with radar, its truth, and the depth of each network under its caption.
+
+    index: of the frame; by default the middle one.
+    """
+    frame = frames.frame(len(frames) // 2 if index is None else index)
+    sample = prepare(frame)
+    rows, columns = torch.nonzero(frame["radar"][0], as_tuple=True)
+    pixels, distances = torch.stack([columns, rows], dim=1).numpy(), frame["radar"][0][rows, columns].numpy()
+    inputs = [sample[name][None] for name in ("image", "radar")]
+    image = frame["image"].permute(1, 2, 0).numpy()
+    return [
+        Panel("image and radar", np.ascontiguousarray(image), points=(pixels, distances)),
+        truth_panel(truths.of_prepared_frame(sample)),
+        *(Panel(caption, depth=network(*inputs).depth[0, 0].numpy()) for caption, network in networks.items()),
+    ]

@@ -1,0 +1,164 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""The one report of depth errors: collected image by image, then a table, JSON and a picture.
+
+Every command that measures depth makes it: `eval`, `eval-bag`, `infer-bag`, the demo, the ablation and the guesses
+without a network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.metrics import CAPS, NAMES, Errors, depth_errors, mean_errors
+from lircdepth_core.evaluation.pictures import Panel, montage
+from lircdepth_core.files import written_whole
+
+RANGES = ((0.0, 10.0), (10.0, 20.0), (20.0, 30.0), (30.0, 50.0), (50.0, 80.0))  # metres
+NEAREST_TRUTH = 1e-3  # metres
+_REASONS_KEPT = 20
+
+
+def cap_group(cap: float) -> str:
+    """Return the name of the group of pixels whose true depth is below a cap [m]."""
+    return f"0-{cap:g} m"
+
+
+WHOLE_RANGE = cap_group(max(CAPS))
+
+
+def has_truth(truth: npt.NDArray[np.floating[Any]]) -> bool:
+    """Return whether a true depth map, or list of depths, in metres can be evaluated against at every cap."""
+    return bool(((truth > NEAREST_TRUTH) & (truth < min(CAPS))).any())
+
+
+@dataclass(frozen=True)
+class Report:
+    """Mean errors over images.
+
+    about: what was measured (weights, data, truth ...). errors: {variant: {group: mean errors}}, where a variant is
+    what gave the depth ("radar", "no radar", or the name of a guess) and a group is a cap ("0-50 m"), a range bin
+    ("10-20 m bin") or a condition ("night"; to the greatest cap). left_out: images without a result; reasons: the
+    first ones.
+    """
+
+    about: dict[str, Any]
+    errors: dict[str, dict[str, Errors]]
+    left_out: int = 0
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """How many images were evaluated."""
+        return int(next(iter(self.errors.values()))[WHOLE_RANGE]["images"])
+
+    def mean(self, name: str, variant: str | None = None, group: str = WHOLE_RANGE) -> float:
+        """Return one figure; by default that of the first variant over the whole range."""
+        errors = next(iter(self.errors.values())) if variant is None else self.errors[variant]
+        return float(errors[group][name])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of the JSON file."""
+        reasons = {"reasons": list(self.reasons)} if self.reasons else {}
+        return self.about | {"frames": self.frames, "left_out": self.left_out} | reasons | {"errors": self.errors}
+
+    def lines(self) -> list[str]:
+        """Return the table: a line a group of the first variant with the MAE of the second beside it; of more than two
+        variants, a line for each of them and each cap."""
+        from tabulate import tabulate
+
+        first, *others = self.errors
+        if len(others) > 1:
+            header = ["depth", "group", "images", *NAMES]
+            rows = [
+                [variant, group, groups[group]["images"], *(groups[group][name] for name in NAMES)]
+                for variant, groups in self.errors.items()
+                for group in map(cap_group, CAPS)
+            ]
+        else:
+            header = ["group", "images", *NAMES, *others]
+            rows = [
+                [group, errors["images"], *(errors[name] for name in NAMES)]
+                + [self.errors[other][group]["mae"] for other in others]
+                for group, errors in self.errors[first].items()
+            ]
+        notes = ["mean over images; metres where not a ratio"]
+        if len(others) == 1:
+            notes.append(f"the last column is the MAE of the same images with {others[0]}")
+        if self.left_out:
+            why = f": {self.reasons[0]}" if self.reasons else ""
+            notes.append(f"{self.left_out} images were left out{why}")
+        return [*tabulate(rows, header, floatfmt=".3f").splitlines(), *notes]
+
+    def write(self, folder: str | Path, panels: Sequence[Panel] | None = None, title: str = "") -> None:
+        """Write results.json and table.txt, and with panels eval.png, into a folder. A missing folder is made."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = {"results.json": json.dumps(self.as_dict(), indent=1), "table.txt": "\n".join(self.lines())}
+        for name, text in texts.items():
+            with written_whole(folder / name) as partial:
+                partial.write_text(text + "\n")
+        if panels is not None:
+            montage(folder / "eval.png", panels, title)
+
+
+class ErrorCollector:
+    """Collects the errors of images, one after the other, for a Report."""
+
+    def __init__(self) -> None:
+        self._errors: dict[str, dict[str, list[Errors]]] = {}
+        self.left_out = 0
+        self.reasons: list[str] = []
+
+    def add(
+        self,
+        variant: str,
+        depth: npt.NDArray[np.floating[Any]],
+        truth: npt.NDArray[np.floating[Any]],
+        conditions: Collection[str] = (),
+    ) -> None:
+        """Take one image: depth and truth [H, W] or [N], metres; NaN in depth and 0 in truth are unknown.
+
+        Raises LircDepthError, and takes nothing of the image, when there is no pixel to evaluate at one of the caps.
+        """
+        found = _by_group(depth, truth, conditions)
+        groups = self._errors.setdefault(variant, {})
+        for group, errors in found.items():
+            groups.setdefault(group, []).append(errors)
+
+    def leave_out(self, reason: str) -> None:
+        """Count an image that has no result."""
+        self.left_out += 1
+        if len(self.reasons) < _REASONS_KEPT:
+            self.reasons.append(reason)
+
+    def report(self, about: dict[str, Any]) -> Report:
+        """Return the means. Raises LircDepthError when no image was taken."""
+        if not self._errors:
+            reason = self.reasons[-1] if self.reasons else "there is none"
+            raise LircDepthError(f"no image can be evaluated: {reason}")
+        means = {
+            variant: {group: mean_errors(errors) for group, errors in groups.items()}
+            for variant, groups in self._errors.items()
+        }
+        return Report(about, means, self.left_out, tuple(self.reasons))
+
+
+def _by_group(
+    depth: npt.NDArray[np.floating[Any]], truth: npt.NDArray[np.floating[Any]], conditions: Collection[str]
+) -> dict[str, Errors]:
+    found = {cap_group(cap): depth_errors(depth, truth, cap) for cap in CAPS}
+    for near, far in RANGES:
+        inside = (truth > near) & (truth < far)
+        if (inside & (truth > NEAREST_TRUTH) & ~np.isnan(depth)).any():
+            # Depth is clamped to the whole range, not to the end of the bin.
+            found[f"{near:g}-{far:g} m bin"] = depth_errors(depth, np.where(inside, truth, 0), max(CAPS))
+    return found | {condition: depth_errors(depth, truth, max(CAPS)) for condition in conditions}

@@ -1,0 +1,54 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""What depth is compared with: a lidar scan, or depth that was rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from lircdepth_core import geometry
+from lircdepth_core.data import ground_truth
+from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+
+Truth = Literal["lidar", "exact"]
+Depth = npt.NDArray[np.float32]
+
+
+def of_key_frame(frames: NuScenesFrames, sample: dict[str, Any], kind: Truth) -> Depth:
+    """Return the true depth of a key frame's image, float32 [H, W] metres, 0 = unknown.
+
+    kind: "lidar", its single scan, or "exact", the rendered depth of a synthetic data root. Raises LircDepthError where
+    there is no such depth.
+    """
+    camera, _, lidar = frames.channels
+    if kind == "lidar":
+        return ground_truth.single_scan_depth(frames.nusc, sample, camera, lidar)
+    record = frames.nusc.get("sample_data", sample["data"][camera])
+    return ground_truth.read_depth(Path(frames.nusc.dataroot, "depth", camera, f"{Path(record['filename']).stem}.png"))
+
+
+def of_prepared_frame(sample: dict[str, torch.Tensor]) -> Depth:
+    """Return a prepared frame's exact depth [H, W] metres where it has it, or its single lidar scan; 0 = unknown."""
+    return sample.get("exact", sample["single"])[0].numpy()
+
+
+def at_lidar_points(
+    depth: npt.NDArray[np.floating[Any]],
+    points_camera: npt.NDArray[np.floating[Any]],
+    intrinsics: npt.ArrayLike,
+) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.float64]]:
+    """Return (predicted [N], true [N]) metres at every lidar point that the image sees.
+
+    depth: [H, W] metres, at the camera's size. points_camera: [N, 3] metres, in the camera's frame at the image's time.
+    Several points may fall on one pixel: each counts, as in the devkit's projection.
+    """
+    height, width = depth.shape
+    pixels, truth = geometry.project(points_camera, intrinsics)
+    seen = geometry.visible(pixels, truth, width, height)
+    columns, rows = np.rint(pixels[seen]).astype(int).T
+    return depth[rows, columns], truth[seen]
