@@ -9,13 +9,6 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-<<<<<<< HEAD
-import numpy as np
-import torch
-
-from lircdepth_core.data.frame import prepare
-=======
->>>>>>> e13fbce (One report of errors for every command; the ablation is a sweep of recipes through train fit; key frames are matched as the node matches)
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import of_packed
