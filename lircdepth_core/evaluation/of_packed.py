@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import truth as truths

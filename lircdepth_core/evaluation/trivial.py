@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lircdepth_core.data.augmentation import prepare
+from lircdepth_core.data.frame import prepare
 from lircdepth_core.evaluation.metrics import CAPS
 from lircdepth_core.evaluation.report import ErrorCollector, Report, has_truth
 from lircdepth_core.synthetic.sensors.rig import CameraModel
