@@ -20,6 +20,7 @@ from lircdepth_core.synthetic.render.camera import camera_frame
 from lircdepth_core.synthetic.sensors.lidar import lidar_scan
 from lircdepth_core.synthetic.sensors.radar import radar_scan
 from lircdepth_core.synthetic.sensors.rig import CameraModel, LidarModel, RadarModel
+from lircdepth_core.synthetic.sensors.scanning import bearings
 from lircdepth_core.synthetic.world.builder import build_world
 from lircdepth_core.synthetic.world.world import MAX_DURATION
 
@@ -147,7 +148,7 @@ def _field(camera, lidar):
     """Return the part of the lidar's turn that a camera can see: (centre, half width) in radians, with a margin."""
     edges = np.array([[(u - camera.cx) / camera.fx, 0.0, 1.0] for u in (0.0, camera.width)])
     turn = geometry.invert(np.array(lidar.ego_from_sensor))[:3, :3] @ np.array(camera.ego_from_sensor)[:3, :3]
-    azimuth = np.arctan2(*(edges @ turn.T)[:, 1::-1].T)
+    azimuth = bearings(edges @ turn.T)
     spread = np.angle(np.exp(1j * (azimuth[0] - azimuth[1])))
     return float(azimuth[1] + spread / 2), float(abs(spread) / 2 + 0.15)
 

@@ -7,7 +7,7 @@ import torch
 
 from lircdepth_core import geometry
 from lircdepth_core.radar import PCD_DTYPE
-from lircdepth_core.synthetic.sensors.scanning import cast_columns, directions
+from lircdepth_core.synthetic.sensors.scanning import bearings, cast_columns, directions
 
 
 def radar_scan(world, radar, time, generator, device="cpu"):
@@ -29,7 +29,7 @@ def radar_scan(world, radar, time, generator, device="cpu"):
     point = rays[on_box].cpu().numpy() * hits.distance[on_box].cpu().numpy().astype(np.float64)[:, None]
     normal = hits.normal[on_box].cpu().numpy().astype(np.float64) @ pose[:3, :3]
     distance = np.linalg.norm(point[:, :2], axis=1)
-    bearing = np.arctan2(point[:, 1], point[:, 0])
+    bearing = bearings(point)
 
     # Mean cross section by aspect, fluctuating from scan to scan (Swerling), against what the range leaves of it.
     aspect = np.abs((normal * point).sum(1)) / np.linalg.norm(point, axis=1)
@@ -138,7 +138,7 @@ def _target_motion(world, time, pose, actor, point):
     velocity = velocity + np.column_stack([-rate * arm[:, 1], rate * arm[:, 0], np.zeros(len(rate))])
     velocity = velocity @ pose[:3, :3]
     sight = point / np.maximum(np.linalg.norm(point, axis=1, keepdims=True), 1e-9)
-    return (velocity * sight).sum(1), np.arctan2(velocity[:, 1], velocity[:, 0])
+    return (velocity * sight).sum(1), bearings(velocity)
 
 
 def _apparent_motion(world, time, pose, point):

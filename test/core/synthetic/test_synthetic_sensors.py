@@ -11,6 +11,7 @@ from lircdepth_core import radar, synthetic
 from lircdepth_core.synthetic.render.visibility import visible_share
 from lircdepth_core.synthetic.sensors.lidar import lidar_scan
 from lircdepth_core.synthetic.sensors.radar import radar_scan
+from lircdepth_core.synthetic.sensors.scanning import bearings
 from synthetic_scenes import bodies
 
 RANGE_NOISE = 0.02  # metres, the lidar's standard deviation
@@ -81,3 +82,31 @@ def test_scan_lines_keep_nuscenes_axes_with_y_forward_for_the_lidar():
     points = lidar_scan(world, synthetic.LidarModel(), 0.0, np.random.default_rng(0))
     ahead = points[(np.abs(points[:, 0]) < 0.9) & (points[:, 1] > 10) & (np.abs(points[:, 2]) < 1.0)]
     assert np.median(ahead[:, 1]) == pytest.approx(20 - 1 - 0.94, abs=0.05)
+
+
+def heaps(count, seed=0):
+    """Yield ``count`` numbers, before each of which the heap's free blocks have changed."""
+    random, kept = np.random.default_rng(seed), []
+    for number in range(count):
+        kept.append(np.empty(random.integers(1, 4000)))
+        if len(kept) > 50:
+            kept.pop(random.integers(50))
+        yield number
+
+
+def test_bearings_do_not_depend_on_where_their_buffers_lie():
+    """NumPy's arctan2 of two columns gives other last bits where its result is allocated right behind them."""
+    points = np.random.default_rng(1).uniform((1, -60, -3), (100, 60, 3), (903, 3))
+    expected = bearings(points)
+    for _ in heaps(3000):
+        fresh = points * 1.0
+        np.testing.assert_array_equal(bearings(fresh), expected)
+    np.testing.assert_allclose(expected, np.angle(points[:, 0] + 1j * points[:, 1]), rtol=1e-15)
+
+
+def test_a_radar_scan_is_the_same_to_the_byte_wherever_its_buffers_lie():
+    """The rays at 9 degrees lie on the border of two resolutions: their last bit decides how many cells there are, and
+    with it which random numbers each return is given. Whatever changes that bit changes the whole scan."""
+    world, model = synthetic.build_world((5, 0)), synthetic.RadarModel()
+    scans = {radar_scan(world, model, 0.2, np.random.default_rng(2)).tobytes() for _ in heaps(60)}
+    assert len(scans) == 1
