@@ -20,12 +20,13 @@ import numpy as np
 
 from lircdepth_core import geometry
 from lircdepth_core.data import ground_truth, nuscenes
+from lircdepth_core.data.ground_truth.accumulation import _camera_from_global
 
 
 def loop_over_points(nusc, sample, tracks, records):
     """The plain way: every point through every box, every transform and the image, one after the other."""
     camera = nusc.get("sample_data", sample["data"]["CAM_FRONT"])
-    camera_from_global = ground_truth._camera_from_global(nusc, camera)
+    camera_from_global = _camera_from_global(nusc, camera)
     intrinsics = np.array(nusc.get("calibrated_sensor", camera["calibrated_sensor_token"])["camera_intrinsic"])
     depth = np.full((camera["height"], camera["width"]), np.inf)
     for record in records:
@@ -35,7 +36,7 @@ def loop_over_points(nusc, sample, tracks, records):
         for track in tracks:
             now, then = track.pose(record["timestamp"]), track.pose(camera["timestamp"])
             if now is not None:
-                boxes.append((geometry.invert(now), then, track.half))
+                boxes.append((geometry.invert(now), then, track.half_size))
         for point in nuscenes.read_points(nusc, record):
             place = global_from_lidar @ np.append(point, 1.0)
             for object_from_global, then, half in boxes:
@@ -73,7 +74,7 @@ def main():
         sample = samples[len(samples) // 2]
         tracks = ground_truth.moving_tracks(nusc, scene)
         key = nusc.get("sample_data", sample["data"]["LIDAR_TOP"])
-        records = ground_truth.neighbouring_sweeps(nusc, key, 80, 80)
+        records = nuscenes.neighbouring_records(nusc, key, 80, 80)
         points = np.mean([len(nuscenes.read_points(nusc, record)) for record in records])
         print(f"{len(records)} sweeps of {points:.0f} points, {len(tracks)} moving objects")
 

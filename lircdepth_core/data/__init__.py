@@ -1,3 +1,3 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Datasets."""
+"""Frames to train and evaluate on: nuScenes, the synthetic street, packed files; augmentation and ground truth."""

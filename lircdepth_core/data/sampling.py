@@ -1,28 +1,34 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames are trained on in which order: shuffled by seed and epoch, and resumable in the middle of an epoch."""
+"""The order of training samples: shuffled by seed and epoch, and resumable in the middle of an epoch."""
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from lircdepth_core.data.frame import Frame, FrameSource
 from lircdepth_core.errors import LircDepthError
 
 
-class TrainingSet(Dataset):
+class TrainingSet(Dataset[Frame]):
     """Augmented samples of a source of frames for one epoch; a sample depends on seed, epoch and index alone.
 
-    A frame whose crop has no ground truth at all is skipped: the next one takes its place, and "skipped" counts them.
+    augmentation: makes the training sample of a raw frame, see data.augmentation. A frame whose crop has no ground
+    truth at all is skipped: the next one takes its place, and "skipped" counts them.
     """
 
-    def __init__(self, frames, augmentation, seed, epoch):
+    def __init__(
+        self, frames: FrameSource, augmentation: Callable[[Frame, torch.Generator], Frame], seed: int, epoch: int
+    ) -> None:
         self.frames, self.augmentation, self.seed, self.epoch = frames, augmentation, seed, epoch
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.frames)
 
-    def __getitem__(self, index):
-        """Return the training sample (see data.augmentation) with "skipped", int64 scalar.
+    def __getitem__(self, index: int) -> Frame:
+        """Return the training sample (see data.frame) with "skipped", int64 scalar.
 
         Raises LircDepthError when no frame has ground truth.
         """
@@ -34,9 +40,11 @@ class TrainingSet(Dataset):
         raise LircDepthError(f"{self.frames.description}: no frame has any ground truth")
 
 
-def batches_in(length, batch_size, world=1):
-    """Return how many batches an epoch over ``length`` frames has on each of ``world`` ranks; the last, incomplete one
-    is left out. Raises LircDepthError when not even one is complete."""
+def batches_in(length: int, batch_size: int, world: int = 1) -> int:
+    """Return how many batches an epoch over ``length`` frames has on each of ``world`` ranks.
+
+    The last batch is left out when it is incomplete. Raises LircDepthError when no batch is complete.
+    """
     count = length // (batch_size * world)
     if not count:
         raise LircDepthError(f"{length} frames do not fill one batch of {batch_size} on each of {world} processes")
@@ -44,23 +52,27 @@ def batches_in(length, batch_size, world=1):
 
 
 class ResumableBatches:
-    """Batches of indices for one epoch, shuffled by seed and epoch, from batch ``start`` on; each of ``world`` ranks
-    gets its share. Raises LircDepthError as ``batches_in``."""
+    """Batches of indices for one epoch, shuffled by seed and epoch, from batch ``start`` on.
 
-    def __init__(self, length, batch_size, seed, epoch, start=0, rank=0, world=1):
-        self._order = torch.randperm(length, generator=seeded(seed, epoch)).tolist()
+    Each of ``world`` ranks gets its share. Raises LircDepthError as ``batches_in``.
+    """
+
+    def __init__(
+        self, length: int, batch_size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
+    ) -> None:
+        self._order: list[int] = torch.randperm(length, generator=seeded(seed, epoch)).tolist()
         self._batch_size, self.start, self._rank, self._world = batch_size, start, rank, world
         self._count = batches_in(length, batch_size, world)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._count
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list[int]]:
         for batch in range(self.start, self._count):
             first = (batch * self._world + self._rank) * self._batch_size
             yield self._order[first : first + self._batch_size]
 
 
-def seeded(*key):
+def seeded(*key: int) -> torch.Generator:
     """Return a CPU generator that depends on a tuple of integers."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1)

@@ -5,7 +5,7 @@
 import numpy as np
 import torch
 
-from lircdepth_core.data.ground_truth import dense_from_drawn
+from lircdepth_core.data.ground_truth import dense_from_accumulated
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import RadarScan, project_scan, rasterize
 
@@ -54,7 +54,7 @@ class StreetFrames:
         return spec.seed, {"weather_name": spec.weather, "difficulty": spec.difficulty}, time
 
     def frame(self, index):
-        """Return the raw frame ``index``, see data.augmentation; the same for the same arguments."""
+        """Return the raw frame ``index``, see data.frame; the same for the same arguments."""
         from lircdepth_core.synthetic.render.camera import camera_frame
         from lircdepth_core.synthetic.sensors.dataset import accumulated_lidar_depth, camera_from, lidar_depth
         from lircdepth_core.synthetic.sensors.radar import radar_scan
@@ -79,7 +79,7 @@ class StreetFrames:
         frame = {
             "image": image.image.permute(2, 0, 1).cpu(),
             "radar": torch.from_numpy(channels),
-            "dense": torch.from_numpy(dense_from_drawn(accumulated, self.focal_length))[None],
+            "dense": torch.from_numpy(dense_from_accumulated(accumulated, self.focal_length))[None],
             "single": torch.from_numpy(single)[None],
         }
         if self._exact:

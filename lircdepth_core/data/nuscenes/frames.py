@@ -1,20 +1,20 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Frames to train and evaluate on: nuScenes through the devkit's tables, and sampling that can be resumed.
-
-A source of frames has ``len``, ``frame(index)`` (a raw frame, see data.augmentation), ``focal_length`` [px] and
-``size`` (height, width), and says in ``description`` what it is.
-"""
+"""A source of frames from nuScenes' key frames: image, radar and ground truth of each (see data.frame)."""
 
 import numpy as np
 import torch
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.data import ground_truth, nuscenes
+from lircdepth_core.data.frame import Frame
 from lircdepth_core.data.nuscenes.matching import key_frame_match
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses.teacher import confidence_label
 from lircdepth_core.matching.radar_inputs import radar_inputs
+
+_IMAGE_WIDTH = 1600  # pixels, of nuScenes' cameras
+_MIN_BOX_DEPTH_M = 0.1  # an annotated box with a nearer corner is left out: it has no outline in the image
 
 
 class NuScenesFrames:
@@ -42,11 +42,11 @@ class NuScenesFrames:
         self.focal_length = self._intrinsics(record)[0, 0] * scale
         self.description = f"{version} {split}, {len(self.samples)} key frames of {camera} and {radar}"
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.samples)
 
-    def frame(self, index):
-        """Return the raw frame of key frame ``index``. Raises LircDepthError when one of its files is missing."""
+    def frame(self, index: int) -> Frame:
+        """Return a key frame's raw frame, see data.frame. Raises LircDepthError when one of its files is missing."""
         sample = self.samples[index]
         camera, _, lidar = self.channels
         record = self._record(sample, camera)
@@ -62,7 +62,7 @@ class NuScenesFrames:
         }
         if self._labels:
             label = confidence_label(
-                frame["radar"][0], frame["dense"][0], self._boxes(record), scale=frame["image"].shape[-1] / 1600
+                frame["radar"][0], frame["dense"][0], self._boxes(record), scale=frame["image"].shape[-1] / _IMAGE_WIDTH
             )
             frame["confidence_label"] = label[None]
         return frame
@@ -89,7 +89,7 @@ class NuScenesFrames:
         return self.image(record), self._intrinsics(record), self.radar_inputs(sample)
 
     def scene_description(self, sample):
-        """Return what nuScenes says about a sample's scene."""
+        """Return nuScenes' description of a sample's scene."""
         return self.nusc.get("scene", sample["scene_token"])["description"]
 
     def radar_inputs(self, sample):
@@ -109,7 +109,7 @@ class NuScenesFrames:
         return radar.rasterize(pixels[inside], *(value[inside] for value in values), width, height)
 
     def _resized(self, depth):
-        if self._scale != 1:  # nearest: a mean across an edge is a depth that nothing has
+        if self._scale != 1:  # nearest: a mean across an edge is a depth that no surface has
             rows, columns = (
                 ((np.arange(n) + 0.5) / self._scale).astype(int).clip(max=depth.shape[axis] - 1)
                 for axis, n in enumerate(self.size)
@@ -118,12 +118,15 @@ class NuScenesFrames:
         return torch.from_numpy(depth)
 
     def _boxes(self, record):
-        """Annotated objects in the image: [(top, bottom, left, right, near, far)], pixels of the resized image, m."""
+        """Return the annotated objects in the image: [(top, bottom, left, right, near, far)].
+
+        The first four are pixels of the resized image, the others metres.
+        """
         _, boxes, intrinsics = self.nusc.get_sample_data(record["token"])
         found = []
         for box in boxes:
             corners = box.corners().T
-            if corners[:, 2].min() > 0.1:
+            if corners[:, 2].min() > _MIN_BOX_DEPTH_M:
                 pixels, depth = geometry.project(corners, intrinsics)
                 left, top = np.floor(pixels.min(axis=0) * self._scale).astype(int).clip(min=0)
                 right, bottom = np.ceil(pixels.max(axis=0) * self._scale).astype(int) + 1
@@ -138,5 +141,5 @@ class NuScenesFrames:
 
 
 def _refuse(_radar, error):
-    """Raise what makes a radar scan unusable: a data set is complete, or it is an error."""
+    """Raise the error that makes a radar scan unusable: an incomplete data set is an error."""
     raise error

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""A key frame as the depth node would meet it: an image, its matched radar scans, and poses at their stamps.
+"""A key frame as the depth node matches it: an image, its radar scans, and poses at their stamps.
 
 Stamps become integer nanoseconds; a sensor's frame is named as its channel.
 """
@@ -8,17 +8,17 @@ Stamps become integer nanoseconds; a sensor's frame is named as its channel.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from lircdepth_core import radar
 from lircdepth_core.data import nuscenes
-from lircdepth_core.errors import LircDepthError
+from lircdepth_core.data.nuscenes.points import read_radar_scan
+from lircdepth_core.data.nuscenes.tables import Record
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_core.matching.assembler import Match, Scan
 from lircdepth_core.matching.poses import CalibrationPoses
 
-Record = dict[str, Any]  # of the devkit's table sample_data
+if TYPE_CHECKING:
+    from nuscenes.nuscenes import NuScenes
 
 
 def stamp_of(record: Record) -> int:
@@ -26,16 +26,7 @@ def stamp_of(record: Record) -> int:
     return int(record["timestamp"]) * 1000
 
 
-def read_radar_scan(nusc: Any, record: Record) -> radar.RadarScan:
-    """Return the scan of a radar record. Raises LircDepthError when its file is missing or damaged."""
-    path = Path(nusc.dataroot, record["filename"])
-    try:
-        return radar.RadarScan.from_pcd(radar.decode_pcd(path.read_bytes(), path))
-    except FileNotFoundError as error:
-        raise LircDepthError(f"{path} is missing") from error
-
-
-def record_poses(nusc: Any, records: Iterable[Record]) -> CalibrationPoses:
+def record_poses(nusc: NuScenes, records: Iterable[Record]) -> CalibrationPoses:
     """Return the mounting of the records' sensors and the ego poses at the records' stamps, as the tables have them."""
     ordered = sorted(records, key=stamp_of)
     calibrated = {r["channel"]: nusc.get("calibrated_sensor", r["calibrated_sensor_token"]) for r in ordered}
@@ -48,7 +39,7 @@ def record_poses(nusc: Any, records: Iterable[Record]) -> CalibrationPoses:
 
 
 def key_frame_match(
-    nusc: Any, sample: dict[str, Any], camera: str, radar_channel: str, past_sweeps: int = 0
+    nusc: NuScenes, sample: Record, camera: str, radar_channel: str, past_sweeps: int = 0
 ) -> tuple[Match, CalibrationPoses]:
     """Return a key frame's image record with its radar scan and ``past_sweeps`` earlier ones, newest first, and poses.
 

@@ -60,11 +60,11 @@ def test_dense_depth_is_that_of_the_world_at_the_images_time(nusc):
 def test_sweeps_come_from_both_sides_and_from_the_own_scene(nusc):
     _, samples = first_scene(nusc)
     record = nusc.get("sample_data", samples[0]["data"]["LIDAR_TOP"])
-    stamps = [r["timestamp"] for r in ground_truth.neighbouring_sweeps(nusc, record, 80, 80)]
+    stamps = [r["timestamp"] for r in nuscenes.neighbouring_records(nusc, record, 80, 80)]
     period = 50_000
     first = record["timestamp"]
     assert stamps == list(range(first - period, first + 10 * period + 1, period))
-    assert len(ground_truth.neighbouring_sweeps(nusc, record, 80, 3)) == 5
+    assert len(nuscenes.neighbouring_records(nusc, record, 80, 3)) == 5
 
 
 def test_returns_from_the_own_vehicle_are_left_out(nusc):
