@@ -33,41 +33,47 @@ class Option:
     live: bool = False
 
 
-def _option(default: Any, help: str, **declaration: Any) -> Any:
+def option(default: Any, help: str, **declaration: Any) -> Any:
+    """Declare a field of a dataclass as an option: its default, its help, and what else an Option may have."""
     return field(default=default, metadata={"help": help, **declaration})
+
+
+def options_of(dataclass_of_options: type) -> tuple[Option, ...]:
+    """Return the declarations of a dataclass whose fields were declared with ``option``."""
+    return tuple(
+        Option(declared.name, declared.default, **declared.metadata) for declared in fields(dataclass_of_options)
+    )
 
 
 @dataclass(frozen=True)
 class PipelineOptions:
     """Which weights run, where and how: see each field's help, and DepthPipeline.from_weights."""
 
-    weights: str = _option(
+    weights: str = option(
         "street",
         "Weights file (.safetensors), or 'street' (shipped), 'random' or 'tiny' (untrained: depth means nothing).",
     )
-    device: str = _option("auto", "auto (a GPU where there is one), cpu, cuda or cuda:N.")
-    threads: int = _option(0, "CPU threads of the network; 0 leaves PyTorch's choice.", minimum=0, maximum=256)
-    backend: str = _option("auto", "What runs the network: auto, plain, eager, compiled, onnxruntime or openvino.")
-    precision: str = _option(
+    device: str = option("auto", "auto (a GPU where there is one), cpu, cuda or cuda:N.")
+    threads: int = option(0, "CPU threads of the network; 0 leaves PyTorch's choice.", minimum=0, maximum=256)
+    backend: str = option("auto", "What runs the network: auto, plain, eager, compiled, onnxruntime or openvino.")
+    precision: str = option(
         "float32", "What the network computes in: float32, bfloat16, float16 or int8, as the backend has it."
     )
-    inference_scale: float = _option(
+    inference_scale: float = option(
         1.0, "Scale of the network's input, on top of the focal length's.", minimum=0.05, maximum=4.0
     )
-    upsampling: str = _option(
+    upsampling: str = option(
         "nearest",
         "How depth of a smaller network input comes to the image's size.",
         choices=("nearest", "edge_aware"),
         live=True,
     )
-    max_range: float = _option(
+    max_range: float = option(
         100.0, "Depth beyond this [m] is published as +Inf (REP 117).", minimum=1.0, maximum=100000.0, live=True
     )
 
 
-PIPELINE_OPTIONS: tuple[Option, ...] = tuple(
-    Option(declared.name, declared.default, **declared.metadata) for declared in fields(PipelineOptions)
-)
+PIPELINE_OPTIONS = options_of(PipelineOptions)
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:

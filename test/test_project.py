@@ -10,6 +10,7 @@ import sys
 import pytest
 import yaml
 
+from lircdepth_ros.depth_node.settings import PARAMETERS
 from paths import REPOSITORY
 
 ROS_PACKAGES = {
@@ -63,11 +64,14 @@ for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
 
 
 def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_readme():
-    parameters = pytest.importorskip("lircdepth_ros.depth_node.parameters", reason="the declarations need ROS messages")
-    declared = {spec.name: spec.default for spec in parameters.SPECS}
+    declared = {
+        parameter.name: (list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default)
+        for parameter in PARAMETERS
+    }
     (node,) = yaml.safe_load((REPOSITORY / "config" / "depth.yaml").read_text()).values()
     assert node["ros__parameters"] == declared
-    assert readme_table("depth_node") == {spec.name: (spec.default, spec.description) for spec in parameters.SPECS}
+    help_of = {parameter.name: parameter.help for parameter in PARAMETERS}
+    assert readme_table("depth_node") == {name: (default, help_of[name]) for name, default in declared.items()}
 
 
 def test_replay_parameters_are_the_same_in_the_code_and_the_readme():

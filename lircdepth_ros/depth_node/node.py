@@ -2,410 +2,355 @@
 # SPDX-License-Identifier: Apache-2.0
 """The depth node: camera image, camera info and radar point clouds in, depth images out.
 
-A managed node (lifecycle) that configures and activates itself by default. Callbacks convert and hand over; the
-network runs in one worker thread, on the newest frame that is complete.
+A managed node (lifecycle) that configures and activates itself by default. This module is its lifecycle and wiring:
+callbacks check and match messages (frames.py) in the executor's thread, and hand complete frames over to the one thread
+in which the network runs (worker.py, job.py), which works on the newest.
 """
+
+from __future__ import annotations
 
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from concurrent import futures
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType, JumpThreshold
-from rclpy.duration import Duration
+from rclpy.clock import Clock, ClockType, JumpHandle
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+from rclpy.subscription import Subscription
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.matching.assembler import FrameAssembler
 from lircdepth_core.pipeline import DepthPipeline
-from lircdepth_ros.depth_node import diagnostics, parameters, qos
-from lircdepth_ros.depth_node.diagnostics import Reporter, Statistics
+from lircdepth_ros.depth_node import parameters, qos
+from lircdepth_ros.depth_node.clock import NodeClock
+from lircdepth_ros.depth_node.frames import Frame, FrameMatching
 from lircdepth_ros.depth_node.job import Job, process
+from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.outputs import DepthOutputs
-from lircdepth_ros.depth_node.transforms import make_transforms, radar_inputs
+from lircdepth_ros.depth_node.poses import NodePoses, make_poses
+from lircdepth_ros.depth_node.reporting import Reporter
+from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.depth_node.worker import Worker
-from lircdepth_ros.messages.clouds import cloud_to_radar_scan
 from lircdepth_ros.messages.images import any_image_to_rgb
-from lircdepth_ros.messages.stamps import stamp_to_ns
 
-_POLL_PERIOD = 0.005  # seconds between looks at a frame that waits
-_ASSESS_PERIOD = 0.1  # seconds between looks at the node's health; a change of level is published at once
-_CLOCK_STALL = 2.0  # seconds of wall time after which no frame waits for a simulated clock that stands still
-_JUMP_TOLERANCE = 500_000_000  # nanoseconds by which messages may run ahead of /clock without being of another lap
+_POLL_PERIOD_S = 0.005  # between looks at a frame that waits
+_ASSESS_PERIOD_S = 0.1  # between looks at the node's health; a change of level is published at once
+_STOP_CHECK_PERIOD_S = 0.1  # between looks for a stop signal while the network is prepared
+_DIAGNOSTICS_QUEUE_DEPTH = 10
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass
+class Configured:
+    """Everything that the node holds from its configuration to its clean-up.
+
+    settings: a changed copy replaces them when a live parameter changes. decoder: one thread that decodes images ahead;
+    None where the network leaves no core for it. resources: frees everything except the worker, which has to stop
+    before.
+    """
+
+    settings: Settings
+    poses: NodePoses
+    worker: Worker[Job]
+    pipeline: DepthPipeline
+    decoder: futures.ThreadPoolExecutor | None
+    outputs: DepthOutputs
+    diagnostics: Publisher[DiagnosticArray]
+    resources: ExitStack
+
+
+@dataclass
+class Active:
+    """Everything that the node holds from its activation to its deactivation. A job remembers the one it belongs to."""
+
+    frames: FrameMatching
+    jumps: JumpHandle
+    poll_timer: Timer  # runs only while a frame waits
+    timers: list[Timer]
+    subscriptions: list[Subscription[Any]] = field(default_factory=list)
 
 
 class DepthNode(LifecycleNode):
     """See the README for topics and parameters."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("depth_node")
-        self._settings = None  # parameters as they were read; None while unconfigured
-        self.add_on_set_parameters_callback(self._on_parameters)
-        parameters.declare(self)
-        self._worker = self._decoder = self._pipeline = self._transforms = None
-        self._outputs = self._diagnostics_publisher = None
-        self._assembler = None
-        self._inputs, self._timers_made = [], []
-        self._lap = 0  # counts activations: a frame of an earlier one is not published
-        self._active = False
-        self._said = set()
-        self.interrupted = False  # while the network was being prepared: the worker still is at it
-        self.statistics = Statistics()
+        self._configured: Configured | None = None
+        self._active: Active | None = None
+        self._journal = Journal(self.get_logger())
         # Wall time: a simulated clock that stands still must not silence the node.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.interrupted = False  # while the network was being prepared: the worker is still at it
+        self.add_on_set_parameters_callback(self._on_parameters)
+        parameters.declare(self)
 
     # --- lifecycle ---------------------------------------------------------------------------------------------
 
-    def on_configure(self, _state):
-        """Load the weights and warm the network up in the worker thread, and find the transforms."""
-        return self._transition(self._configure, self._release)
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the weights and warm the network up in the worker thread, and find the poses."""
+        return self._transition(self._configure)
 
-    def on_activate(self, state):
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the sensors."""
-        result = self._transition(self._activate, self._stop_listening)
+        result = self._transition(self._activate)
         return super().on_activate(state) if result == TransitionCallbackReturn.SUCCESS else result
 
-    def on_deactivate(self, state):
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop at once: a frame that is being computed is not published. Model and memory stay."""
         self._stop_listening()
         return super().on_deactivate(state)
 
-    def on_cleanup(self, _state):
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model and its memory."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    def on_shutdown(self, _state):
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop; the worker finishes the frame that it computes."""
-        self._stop_listening()
-        self._release()
+        self.stop()
         return TransitionCallbackReturn.SUCCESS
 
-    def on_error(self, _state):
-        """After a fault of ours in a transition: free everything and be unconfigured."""
-        self._stop_listening()
-        self._release()
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything after an error of the node's own in a transition; the node is unconfigured then."""
+        self.stop()
         return TransitionCallbackReturn.SUCCESS
 
-    def _transition(self, step, undo):
+    def stop(self) -> None:
+        """Stop listening and free everything, in whichever state the node is."""
+        self._stop_listening()
+        self._release()
+
+    def _transition(self, step: Callable[[], None]) -> TransitionCallbackReturn:
         """Run a transition's step. A wrong setting fails it, and the node stays in the state that it was in."""
         try:
             step()
         except (LircDepthError, MemoryError) as error:
             self.get_logger().error(str(error))
-            undo()
             return TransitionCallbackReturn.FAILURE
         except Exception:  # rclpy would swallow it without a word
             self.get_logger().fatal(traceback.format_exc())
             return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
 
-    def _configure(self):
+    def _configure(self) -> None:
         self.get_logger().debug("configuring")
         settings = parameters.read(self)
-        self._transforms = make_transforms(self, settings)  # first: a mistake there is found without loading anything
-        self._worker = Worker(self._process)
-        self._worker.start()
-        self._pipeline = self._in_worker(self._load_pipeline, settings)
-        if self._in_worker(self._pipeline.backend.leaves_a_core):
-            self._decoder = futures.ThreadPoolExecutor(1, "decoder")
-            self._decoder.submit(time.perf_counter)  # has its thread started now, not on the way
-        self._warm_up()
-        self._outputs = DepthOutputs(partial(qos.create_publisher, self), settings)
-        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._settings = settings
-        backend, digest = self._pipeline.backend.describe(), self._pipeline.weights_sha256 or "none"
-        self.get_logger().info(f"weights {settings['weights']} (sha256 {digest}); {backend}")
-        self.get_logger().info(
-            f"transforms from {self._transforms.describe()}; inference_scale {settings['inference_scale']}"
-        )
-        if self._pipeline.header.caution:
-            self.get_logger().warning(f"{self._pipeline.header.caution} (parameter weights)")
+        poses = make_poses(self, settings)  # first: a mistake there is found without loading anything
+        worker: Worker[Job] = Worker(self._process)
+        worker.start()
+        resources = ExitStack()
+        try:
+            configured = self._prepare(settings, poses, worker, resources)
+        except BaseException:  # a stop signal as well
+            self._free(worker, resources)
+            raise
+        self._configured = configured
+        pipeline = configured.pipeline
+        digest = pipeline.weights_sha256 or "none"
+        self.get_logger().info(f"weights {settings.weights} (sha256 {digest}); {pipeline.backend.describe()}")
+        self.get_logger().info(f"transforms from {poses.describe()}; inference_scale {settings.inference_scale}")
+        if pipeline.header.caution:
+            self.get_logger().warning(f"{pipeline.header.caution} (parameter weights)")
 
-    @staticmethod
-    def _load_pipeline(settings):
-        names = ("device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
-        return DepthPipeline.from_weights(settings["weights"], **{name: settings[name] for name in names})
-
-    def _warm_up(self):
-        plan = self._pipeline.nominal_plan()
+    def _prepare(self, settings: Settings, poses: NodePoses, worker: Worker[Job], resources: ExitStack) -> Configured:
+        """Load the network and warm it up, and make the publishers. What is made is added to ``resources`` at once."""
+        pipeline = self._in_worker(worker, _load_pipeline, settings)
+        resources.callback(pipeline.backend.release)
+        decoder = None
+        if self._in_worker(worker, pipeline.backend.leaves_a_core):
+            decoder = futures.ThreadPoolExecutor(1, "decoder")
+            resources.callback(decoder.shutdown)
+            decoder.submit(time.perf_counter)  # has its thread started now, not on the way
+        plan = pipeline.nominal_plan()
         self.get_logger().info(
             f"preparing the network for {plan.crop_width}x{plan.crop_height}; the first time on a machine this may "
             "take minutes, then it is cached"
         )
-        self._in_worker(self._pipeline.warm_up)
+        self._in_worker(worker, pipeline.warm_up)
 
-    def _in_worker(self, function, *arguments):
+        def create_output(kind: type, topic: str) -> Publisher[Any]:
+            publisher = qos.create_publisher(self, kind, topic, self._report_qos)
+            resources.callback(self.destroy_publisher, publisher)
+            return publisher
+
+        outputs = DepthOutputs(create_output, settings)
+        reports = self.create_publisher(DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QUEUE_DEPTH)
+        resources.callback(self.destroy_publisher, reports)
+        return Configured(settings, poses, worker, pipeline, decoder, outputs, reports, resources)
+
+    def _in_worker(self, worker: Worker[Job], function: Callable[..., ResultT], *arguments: Any) -> ResultT:
         """Return what a function returns in the worker's thread, unless the process is told to stop meanwhile."""
-        future = self._worker.call(function, *arguments)
-        while not futures.wait([future], timeout=0.1).done:
+        future = worker.call(function, *arguments)
+        while not futures.wait([future], timeout=_STOP_CHECK_PERIOD_S).done:
             if not self.context.ok():  # a signal ended it
                 raise KeyboardInterrupt  # which no caller takes for a failed transition
         return future.result()
 
-    def _activate(self):
-        settings = self._settings
-        self.statistics = Statistics()
-        self._said.clear()
-        self._camera_info = None
-        self._reporter = Reporter()
-        self._clock_seen = (None, 0.0)  # the node's time when it last advanced, and the wall time then
-        self._assembler = FrameAssembler(settings["radar_topics"], ready=self._is_ready)
-        self._apply_live_settings()
-        compressed = settings["image_transport"] == "compressed"
-        image_topic = settings["image_topic"] + ("/compressed" if compressed else "")
-        wanted = [
-            (CompressedImage if compressed else Image, image_topic, self._on_image),
-            (CameraInfo, settings["camera_info_topic"], self._on_camera_info),
-            *((PointCloud2, topic, partial(self._on_radar, topic)) for topic in settings["radar_topics"]),
-        ]
-        self._jump_handle = self.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True),
-            post_callback=self._on_time_jump,
-        )
+    def _activate(self) -> None:
+        configured = self._configured
+        assert configured is not None, "the lifecycle activates only a configured node"
+        settings, poses = configured.settings, configured.poses
+        self._journal = journal = Journal(self.get_logger())
+        clock = NodeClock(self.get_clock())
+        frames = FrameMatching(settings, poses, clock, journal, self._hand_over, self._keep_polling)
+        poll_timer = self.create_timer(_POLL_PERIOD_S, frames.match, clock=self._steady)
+        poll_timer.cancel()
+
+        def on_jump(stamp: int) -> None:
+            journal.statistics.count("clock_jumps")
+            frames.forget_after(stamp)
+            poses.forget_after(stamp)
+
         # Set before the first subscription, so that no callback finds half of an activation.
-        self._lap += 1
-        self._active = True
-        self._transforms.start()
-        for subscription in wanted:
-            self._inputs.append(qos.create_subscription(self, *subscription))
-        self._poll_timer = self.create_timer(_POLL_PERIOD, self.match_frames, clock=self._steady)
-        self._poll_timer.cancel()  # runs only while a frame waits
-        self._timers_made = [
-            self._poll_timer,
-            self.create_timer(_ASSESS_PERIOD, self._publish_diagnostics, clock=self._steady),
-        ]
-        self.get_logger().info(
-            f"active: {image_topic} + {', '.join(settings['radar_topics'])} -> {self._outputs.depth.topic_name}"
+        self._active = active = Active(frames, clock.watch_jumps(on_jump), poll_timer, [poll_timer])
+        try:
+            poses.start(journal, frames.match)
+            for kind, topic, callback in _inputs(settings, frames):
+                active.subscriptions.append(qos.create_subscription(self, kind, topic, callback, self._report_qos))
+        except BaseException:
+            self._stop_listening()
+            raise
+        topics = [subscription.topic_name for subscription in active.subscriptions]
+        reporter = Reporter(self, configured.diagnostics, configured.pipeline, journal, frames, topics)
+        active.timers.append(
+            self.create_timer(_ASSESS_PERIOD_S, lambda: reporter.report(configured.settings), clock=self._steady)
         )
+        image_topic, radar_topics = _image_topic(settings), ", ".join(settings.radar_topics)
+        self.get_logger().info(f"active: {image_topic} + {radar_topics} -> {configured.outputs.depth.topic_name}")
 
-    def _stop_listening(self):
-        if not self._active:
+    def _stop_listening(self) -> None:
+        active, self._active = self._active, None
+        if active is None:
             return
-        self._active = False
-        self._jump_handle.unregister()
-        self._transforms.stop()
-        for subscription in self._inputs:
+        assert self._configured is not None, "an active node is configured"
+        active.frames.stop()
+        active.jumps.unregister()
+        self._configured.poses.stop()
+        for subscription in active.subscriptions:
             self.destroy_subscription(subscription)
-        for timer in self._timers_made:
+        for timer in active.timers:
             self.destroy_timer(timer)
-        self._inputs, self._timers_made = [], []
-        self._worker.discard()
+        self._configured.worker.discard()
 
-    def _release(self):
-        if self._worker is not None and not self._worker.stop():
+    def _release(self) -> None:
+        configured, self._configured = self._configured, None
+        if configured is not None:
+            self._free(configured.worker, configured.resources)
+
+    def _free(self, worker: Worker[Job], resources: ExitStack) -> None:
+        """Stop the worker, then free the rest. A worker in a call that may take minutes goes on, and keeps it all."""
+        if worker.stop():
+            resources.close()
+        else:
             self.interrupted = True
-            return
-        if self._decoder is not None:
-            self._decoder.shutdown()
-        if self._pipeline is not None:
-            self._pipeline.backend.release()
-        if self._outputs is not None:
-            for publisher in (*self._outputs.publishers, self._diagnostics_publisher):
-                self.destroy_publisher(publisher)
-        self._worker = self._decoder = self._pipeline = self._transforms = self._outputs = self._settings = None
 
     # --- parameters --------------------------------------------------------------------------------------------
 
-    def _on_parameters(self, changes):
+    def _on_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        configured = self._configured
         for parameter in changes:
-            reason = parameters.refuse(parameter, configured=self._settings is not None)
+            reason = parameters.refuse(parameter, configured=configured is not None)
             if reason is not None:
                 return SetParametersResult(successful=False, reason=reason)
-        if self._settings is not None:
-            known = {parameter.name: parameter.value for parameter in changes if parameter.name in self._settings}
-            self._settings.update(known)
-            self._apply_live_settings()
+        if configured is not None:
+            configured.settings = settings = parameters.changed(configured.settings, changes)
+            configured.pipeline.max_range = settings.max_range
+            configured.pipeline.upsampling = settings.upsampling
+            if self._active is not None:
+                self._active.frames.apply(settings)
         return SetParametersResult(successful=True)
 
-    def _apply_live_settings(self):
-        self._pipeline.max_range = self._settings["max_range"]
-        self._pipeline.upsampling = self._settings["upsampling"]
-        if self._assembler is not None:
-            self._assembler.window = round(self._settings["sync_window"] * 1e9)
-            self._assembler.max_wait = round(self._settings["max_wait"] * 1e9)
-            self._assembler.past_sweeps = self._settings["accumulate_sweeps"]
+    # --- frames, in the executor's thread ----------------------------------------------------------------------
 
-    # --- messages in, in the executor's thread -----------------------------------------------------------------
+    def _keep_polling(self, waiting: bool) -> None:
+        if self._active is not None:
+            if waiting:
+                self._active.poll_timer.reset()
+            else:
+                self._active.poll_timer.cancel()
 
-    def _on_image(self, message):
-        arrived = time.perf_counter()
-        statistics = self.statistics
-        statistics.count("frames_in")
-        stamp = stamp_to_ns(message.header.stamp)
-        if stamp == 0:
-            self._drop(
-                "zero_stamp", "an image has stamp 0: it cannot be matched to a radar scan; set the driver's clock"
+    def _hand_over(self, frame: Frame) -> None:
+        configured = self._configured
+        assert configured is not None, "an active node is configured"
+        worker, decoder = configured.worker, configured.decoder
+        # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Later images
+        # replace each other while they wait, so they are not decoded ahead.
+        ahead = decoder is not None and worker.next_is_free()
+        decoded = decoder.submit(any_image_to_rgb, frame.image) if decoder is not None and ahead else None
+        if worker.submit(Job(frame, time.perf_counter(), self._active, decoded)) is not None:
+            self._journal.statistics.drop("busy")
+
+    def _report_qos(self, topic: str, text: str) -> None:
+        self._journal.report_qos(topic, text)
+
+    # --- jobs, in the worker's thread --------------------------------------------------------------------------
+
+    def _process(self, job: Job) -> None:
+        """Compute and publish one frame; every error is counted, and the thread lives on for the next frame."""
+        configured, journal = self._configured, self._journal
+        assert configured is not None, "the worker stops before the configuration is gone"
+        try:
+            process(
+                job,
+                configured.pipeline,
+                configured.outputs,
+                configured.settings,
+                journal.statistics,
+                self._still_wanted,
+                lambda: self.get_clock().now().nanoseconds,
             )
-            return
-        now = self._now()
-        self._assembler.add_image(stamp, (message, arrived), now or stamp)  # before the first /clock now is 0
-        self.match_frames()
-        statistics.sample(
-            {"image_age_ms": (now - stamp) / 1e6, "image_callback_ms": (time.perf_counter() - arrived) * 1e3}
-        )
-
-    def _on_camera_info(self, message):
-        self._camera_info = message
-        self.match_frames()
-
-    def _on_radar(self, topic, message):
-        arrived = time.perf_counter()
-        self.statistics.count(f"scans_in {topic}")
-        stamp = stamp_to_ns(message.header.stamp)
-        try:
-            if stamp == 0:
-                raise LircDepthError("a scan has stamp 0: it cannot be matched to an image; set the driver's clock")
-            scan = cloud_to_radar_scan(message, self._settings["radar_fields"].split())
         except LircDepthError as error:
-            self._leave_scan_out("scans_refused", topic, error)
-            return
-        self._assembler.add_scan(topic, stamp, (scan, message.header.frame_id))
-        self.match_frames()
-        self.statistics.sample({"radar_callback_ms": (time.perf_counter() - arrived) * 1e3})
-
-    def match_frames(self):
-        """Hand the frames that are complete to the worker; keep looking while one waits."""
-        if not self._active:
-            return
-        for match in self._assembler.poll(self._deadline_time()):
-            self._release_frame(match)
-        if self._assembler.pending:
-            self._poll_timer.reset()
-        else:
-            self._poll_timer.cancel()
-
-    def _now(self):
-        return self.get_clock().now().nanoseconds
-
-    def _deadline_time(self):
-        """The node's time, or the end of time where a simulated clock has stood still for too long."""
-        now, wall = self._now(), time.perf_counter()
-        if now != self._clock_seen[0]:
-            self._clock_seen = (now, wall)
-        return now if wall - self._clock_seen[1] < _CLOCK_STALL else sys.maxsize
-
-    def _on_time_jump(self, _jump):
-        """The clock went back, or changed its source: what is later than now is of another lap."""
-        self.statistics.count("clock_jumps")
-        self._assembler.forget_after(self._now() + _JUMP_TOLERANCE)
-        self._transforms.forget_after(self._now() + _JUMP_TOLERANCE)
-
-    def _is_ready(self, match):
-        message, _ = match.image
-        return self._camera_info is not None and all(
-            self._transforms.ready(message.header.frame_id, match.stamp, scan.data[1], scan.stamp)
-            for scan in match.scans.values()
-        )
-
-    def _release_frame(self, match):
-        message, arrived = match.image
-        if self._camera_info is None:
-            self._drop("no_camera_info", f"no camera_info on {self._settings['camera_info_topic']} yet")
-            return
-        radars, standing = radar_inputs(
-            match,
-            message.header.frame_id,
-            self._transforms,
-            self._settings["velocity_compensation"],
-            lambda topic, error: self._leave_scan_out("scans_without_transform", topic, error),
-        )
-        if standing:
-            self.statistics.count("without_ego_motion")
-            self.say_once("ego_motion", "no ego motion between radar and camera stamps: the vehicle is taken to stand")
-        offsets = [(scan.stamp - match.stamp) / 1e6 for scan in match.scans.values()]
-        for offset in offsets:
-            self.statistics.sample({"sync_offset_ms": offset})
-        # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Those that come
-        # after it and replace it are not: their like are replaced, too.
-        ahead = self._decoder is not None and self._worker.next_is_free()
-        decoded = self._decoder.submit(any_image_to_rgb, message) if ahead else None
-        job = Job(message, self._camera_info, radars, arrived, time.perf_counter(), self._lap, decoded)
-        if self._worker.submit(job) is not None:
-            self.statistics.drop("busy")
-
-    # --- the worker's thread -----------------------------------------------------------------------------------
-
-    def _process(self, job):
-        """Compute and publish one frame; whatever goes wrong is counted, and the thread lives on for the next."""
-        try:
-            process(job, self._pipeline, self._outputs, self._settings, self.statistics, self._still_wanted, self._now)
-        except LircDepthError as error:
-            self._drop("bad_input", str(error))
+            journal.drop("bad_input", str(error))
         except MemoryError as error:
-            self._drop("out_of_memory", str(error) or "out of memory")
+            journal.drop("out_of_memory", str(error) or "out of memory")
         except Exception as error:
             if not self.context.ok():
                 return  # the process was asked to stop while the network ran
             self.get_logger().error(traceback.format_exc())
-            self._drop("internal_error", f"{type(error).__name__}: {error}")
+            journal.drop("internal_error", f"{type(error).__name__}: {error}")
 
-    def _still_wanted(self, job):
-        return self._active and job.lap == self._lap
-
-    # --- what the node says ------------------------------------------------------------------------------------
-
-    def say_once(self, key, text, error=False):
-        """Log a text the first time that its key comes up in an activation; the counters tell the rest."""
-        if key not in self._said:
-            self._said.add(key)
-            logger = self.get_logger()
-            # Two calls on two lines: rclpy ties a severity to the line that logs.
-            if error:
-                logger.error(f"{text} (said once; see /diagnostics)")
-            else:
-                logger.warning(f"{text} (said once; see /diagnostics)")
-
-    def _drop(self, cause, reason):
-        self.statistics.drop(cause, reason)
-        self.say_once(cause, f"image left out: {reason}", error=True)
-
-    def _leave_scan_out(self, counter, topic, error):
-        self.statistics.count(counter)
-        self.statistics.error(f"{topic}: {error}")
-        self.say_once(f"{counter} {topic}", f"{topic}: scan left out: {error}", error=True)
-
-    def _publish_diagnostics(self):
-        statistics = self.statistics
-        topics = [subscription.topic_name for subscription in self._inputs]
-        problems, silent = list(statistics.problems.values()), qos.silent_topics(self, topics, topics[0])
-        remarks = list(problems)
-        if statistics.recent("scans_refused") or statistics.recent("scans_without_transform"):
-            remarks.append(f"radar scans are left out: {statistics.recent_error()}")
-        if statistics.recent("without_ego_motion"):
-            remarks.append("no ego motion between radar and camera stamps: the vehicle is taken to stand")
-        remarks += silent
-        if self._pipeline.header.random:
-            remarks.append(self._pipeline.header.caution)
-        level, message = diagnostics.assess(statistics, self._settings, remarks, [*problems, *silent])
-        if not self._reporter.is_due(level):
-            return
-        values = statistics.values()
-        values.update(
-            time_jumps=self._assembler.time_jumps,
-            last_error=statistics.last_error,
-            weights=self._settings["weights"],
-            weights_sha256=self._pipeline.weights_sha256,
-            model=self._pipeline.header.model,
-            caution=self._pipeline.header.caution,
-            backend=self._pipeline.backend.describe(),
-            device_memory_mb=round(self._pipeline.backend.memory() / 2**20, 1),
-        )
-        stamp = self.get_clock().now().to_msg()
-        name = f"{self.get_fully_qualified_name()}: depth"
-        self._diagnostics_publisher.publish(diagnostics.diagnostic_array(stamp, name, level, message, values))
+    def _still_wanted(self, job: Job) -> bool:
+        return job.activation is self._active
 
 
-def main(argv=None):
+def _load_pipeline(settings: Settings) -> DepthPipeline:
+    names = ("device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
+    pipeline: DepthPipeline = DepthPipeline.from_weights(
+        settings.weights, **{name: getattr(settings, name) for name in names}
+    )
+    return pipeline
+
+
+def _image_topic(settings: Settings) -> str:
+    return settings.image_topic + ("/compressed" if settings.compressed_images else "")
+
+
+def _inputs(settings: Settings, frames: FrameMatching) -> list[tuple[type, str, Callable[[Any], None]]]:
+    """Return (type, topic, callback) of each subscription, the image's first."""
+    return [
+        (CompressedImage if settings.compressed_images else Image, _image_topic(settings), frames.on_image),
+        (CameraInfo, settings.camera_info_topic, frames.on_camera_info),
+        *((PointCloud2, topic, partial(frames.on_radar, topic)) for topic in settings.radar_topics),
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
     """Run the node; return 0, or 2 when it could not be configured."""
     # rclpy's own handler ends the context, and spin with it. A KeyboardInterrupt beside it may land inside a message's
     # conversion in C++, which makes a RuntimeError of it.
@@ -430,7 +375,7 @@ def main(argv=None):
         # A signal ended DDS under a callback that was about to use it: that is how the node was asked to stop.
     finally:
         if node is not None:
-            node.on_shutdown(None)
+            node.stop()
             node.destroy_node()
         rclpy.try_shutdown()
         if node is not None and node.interrupted:

@@ -1,82 +1,108 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The one thread in which the network lives: loaded, warmed up and run in it, since CUDA graphs demand that."""
+"""The one thread in which the network is loaded, warmed up and run; CUDA graphs demand that it is the same."""
+
+from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
+from enum import Enum, auto
+from typing import Any, Generic, TypeVar
+
+JobT = TypeVar("JobT")
+ResultT = TypeVar("ResultT")
 
 
-class Worker(threading.Thread):
-    """Runs calls in order and, between them, the newest submitted job; an older job that still waits is replaced."""
+class _Running(Enum):
+    NOTHING = auto()
+    CALL = auto()
+    JOB = auto()
 
-    def __init__(self, run_job):
+
+class Worker(threading.Thread, Generic[JobT]):
+    """Runs calls in order and, between them, the newest submitted job; an older job that still waits is replaced.
+
+    run_job: is called in the thread with each job, and must not raise.
+    """
+
+    def __init__(self, run_job: Callable[[JobT], None]) -> None:
         super().__init__(name="inference", daemon=True)
         self._run_job = run_job
         self._condition = threading.Condition()
-        self._calls = deque()
-        self._job = None
+        self._calls: deque[Callable[[], Callable[[], None]]] = deque()
+        self._job: JobT | None = None
         self._stopped = False
-        self._running = None  # "call" or "job" while there is one
+        self._running = _Running.NOTHING
 
-    def call(self, function, *arguments):
+    def call(self, function: Callable[..., ResultT], *arguments: Any) -> Future[ResultT]:
         """Run a function in the thread; return its Future."""
-        future = Future()
+        future: Future[ResultT] = Future()
+
+        def compute() -> Callable[[], None]:
+            try:
+                result = function(*arguments)
+            except Exception as error:
+                failure = error
+                return lambda: future.set_exception(failure)
+            return lambda: future.set_result(result)
+
         with self._condition:
-            self._calls.append((future, function, arguments))
+            self._calls.append(compute)
             self._condition.notify()
         return future
 
-    def submit(self, job):
+    def submit(self, job: JobT) -> JobT | None:
         """Hand over a job; return the job that it replaces because it was still waiting, or None."""
         with self._condition:
             replaced, self._job = self._job, job
             self._condition.notify()
         return replaced
 
-    def next_is_free(self):
-        """Whether a job that is submitted now will wait for the one that runs, and replaces none."""
+    def next_is_free(self) -> bool:
+        """Return whether a job that is submitted now will wait for the one that runs, and replaces none."""
         with self._condition:
-            return self._running == "job" and self._job is None
+            return self._running is _Running.JOB and self._job is None
 
-    def discard(self):
+    def discard(self) -> JobT | None:
         """Forget the job that waits; return it or None."""
         with self._condition:
             waiting, self._job = self._job, None
         return waiting
 
-    def stop(self):
-        """Forget what waits and end the thread; returns when a job that already runs has finished.
+    def stop(self) -> bool:
+        """Forget everything that waits and end the thread; return when a job that already runs has finished.
 
         A call may take minutes: one that runs is not waited for. Returns whether the thread has ended.
         """
         with self._condition:
             self._stopped = True
             self._condition.notify()
-            calling = self._running == "call"
+            calling = self._running is _Running.CALL
         if not calling:
             self.join()
         return not calling
 
-    def run(self):
+    def run(self) -> None:
+        """Work until ``stop``."""
         while True:
             with self._condition:
-                self._running = None
+                self._running = _Running.NOTHING
                 self._condition.wait_for(lambda: self._stopped or self._calls or self._job is not None)
                 if self._stopped:
                     return
                 call = self._calls.popleft() if self._calls else None
+                job = None
                 if call is None:
                     job, self._job = self._job, None
-                self._running = "job" if call is None else "call"
+                self._running = _Running.JOB if call is None else _Running.CALL
             if call is None:
+                assert job is not None
                 self._run_job(job)
                 continue
-            future, function, arguments = call
-            try:
-                tell, outcome = future.set_result, function(*arguments)
-            except Exception as error:
-                tell, outcome = future.set_exception, error
+            announce = call()
             with self._condition:
-                self._running = None  # before anybody hears of it, and may stop the thread
-            tell(outcome)
+                # Before the result is announced: whoever waits for it may stop the thread at once.
+                self._running = _Running.NOTHING
+            announce()

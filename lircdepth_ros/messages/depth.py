@@ -49,7 +49,7 @@ def fill_depth_image(message: protocols.Image, depth: npt.NDArray[np.float32], e
 def byte_array(values: npt.NDArray[Any]) -> array.array[int]:
     """Return an array's bytes as rclpy takes them over at once; it checks any other sequence byte by byte."""
     data = array.array("B")
-    data.frombytes(np.ascontiguousarray(values).data.cast("B"))
+    data.frombytes(np.ascontiguousarray(values).view(np.uint8).reshape(-1).data)
     return data
 
 

@@ -96,6 +96,47 @@ class CameraInfo(Protocol):
         """Projection matrix of the rectified image, 3x4 by rows."""
 
 
+class Vector3(Protocol):
+    """geometry_msgs/Vector3 or geometry_msgs/Point."""
+
+    x: float
+    y: float
+    z: float
+
+
+class Quaternion(Protocol):
+    """geometry_msgs/Quaternion."""
+
+    x: float
+    y: float
+    z: float
+    w: float
+
+
+class Transform(Protocol):
+    """geometry_msgs/Transform."""
+
+    @property
+    def translation(self) -> Vector3:
+        """Where the child's origin is in the parent's frame."""
+
+    @property
+    def rotation(self) -> Quaternion:
+        """How the child is turned."""
+
+
+class Pose(Protocol):
+    """geometry_msgs/Pose."""
+
+    @property
+    def position(self) -> Vector3:
+        """Where the child's origin is in the parent's frame."""
+
+    @property
+    def orientation(self) -> Quaternion:
+        """How the child is turned."""
+
+
 def is_compressed(message: Image | CompressedImage) -> TypeIs[CompressedImage]:
     """Return whether an image is a CompressedImage."""
     return hasattr(message, "format")

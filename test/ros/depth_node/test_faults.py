@@ -89,9 +89,12 @@ def test_radar_twice_as_fast(rig, node):
 
 def test_cloud_empty(rig, node):
     node()
+    overlays = []
+    rig.node.create_subscription(Image, "/CAM_FRONT/radar_overlay", overlays.append, 10)
     expect(rig, WARN, "from the camera alone", scans=lambda stamp: rig.send_scan(stamp, np.zeros((0, 6))))
     assert "scans_refused" not in rig.status
     assert rig.depth
+    assert overlays, "with nothing drawn in"
 
 
 def test_cloud_with_nan_and_inf(rig, node):

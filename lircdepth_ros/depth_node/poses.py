@@ -1,0 +1,185 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""The node's two sources of poses: a calibration file with odometry, and tf2. Both are PoseSources of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+
+from lircdepth_core import geometry
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.geometry.calibration import Calibration
+from lircdepth_core.matching.poses import CalibrationPoses, PoseSource, Transform
+from lircdepth_ros.depth_node import qos
+from lircdepth_ros.depth_node.journal import Journal
+from lircdepth_ros.depth_node.settings import Settings
+from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix
+from lircdepth_ros.messages.stamps import stamp_to_ns
+
+try:
+    import tf2_ros
+except ImportError:  # wheels alone have no tf2
+    tf2_ros = None
+
+if TYPE_CHECKING:
+    from geometry_msgs.msg import TransformStamped
+
+_MAX_EXTRAPOLATION_NS = 100_000_000
+_ODOMETRY_QUEUE_DEPTH = 100
+
+
+class NodePoses(PoseSource, Protocol):
+    """A PoseSource that listens while the node is active."""
+
+    def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
+        """Listen; call ``on_pose`` after each pose, where the source hears of it. Raises LircDepthError."""
+
+    def stop(self) -> None:
+        """Listen no more."""
+
+    def forget_after(self, stamp: int) -> None:
+        """Forget poses later than ``stamp`` [ns]: time has gone back to before them."""
+
+    def describe(self) -> str:
+        """Return where the mounting and the ego motion come from."""
+
+
+def make_poses(node: Node, settings: Settings) -> NodePoses:
+    """Return the source of poses that the parameters ask for. Raises LircDepthError where it cannot be had."""
+    source = settings.transform_source
+    if source == "auto":
+        source = "tf" if tf2_ros is not None else "calibration"
+    if source == "tf":
+        if tf2_ros is None:
+            raise LircDepthError("transform_source is 'tf', but tf2_ros is not installed; use 'calibration'")
+        return TfPoses(node, settings.fixed_frame)
+    if not settings.calibration_file:
+        raise LircDepthError(
+            "calibration_file is empty, and tf2_ros is not installed or not wanted: set calibration_file to the "
+            "calibration.yaml that says where the sensors are (the converter writes one into each bag)"
+        )
+    return OdometryPoses(node, settings.calibration_file, settings.odometry_topic)
+
+
+class OdometryPoses(CalibrationPoses):
+    """Mounting from calibration.yaml; ego motion from nav_msgs/Odometry."""
+
+    def __init__(self, node: Node, calibration_file: str, odometry_topic: str) -> None:
+        super().__init__(Calibration.load(calibration_file))
+        self._node = node
+        self._topic = odometry_topic
+        self._subscription: Subscription[Odometry] | None = None
+
+    def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
+        """See NodePoses."""
+
+        def add(message: Odometry) -> None:
+            try:
+                pose = pose_to_matrix(message.pose.pose)
+            except ValueError as error:
+                journal.statistics.count("poses_refused")
+                journal.say_once("odometry", f"{self._topic}: pose left out: {error}")
+                return
+            self.add_pose(stamp_to_ns(message.header.stamp), pose)
+            on_pose()
+
+        self.forget_after(-1)  # all poses of an earlier activation
+        self._subscription = qos.create_subscription(
+            self._node, Odometry, self._topic, add, journal.report_qos, depth=_ODOMETRY_QUEUE_DEPTH
+        )
+
+    def stop(self) -> None:
+        """See NodePoses."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._subscription = None
+
+    def ready(self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int) -> bool:
+        """See PoseSource. Without any pose the answer is final only if nobody publishes odometry."""
+        if not self.has_poses:
+            return self._node.count_publishers(self._topic) == 0
+        return super().ready(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
+
+    def describe(self) -> str:
+        """See NodePoses."""
+        return f"calibration file, ego motion from {self._topic}"
+
+
+class TfPoses:
+    """Mounting and ego motion from tf2, through the fixed frame."""
+
+    def __init__(self, node: Node, fixed_frame: str) -> None:
+        self._node = node
+        self._fixed_frame = fixed_frame
+        self._buffer = tf2_ros.Buffer()
+        self._listener: tf2_ros.TransformListener | None = None
+
+    def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
+        """See NodePoses. tf2 does not tell of new transforms: the node asks ``ready`` again and again."""
+        self._listener = tf2_ros.TransformListener(self._buffer, self._node)
+
+    def stop(self) -> None:
+        """See NodePoses."""
+        if self._listener is not None:
+            self._listener.unregister()
+        self._listener = None
+
+    def forget_after(self, stamp: int) -> None:
+        """Forget everything that was heard: tf2 takes no older transform after a newer one."""
+        self._buffer.clear()
+
+    def ready(self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int) -> bool:
+        """See PoseSource."""
+        return bool(
+            self._buffer.can_transform_full(
+                camera_frame, _time(camera_stamp), sensor_frame, _time(sensor_stamp), self._fixed_frame
+            )
+        )
+
+    def camera_from_sensor(
+        self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int
+    ) -> tuple[Transform, bool]:
+        """See PoseSource."""
+        camera_pose, sensor_pose = self._pose(camera_frame, camera_stamp), self._pose(sensor_frame, sensor_stamp)
+        if camera_pose is not None and sensor_pose is not None:
+            return geometry.invert(camera_pose) @ sensor_pose, True
+        try:  # without the vehicle's motion the mounting may still be known
+            return _matrix(self._buffer.lookup_transform(camera_frame, sensor_frame, _time(0))), False
+        except tf2_ros.TransformException as error:
+            raise LircDepthError(f"tf: {error}") from error
+
+    def _pose(self, frame: str, stamp: int) -> Transform | None:
+        """Return fixed <- frame at ``stamp``, or None. A little past the newest transform the motion goes on."""
+        try:
+            return _matrix(self._buffer.lookup_transform(self._fixed_frame, frame, _time(stamp)))
+        except tf2_ros.TransformException:
+            pass
+        try:
+            latest = self._buffer.lookup_transform(self._fixed_frame, frame, _time(0))
+            newest = stamp_to_ns(latest.header.stamp)
+            if not newest < stamp <= newest + _MAX_EXTRAPOLATION_NS:
+                return None
+            before = self._buffer.lookup_transform(self._fixed_frame, frame, _time(newest - _MAX_EXTRAPOLATION_NS))
+        except tf2_ros.TransformException:
+            return None
+        fraction = 1 + (stamp - newest) / _MAX_EXTRAPOLATION_NS
+        pose: Transform = geometry.interpolate(_matrix(before), _matrix(latest), fraction)
+        return pose
+
+    def describe(self) -> str:
+        """See NodePoses."""
+        return f"tf, ego motion through {self._fixed_frame}"
+
+
+def _time(nanoseconds: int) -> Time:
+    return Time(nanoseconds=nanoseconds)
+
+
+def _matrix(stamped: TransformStamped) -> Transform:
+    return transform_to_matrix(stamped.transform)

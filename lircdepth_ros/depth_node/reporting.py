@@ -1,0 +1,64 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Publishes on /diagnostics how an active depth node is: once a second, and at once when the level changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+
+from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_ros.depth_node import diagnostics, qos
+from lircdepth_ros.depth_node.frames import FrameMatching
+from lircdepth_ros.depth_node.journal import Journal
+from lircdepth_ros.depth_node.settings import Settings
+
+_BYTES_PER_MEBIBYTE = 2**20
+
+
+class Reporter:
+    """Reports on one activation. topics: resolved names of the inputs, the image's first."""
+
+    def __init__(
+        self,
+        node: Node,
+        publisher: Publisher[DiagnosticArray],
+        pipeline: DepthPipeline,
+        journal: Journal,
+        frames: FrameMatching,
+        topics: Sequence[str],
+    ) -> None:
+        self._node = node
+        self._publisher = publisher
+        self._pipeline = pipeline
+        self._journal = journal
+        self._frames = frames
+        self._topics = topics
+        self._schedule = diagnostics.ReportSchedule()
+
+    def report(self, settings: Settings) -> None:
+        """Judge the node, and publish that when it is due."""
+        statistics, header = self._journal.statistics, self._pipeline.header
+        silent = qos.silent_topics(self._node, statistics, self._topics, self._topics[0])
+        remarks = diagnostics.standing_remarks(self._journal, silent, header.caution if header.random else "")
+        waiting = [*self._journal.problems.values(), *silent]
+        level, message = diagnostics.assess(statistics, settings, remarks, waiting)
+        if not self._schedule.is_due(level):
+            return
+        backend = self._pipeline.backend
+        values = statistics.values() | {
+            "time_jumps": self._frames.time_jumps,
+            "last_error": statistics.last_error,
+            "weights": settings.weights,
+            "weights_sha256": self._pipeline.weights_sha256,
+            "model": header.model,
+            "caution": header.caution,
+            "backend": backend.describe(),
+            "device_memory_mb": round(backend.memory() / _BYTES_PER_MEBIBYTE, 1),
+        }
+        stamp = self._node.get_clock().now().to_msg()
+        name = f"{self._node.get_fully_qualified_name()}: depth"
+        self._publisher.publish(diagnostics.diagnostic_array(stamp, name, level, message, values))

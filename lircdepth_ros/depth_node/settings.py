@@ -1,0 +1,100 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""The declaration of the depth node's parameters. Needs no ROS, so that launch files and tests read it, too.
+
+config/depth.yaml and the README list the same parameters; a test compares the three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.options import PipelineOptions, option, options_of
+
+
+@dataclass(frozen=True)
+class Settings(PipelineOptions):
+    """The parameters of a configured node; see the help of each field. Live ones may change while the node works.
+
+    Raises LircDepthError for a value that cannot work.
+    """
+
+    image_topic: str = option(
+        "/CAM_FRONT/image_rect", "Rectified camera image; with compressed transport '/compressed' is appended."
+    )
+    image_transport: str = option(
+        "compressed", "How images come: CompressedImage or Image.", choices=("compressed", "raw")
+    )
+    camera_info_topic: str = option("/CAM_FRONT/camera_info", "CameraInfo of the rectified image.")
+    radar_topics: tuple[str, ...] = option(("/RADAR_FRONT/points",), "PointCloud2 of each radar.")
+    radar_fields: str = option(
+        "x y z rcs vx vy",
+        "PointCloud2 fields: position [m], radar cross section [dBsm], velocity relative to the sensor [m/s].",
+    )
+    odometry_topic: str = option("/odom", "Odometry, read for ego motion when transforms come from a calibration file.")
+    depth_topic: str = option(
+        "/CAM_FRONT/depth", "Output: '/image', '/camera_info', '/color' and '/points' are appended."
+    )
+    overlay_topic: str = option("/CAM_FRONT/radar_overlay", "Output: the image with the radar returns drawn in.")
+    depth_encoding: str = option(
+        "32FC1", "32FC1: metres. 16UC1: millimetres, 0 = none (REP 118).", choices=("32FC1", "16UC1"), live=True
+    )
+    points_stride: int = option(
+        4, "The point cloud has every n-th pixel of each n-th row.", minimum=1, maximum=64, live=True
+    )
+    sync_window: float = option(
+        0.10, "A radar scan counts within this of the image [s].", minimum=0.0, maximum=10.0, live=True
+    )
+    max_wait: float = option(
+        0.06, "Longest wait for a radar scan or transform after an image [s].", minimum=0.0, maximum=10.0, live=True
+    )
+    accumulate_sweeps: int = option(
+        0, "Earlier scans of each radar that are used beside the matched one.", minimum=0, maximum=20, live=True
+    )
+    velocity_compensation: bool = option(
+        False, "Move returns of moving things on by their own velocity, too.", live=True
+    )
+    transform_source: str = option(
+        "auto", "auto: tf where tf2 is installed, else calibration_file.", choices=("auto", "tf", "calibration")
+    )
+    calibration_file: str = option(
+        "", "calibration.yaml with the sensors' mounting; the converter writes one into each bag."
+    )
+    fixed_frame: str = option("odom", "Frame in which the world stands still, for ego motion.")
+    stale_after: float = option(
+        2.0,
+        "Diagnostics: STALE without images, ERROR without depth for this long [s].",
+        minimum=0.1,
+        maximum=3600.0,
+        live=True,
+    )
+    latency_warn: float = option(
+        0.5, "Diagnostics: WARN when the median latency exceeds this [s].", minimum=0.0, maximum=3600.0, live=True
+    )
+    latency_error: float = option(
+        2.0, "Diagnostics: ERROR when the median latency exceeds this [s].", minimum=0.0, maximum=3600.0, live=True
+    )
+    camera_only_warn: float = option(
+        0.5, "Diagnostics: WARN when a larger share of depth has no radar.", minimum=0.0, maximum=1.0, live=True
+    )
+    drop_warn: float = option(
+        0.5, "Diagnostics: WARN when a larger share of images is dropped.", minimum=0.0, maximum=1.0, live=True
+    )
+    autostart: bool = option(True, "Configure and activate at start; false waits for lifecycle commands.")
+
+    def __post_init__(self) -> None:
+        if len(self.radar_fields.split()) != 6:
+            raise LircDepthError(
+                f"radar_fields is '{self.radar_fields}', expected six names, for x y z rcs vx vy in this order"
+            )
+        if not self.radar_topics or len(set(self.radar_topics)) < len(self.radar_topics):
+            raise LircDepthError(f"radar_topics is {list(self.radar_topics)}, expected one or more different topics")
+
+    @property
+    def compressed_images(self) -> bool:
+        """Whether images come as CompressedImage."""
+        return self.image_transport == "compressed"
+
+
+PARAMETERS = options_of(Settings)
