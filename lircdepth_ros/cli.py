@@ -25,14 +25,14 @@ COMMANDS = {
     "export-weights": ("lircdepth_core.commands.export_weights", "turn a training checkpoint into .safetensors"),
     "synth": ("lircdepth_core.commands.synth", "generate a synthetic scene as a nuScenes data root"),
     "synth-report": ("lircdepth_core.commands.synth_report", "compare synthetic radar to real; trivial depth guesses"),
-    "nuscenes-to-bag": ("lircdepth_ros.bags.conversion", "convert nuScenes scenes to rosbag2 bags"),
+    "nuscenes-to-bag": ("lircdepth_ros.commands.nuscenes_to_bag", "convert nuScenes scenes to rosbag2 bags"),
     "verify-bag": (
-        "lircdepth_ros.bags.verification",
+        "lircdepth_ros.commands.verify_bag",
         "compare a converted bag with its nuScenes scene",
     ),
-    "infer-bag": ("lircdepth_ros.bags.inference", "depth for every image of a bag, into a new bag"),
+    "infer-bag": ("lircdepth_ros.commands.infer_bag", "depth for every image of a bag, into a new bag"),
     "infer": ("lircdepth_ros.commands.infer", "depth for one image and one radar scan"),
-    "eval-bag": ("lircdepth_ros.bags.evaluation", "errors of a bag's depth images against its lidar"),
+    "eval-bag": ("lircdepth_ros.commands.eval_bag", "errors of a bag's depth images against its lidar"),
     "demo": ("lircdepth_ros.commands.demo", "replay a scene through the depth node and look at the result"),
 }
 

@@ -37,18 +37,20 @@ def of_prepared_frame(sample: dict[str, torch.Tensor]) -> Depth:
     return sample.get("exact", sample["single"])[0].numpy()
 
 
-def at_lidar_points(
-    depth: npt.NDArray[np.floating[Any]],
-    points_camera: npt.NDArray[np.floating[Any]],
-    intrinsics: npt.ArrayLike,
-) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.float64]]:
-    """Return (predicted [N], true [N]) metres at every lidar point that the image sees.
+def points_in_image(
+    points_camera: npt.ArrayLike, intrinsics: npt.ArrayLike, width: int, height: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return (pixels [M, 2], depth [M] metres) of the lidar points that an image sees.
 
-    depth: [H, W] metres, at the camera's size. points_camera: [N, 3] metres, in the camera's frame at the image's time.
-    Several points may fall on one pixel: each counts, as in the devkit's projection.
+    points_camera: [N, 3] metres, in the camera's frame at the image's time. Several points may fall on one pixel: each
+    counts, as in the devkit's projection.
     """
-    height, width = depth.shape
-    pixels, truth = geometry.project(points_camera, intrinsics)
-    seen = geometry.visible(pixels, truth, width, height)
-    columns, rows = np.rint(pixels[seen]).astype(int).T
-    return depth[rows, columns], truth[seen]
+    pixels, depth = geometry.project(points_camera, intrinsics)
+    seen = geometry.visible(pixels, depth, width, height)
+    return pixels[seen], depth[seen]
+
+
+def at_pixels(depth: npt.NDArray[np.floating[Any]], pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.floating[Any]]:
+    """Return the values [M] of a depth map [H, W] at pixels (column, row) [M, 2], rounded half to even."""
+    columns, rows = np.rint(pixels).astype(int).T
+    return depth[rows, columns]

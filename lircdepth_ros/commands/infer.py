@@ -2,19 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth infer`: depth for one image and one radar scan of one's own, from files."""
 
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_core.radar import RadarScan
 from lircdepth_core.radar.point_files import read_points
-from lircdepth_ros.bags.inference import add_pipeline, make_pipeline
+from lircdepth_ros.messages.depth import to_millimetres
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--image", required=True, metavar="FILE", help="rectified image, JPEG or PNG")
     parser.add_argument("--radar", metavar="FILE", help="scan: any PCD, or CSV with a line of names (default: none)")
@@ -28,10 +34,10 @@ def add_arguments(parser):
         help="names in the file of position [m], cross section [dBsm] and velocity [m/s]; 0 for one that it lacks, all "
         "zero then (default: %(default)s)",
     )
-    add_pipeline(parser)
+    options.add_arguments(parser)
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     """Estimate, write the depth, print a line. Raises LircDepthError."""
     output = Path(arguments.output)
     if output.suffix not in (".png", ".npy"):
@@ -46,7 +52,10 @@ def run(arguments):
         scan = read_scan(arguments.radar, arguments.radar_fields)
         radars.append((scan, calibration.transform(camera, radar_frame)))
     image = _read_image(arguments.image)
-    pipeline = make_pipeline(arguments)
+    chosen = options.from_arguments(arguments)
+    from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
+
+    pipeline = DepthPipeline.from_weights(**asdict(chosen))
     frame = pipeline(image, calibration.intrinsics[camera], radars)
     _write(output, frame.depth)
     returns = sum(len(scan) for scan, _ in radars)
@@ -55,7 +64,7 @@ def run(arguments):
         print(pipeline.header.caution)
 
 
-def read_scan(path, fields):
+def read_scan(path: str | Path, fields: str) -> RadarScan:
     """Return the RadarScan of a point file. fields: its six names for x y z rcs vx vy; "0" means all zero.
 
     Raises LircDepthError.
@@ -74,7 +83,7 @@ def read_scan(path, fields):
         return RadarScan.from_fields(*(columns[name] if name in columns else np.zeros(count) for name in names))
 
 
-def _read_image(path):
+def _read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     from PIL import Image
 
     try:
@@ -88,18 +97,12 @@ def _read_image(path):
         raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
 
 
-def _write(path, depth):
+def _write(path: Path, depth: npt.NDArray[np.float32]) -> None:
     """Write depth under its name only when complete: .npy as it is; .png as the node's 16UC1."""
     with written_whole(path) as partial:
         if path.suffix == ".npy":
             np.save(partial, depth)
         else:
-            from types import SimpleNamespace
-
             from PIL import Image
 
-            from lircdepth_ros.messages.depth import fill_depth_image
-
-            message = SimpleNamespace()
-            fill_depth_image(message, depth, "16UC1")
-            Image.fromarray(np.frombuffer(message.data, np.uint16).reshape(depth.shape)).save(partial)
+            Image.fromarray(to_millimetres(depth)[0]).save(partial)

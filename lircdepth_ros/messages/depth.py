@@ -33,17 +33,24 @@ def fill_depth_image(message: protocols.Image, depth: npt.NDArray[np.float32], e
     pixels: npt.NDArray[Any] = depth
     beyond_count = 0
     if encoding == "16UC1":
-        with np.errstate(invalid="ignore"):
-            millimetres = np.rint(depth * 1000.0)
-            beyond = millimetres > _MAX_MILLIMETRES
-            fits = (millimetres > 0) & ~beyond
-        beyond_count = int(beyond.sum())
-        pixels = np.where(fits, millimetres, 0).astype(np.uint16)
+        pixels, beyond_count = to_millimetres(depth)
     elif encoding != "32FC1":
         raise LircDepthError(f"depth encoding '{encoding}' is not supported, expected 32FC1 or 16UC1")
     message.step = pixels.shape[1] * pixels.itemsize
     message.data = byte_array(pixels)
     return beyond_count
+
+
+def to_millimetres(depth: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint16], int]:
+    """Return depth [H, W] in metres as uint16 millimetres, and how many pixels did not fit.
+
+    0 stands where there is no depth, and where it is beyond 65.535 m: these pixels (+Inf included) are counted.
+    """
+    with np.errstate(invalid="ignore"):
+        millimetres = np.rint(depth * 1000.0)
+        beyond = millimetres > _MAX_MILLIMETRES
+        fits = (millimetres > 0) & ~beyond
+    return np.where(fits, millimetres, 0).astype(np.uint16), int(beyond.sum())
 
 
 def byte_array(values: npt.NDArray[Any]) -> array.array[int]:

@@ -23,7 +23,7 @@ pytest.importorskip("rosbags", reason="bags are written with rosbags")
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros import cli
-from lircdepth_ros.bags import conversion as nuscenes_to_bag
+from lircdepth_ros.bags import conversion
 from paths import REPOSITORY
 
 
@@ -276,7 +276,7 @@ def test_a_disk_that_fills_up_is_one_clear_error_and_leaves_nothing(root, tmp_pa
     with small_disk(tmp_path / "disk", 4_000_000) as disk:
         nusc = nuscenes.open_nuscenes(root, "v1.0-mini")
         with pytest.raises(LircDepthError, match=f"cannot write {disk / 'bag'}: .*(No space left|disk is full)"):
-            nuscenes_to_bag.convert(nusc, nusc.scene[0], disk / "bag", storage=storage)
+            conversion.convert(nusc, nusc.scene[0], disk / "bag", storage=storage)
         assert list(disk.iterdir()) == []
 
 

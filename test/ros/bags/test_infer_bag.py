@@ -229,7 +229,8 @@ def test_the_real_sample_is_fused_and_its_error_is_that_against_the_devkits_proj
     columns, rows = np.rint(pixels).astype(int).T
     for cap in (50, 70, 80):
         expected = depth_errors(depth[rows, columns], truth, cap)
-        assert summary["metrics"]["caps"][str(cap)] == pytest.approx(expected, rel=1e-9)
+        found = summary["metrics"]["errors"]["depth"][f"0-{cap} m"]
+        assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
 
     # And by the command for recordings, with the lidar from the other bag.
     report = tmp_path / "metrics.json"
@@ -237,8 +238,8 @@ def test_the_real_sample_is_fused_and_its_error_is_that_against_the_devkits_proj
     assert json.loads(report.read_text()) == summary["metrics"]
     table = capsys.readouterr().out.splitlines()
     assert table[0].startswith("1 depth images against lidar (1)")
-    assert [line.split()[0] for line in table[2:]] == ["50", "70", "80"]
-    assert f"{summary['metrics']['caps']['50']['mae']:.4g}" in table[2].split()
+    assert [line.split()[0] for line in table[3:6]] == ["0-50", "0-70", "0-80"]
+    assert f"{summary['metrics']['errors']['depth']['0-50 m']['mae']:.3f}" in table[3].split()
 
 
 def test_a_recording_is_compared_by_the_sensors_time_not_by_its_own(bag, tmp_path, capsys):
@@ -258,8 +259,8 @@ def test_a_recording_is_compared_by_the_sensors_time_not_by_its_own(bag, tmp_pat
         command = ["eval-bag", str(tmp_path / name), "--reference", str(bag), "--json", str(report)]
         assert cli.main(command) == 0
         reports.append(json.loads(report.read_text()))
-    assert reports[0] == reports[1]
-    assert reports[0]["frames"] == 7
+    assert reports[0]["errors"] == reports[1]["errors"]
+    assert reports[0]["frames"] == reports[1]["frames"] == 7
 
 
 def test_ground_truth_goes_before_lidar_and_equal_depth_has_no_error(root, tmp_path):
@@ -277,8 +278,8 @@ def test_ground_truth_goes_before_lidar_and_equal_depth_has_no_error(root, tmp_p
     assert cli.main(command) == 0
     metrics = json.loads(report.read_text())
     assert (metrics["frames"], metrics["truth"]) == (2, "ground truth (2)")
-    assert metrics["caps"]["80"]["mae"] == 0
-    assert metrics["caps"]["80"]["pixels"] > 10
+    assert metrics["errors"]["depth"]["0-80 m"]["mae"] == 0
+    assert metrics["errors"]["depth"]["0-80 m"]["pixels"] > 10
 
 
 def test_lidar_is_moved_by_the_ego_motion_between_its_stamp_and_the_images(root, bag, tmp_path):
@@ -307,10 +308,10 @@ def test_lidar_is_moved_by_the_ego_motion_between_its_stamp_and_the_images(root,
                 writer.write(connection, stamp, definitions.serialize(message))
     from lircdepth_ros.bags.evaluation import evaluate
 
-    metrics = evaluate(tmp_path / "depth", bag, DEPTH, "/LIDAR_TOP/points")
-    assert metrics["frames"] == 7
+    report = evaluate(tmp_path / "depth", bag, DEPTH, "/LIDAR_TOP/points").report
+    assert report.frames == 7
     # Two points in one pixel are judged by one depth: most have no error at all.
-    assert metrics["caps"]["80"]["delta1"] > 0.9
+    assert report.mean("delta1") > 0.9
 
 
 def test_no_ros_is_imported(bag, tmp_path):

@@ -1,0 +1,41 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""`lircdepth eval-bag`: errors of a bag's depth images against its lidar or its ground truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from lircdepth_core.files import written_whole
+from lircdepth_ros.bags import evaluation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "bag", metavar="BAG", help="bag with depth images, as infer-bag or a recording of the node has them"
+    )
+    parser.add_argument("--reference", metavar="BAG", help="bag with the lidar and transforms (default: the same)")
+    parser.add_argument("--depth-topic", default="/CAM_FRONT/depth/image", help="default: %(default)s")
+    parser.add_argument("--lidar-topic", default="/LIDAR_TOP/points", help="default: %(default)s")
+    parser.add_argument(
+        "--calibration", metavar="YAML", help="sensors' mounting (default: the bag's, or its /tf_static)"
+    )
+    parser.add_argument("-o", "--output", metavar="DIR", help="folder for results.json, table.txt and eval.png")
+    parser.add_argument("--json", metavar="FILE", help="write the report as JSON to a file, too")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate, print the table. Raises LircDepthError."""
+    reference = arguments.reference or arguments.bag
+    found = evaluation.evaluate(
+        arguments.bag, reference, arguments.depth_topic, arguments.lidar_topic, arguments.calibration
+    )
+    if arguments.json:
+        with written_whole(arguments.json) as partial:
+            partial.write_text(json.dumps(found.report.as_dict(), indent=2) + "\n")
+    if arguments.output:
+        found.report.write(arguments.output, found.panels, str(arguments.bag))
+    print(f"{found.report.frames} depth images against {found.report.about['truth']}")
+    print("\n".join(found.report.lines()))

@@ -1,0 +1,120 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""`lircdepth infer-bag`: depth for every image of a bag, into a new bag."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import closing
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from lircdepth_core import options
+from lircdepth_core.errors import LircDepthError
+from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions
+from lircdepth_ros.bags.reading import open_bag
+from lircdepth_ros.bags.video import video
+from lircdepth_ros.bags.writing import new_bag
+
+_REASONS_PRINTED, _REASONS_KEPT = 5, 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("bag", metavar="IN", help="bag with a camera and radars")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="bag to create")
+    default = DepthJobOptions()
+    parser.add_argument("--image-topic", default=default.image_topic, help="default: %(default)s, /compressed or not")
+    parser.add_argument("--camera-info-topic", default=default.camera_info_topic, help="default: %(default)s")
+    parser.add_argument("--radar-topics", nargs="*", default=default.radar_topics, help="default: %(default)s")
+    parser.add_argument(
+        "--radar-fields", default=default.radar_fields, help="names in the clouds (default: %(default)s)"
+    )
+    parser.add_argument("--depth-topic", default=default.depth_topic, help="default: %(default)s")
+    parser.add_argument(
+        "--calibration", metavar="YAML", help="sensors' mounting (default: the bag's, or its /tf_static)"
+    )
+    parser.add_argument(
+        "--odometry-topic", default=default.odometry_topic, help="ego motion; without it /tf (default: %(default)s)"
+    )
+    options.add_arguments(parser)
+    for name, kind in (("sync-window", float), ("max-wait", float), ("accumulate-sweeps", int)):
+        value = getattr(default, name.replace("-", "_"))
+        parser.add_argument(f"--{name}", type=kind, default=value, help="as the node's (default: %(default)s)")
+    parser.add_argument("--velocity-compensation", action="store_true", help="as the node's")
+    parser.add_argument(
+        "--encoding",
+        choices=("32FC1", "16UC1"),
+        default=default.encoding,
+        help="32FC1: metres, Image. 16UC1: millimetres, PNG in a CompressedImage (default: %(default)s)",
+    )
+    parser.add_argument("--with-inputs", action="store_true", help="copy the input's messages too")
+    parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="default: %(default)s")
+    parser.add_argument("--compression", choices=("none", "zstd"), default="none", help="default: %(default)s")
+    parser.add_argument("--mp4", metavar="FILE", help="also a video: the image above its depth")
+    parser.add_argument(
+        "--lidar-topic", default="/LIDAR_TOP/points", help="for metrics, if there (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Process a bag and print a summary. Raises LircDepthError."""
+    for path in (arguments.output, arguments.mp4):
+        if path and Path(path).exists():
+            raise LircDepthError(f"{path} exists already and is not overwritten")
+    chosen = options.from_arguments(arguments)
+    values = {field.name: getattr(arguments, field.name) for field in fields(DepthJobOptions)}
+    with closing(open_bag(arguments.bag)) as reader:
+        job = DepthJob(
+            reader, arguments.bag, DepthJobOptions(**values | {"radar_topics": tuple(arguments.radar_topics)})
+        )
+        from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
+
+        pipeline = DepthPipeline.from_weights(**asdict(chosen))
+        started = time.perf_counter()
+        with (
+            new_bag(arguments.output, arguments.storage, arguments.compression) as writer,
+            video(arguments.mp4, job.image_rate) as add_video_frame,
+        ):
+            job.process(pipeline, writer, add_video_frame)
+        seconds = time.perf_counter() - started
+    counts = {name: job.counts[name] for name in ("images", "frames", "fused", "camera_only", "dropped")}
+    summary = {
+        "bag": arguments.output,
+        **counts,
+        "seconds": round(seconds, 3),
+        "reasons": job.reasons[:_REASONS_KEPT],
+        "caution": pipeline.header.caution,
+    }
+    _report(summary, arguments, evaluates=arguments.lidar_topic in job.types and job.counts["frames"] > 0)
+
+
+def _report(summary: dict[str, Any], arguments: argparse.Namespace, evaluates: bool) -> None:
+    table: list[str] = []
+    if evaluates:
+        from lircdepth_ros.bags import evaluation
+
+        report = evaluation.evaluate(
+            arguments.output,
+            arguments.bag,
+            f"{arguments.depth_topic}/image",
+            arguments.lidar_topic,
+            arguments.calibration,
+        ).report
+        summary["metrics"] = report.as_dict()
+        table = [f"{report.frames} depth images against {report.about['truth']}", *report.lines()]
+    for reason in summary["reasons"][:_REASONS_PRINTED]:
+        print(f"left out: {reason}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(summary, indent=2))
+        return
+    print(
+        "{bag}: {frames} depth images of {images} images ({fused} fused, {camera_only} camera only, {dropped} left "
+        "out) in {seconds} s".format(**summary)
+    )
+    print("\n".join([line for line in (summary["caution"],) if line] + table))
