@@ -188,18 +188,11 @@ class DepthPipeline:
     def _radar_channels(self, plan, intrinsics, height, width, radars):
         """Returns of all radars, nearest first, as channels [1, 4, h, w] of the cropped input on the device, channels
         last; and how many were seen."""
-        seen = [
-            radar_module.project_scan(scan, transform, intrinsics, width, height) for scan, transform in radars
-        ] or [radar_module.NOTHING_SEEN]
-        pixels, depth, rcs, velocity = map(np.concatenate, zip(*seen, strict=True))
-        # Which returns count is decided in the original image; pixel centres map as in the image's resampling.
+        # Which returns count is decided in the original image.
+        seen = radar_module.project_scans(radars, intrinsics, width, height)
         scale = np.array([plan.width / width, plan.height / height])
-        pixels = (pixels + 0.5) * scale - 0.5 - (plan.left, plan.top)
-        rounded = np.rint(pixels)
-        inside = ((rounded >= 0) & (rounded < (plan.crop_width, plan.crop_height))).all(axis=1)
-        places, values = radar_module.nearest_returns(
-            pixels[inside], depth[inside], rcs[inside], velocity[inside], plan.crop_width
-        )
+        inside = seen.resampled(scale, plan.crop_width, plan.crop_height, plan.left, plan.top)
+        places, values = radar_module.nearest_returns(*inside, plan.crop_width)
         # An image of 23 MB is nearly all zeros: it stays on the device, where only the returns change.
         device, size = self.backend.device, (plan.crop_height, plan.crop_width)
         if self._drawn is not None and self._buffers["radar"].shape[:2] == size:
@@ -209,7 +202,7 @@ class DepthPipeline:
         channels = self._buffers["radar"]
         self._drawn = torch.from_numpy(places).to(device)
         channels.view(-1, 4)[self._drawn] = torch.from_numpy(values).to(device)
-        return channels.permute(2, 0, 1)[None], int(inside.sum())
+        return channels.permute(2, 0, 1)[None], len(inside.depth)
 
     def _restored(self, depth, plan):
         """Depth [h, w] of the cropped input to float32 of the plan's size in main memory, NaN where it was cropped."""

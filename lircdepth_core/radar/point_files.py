@@ -1,113 +1,183 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Point files of one's own: any PCD (ascii, binary, binary_compressed) or CSV, as one array a field."""
+"""Point files of a user's own radar: any PCD (ascii, binary, binary_compressed) or CSV, as one array a field.
+
+pypcd4 decodes PCD files. What it would read wrongly, or take from a damaged header without a check, is checked here
+before. nuScenes' radar files have a strict reader of their own, ``nuscenes_pcd``.
+"""
 
 import csv
+import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.packages import import_package
 
 _MAX_BYTES = 256_000_000  # of points; a header that claims more is corrupt
+_MAX_COUNT = 9999  # numbers in a field of a point
+_ENCODINGS = ("ascii", "binary", "binary_compressed")
+_SIZES = {"F": ("4", "8"), "I": ("1", "2", "4", "8"), "U": ("1", "2", "4", "8")}  # bytes, by the letter of TYPE
+_DELIMITERS = ",;\t "  # of CSV files
+
+Columns: TypeAlias = dict[str, npt.NDArray[np.float64]]
 
 
-def read_points(path):
-    """Read a .pcd or .csv file; return {field: float64 [N]} in file order. Raises LircDepthError.
+def read_points(path: str | Path) -> Columns:
+    """Read a .pcd or .csv file; return {field: float64 [N]} in file order.
 
-    A CSV's first line names its columns. Of a PCD field with several numbers a point (COUNT) the first is taken.
+    A CSV's first line names its columns, which commas, semicolons, tabs or spaces separate. Of a PCD field with several
+    numbers a point (COUNT) the first is taken. Raises LircDepthError, naming the file and in a CSV the line, when the
+    content is damaged or of another form; OSError when the file cannot be read.
     """
     path = Path(path)
     data = path.read_bytes()
     try:
         return _decode_csv(data) if path.suffix.lower() == ".csv" else _decode_pcd(data)
-    except (ValueError, IndexError, KeyError, TypeError) as error:
+    except (ValueError, csv.Error) as error:
         raise LircDepthError(f"{path}: {error}") from error
 
 
-def _decode_csv(data):
-    rows = list(csv.reader(data.decode("utf-8-sig").splitlines()))
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
-    if not rows:
+def _decode_csv(data: bytes) -> Columns:
+    lines = [line.strip(" ") for line in data.decode("utf-8-sig").splitlines()]
+    head = next((line for line in lines if line), "")  # alone, so that damaged rows do not decide on the delimiter
+    try:
+        delimiter = csv.Sniffer().sniff(head, _DELIMITERS).delimiter
+    except csv.Error:
+        delimiter = ","  # of a file of one column, in which there is no delimiter
+    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    names: list[str] = []
+    values: list[list[float]] = []
+    for row in rows:
+        if not any(cell.strip() for cell in row):
+            continue
+        if not names:
+            names = [name.strip() for name in row]
+        elif len(row) != len(names):
+            raise ValueError(f"row {rows.line_num} has {len(row)} values, expected {len(names)}")
+        else:
+            values.append([_number(cell, name, rows.line_num) for cell, name in zip(row, names, strict=True)])
+    if not names:
         raise ValueError("empty, expected a line of column names")
-    names = [name.strip() for name in rows[0]]
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) != len(names):
-            raise ValueError(f"row {number} has {len(row)} values, expected {len(names)}")
-    values = np.array(rows[1:], dtype=np.float64).reshape(-1, len(names))
-    return dict(zip(names, values.T, strict=True))
+    table = np.array(values, dtype=np.float64).reshape(-1, len(names))
+    return dict(zip(names, table.T, strict=True))
 
 
-def _decode_pcd(data):
+def _number(cell: str, column: str, row: int) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise ValueError(f"row {row}, column {column}: could not convert '{cell.strip()}' to a number") from None
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The fields of a PCD file (FIELDS, TYPE, SIZE in bytes, COUNT), and the encoding of its points (DATA)."""
+
+    names: list[str]
+    types: list[str]
+    sizes: list[int]
+    counts: list[int]
+    encoding: str
+
+    @property
+    def point_bytes(self) -> int:
+        """Bytes of one point."""
+        return sum(size * count for size, count in zip(self.sizes, self.counts, strict=True))
+
+
+def _decode_pcd(data: bytes) -> Columns:
+    header, points, body = _checked_header(data)
+    types, sizes, body_bytes = header.types, header.sizes, points * header.point_bytes
+    if header.encoding == "ascii":
+        body = _checked_text(body, points, sum(header.counts))
+        types, sizes = ["F"] * len(types), [8] * len(sizes)  # the text of a whole number is also one of a real number
+    elif header.encoding == "binary":
+        body = _exactly(body, body_bytes)
+    else:
+        packed, expanded = np.frombuffer(_exactly(body, 8), "<u4").tolist()
+        if expanded != body_bytes:
+            raise ValueError(f"compressed data expands to {expanded} bytes, expected {body_bytes}")
+        body = body[:8] + _exactly(body[8:], packed)
+    pypcd4 = import_package("pypcd4")
+    # Fields are numbered, since names may repeat ("_" for padding) and hold any character.
+    metadata = pypcd4.MetaData(
+        fields=[f"field{i}" for i in range(len(header.names))],
+        size=sizes,
+        type=types,
+        count=header.counts,
+        points=points,
+        width=points,
+        data=header.encoding,
+    )
+    try:
+        cloud = pypcd4.PointCloud.from_fileobj(io.BytesIO(metadata.compose_header().encode() + body))
+    except (ValueError, TypeError, RuntimeError) as error:  # TypeError: data that expands to more bytes than it says
+        if header.encoding != "binary_compressed":
+            raise ValueError(str(error).partition("\n")[0]) from error
+        raise ValueError(f"compressed data is damaged: {error}") from error
+    found: Columns = {}
+    for i, (name, count) in enumerate(zip(header.names, header.counts, strict=True)):
+        parts = [f"field{i}"] if count == 1 else [f"field{i}__{j:04d}" for j in range(count)]
+        numbers = np.column_stack([np.atleast_1d(cloud.pc_data[part]) for part in parts])
+        if header.encoding == "binary_compressed":
+            # The file holds all numbers of a field point by point; pypcd4 reads them as one column after another.
+            numbers = numbers.T.reshape(-1, count)
+        found[name] = numbers[:, 0].astype(np.float64)
+    return found
+
+
+def _checked_header(data: bytes) -> tuple[_Header, int, bytes]:
+    """Return a PCD file's header, its number of points, and the bytes after the header.
+
+    Raises ValueError, naming the entry that is wrong.
+    """
     match = re.search(rb"^DATA[ \t]+(\w+)[ \t]*\r?\n", data, re.MULTILINE)
     if not match:
         raise ValueError("not a PCD file (no DATA line)")
-    header = data[: match.start()].decode("ascii", "replace")
-    entries = {key: text.split() for key, text in re.findall(r"^([A-Z]+)[ \t]+(.*?)\s*$", header, re.MULTILINE)}
+    encoding = match.group(1).decode()
+    if encoding not in _ENCODINGS:
+        raise ValueError(f"DATA is '{encoding}', expected {', '.join(_ENCODINGS[:-1])} or {_ENCODINGS[-1]}")
+    text = data[: match.start()].decode("ascii", "replace")
+    entries = {key: value.split() for key, value in re.findall(r"^([A-Z]+)[ \t]+(.*?)\s*$", text, re.MULTILINE)}
     missing = [key for key in ("FIELDS", "SIZE", "TYPE") if key not in entries]
     if missing:
         raise ValueError(f"PCD header lacks {', '.join(missing)}")
-    names = entries["FIELDS"]
-    counts = [int(count) for count in entries.get("COUNT", ["1"] * len(names))]
-    points = int(entries["POINTS"][0] if "POINTS" in entries else entries["WIDTH"][0])
-    columns = list(zip(names, entries["TYPE"], entries["SIZE"], counts, strict=True))
-    # Unnamed padding may repeat a name ("_"): fields are numbered, so that all have a place.
-    dtype = np.dtype([(str(i), f"<{kind.lower()}{size}", (n,)) for i, (_, kind, size, n) in enumerate(columns)])
-    if points < 0 or points * dtype.itemsize > _MAX_BYTES:
-        raise ValueError(f"POINTS is {points}, expected 0 to {_MAX_BYTES // max(dtype.itemsize, 1)}")
-    body, encoding = data[match.end() :], match.group(1)
-    if encoding == b"ascii":
-        table = np.array(body.split(), dtype=np.float64).reshape(-1, sum(counts))
-        if len(table) != points:
-            raise ValueError(f"truncated: {len(table)} points, expected {points}")
-        starts = np.cumsum([0, *counts])
-        return {name: table[:, start] for name, start in zip(names, starts, strict=False)}
-    if encoding == b"binary":
-        body = _exactly(body, points * dtype.itemsize)
-        values = np.frombuffer(body, dtype)
-        return {name: values[str(i)][:, 0].astype(np.float64) for i, name in enumerate(names)}
-    if encoding == b"binary_compressed":  # field after field instead of point after point
-        size, expanded = np.frombuffer(_exactly(body, 8), "<u4").tolist()
-        if expanded != points * dtype.itemsize:
-            raise ValueError(f"compressed data expands to {expanded} bytes, expected {points * dtype.itemsize}")
-        body, offset, found = _lzf_expand(_exactly(body[8:], size), expanded), 0, {}
-        for i, name in enumerate(names):
-            kind = dtype[str(i)]
-            found[name] = np.frombuffer(body, kind, points, offset).reshape(points, -1)[:, 0].astype(np.float64)
-            offset += points * kind.itemsize
-        return found
-    raise ValueError(f"DATA is '{encoding.decode()}', expected ascii, binary or binary_compressed")
+    names, types, sizes = entries["FIELDS"], entries["TYPE"], entries["SIZE"]
+    counts = entries.get("COUNT", ["1"] * len(names))
+    if not len(names) == len(types) == len(sizes) == len(counts):
+        raise ValueError("FIELDS, SIZE, TYPE and COUNT have different lengths")
+    for kind, size in zip(types, sizes, strict=True):
+        if size not in _SIZES.get(kind, ()):
+            raise ValueError(f"TYPE {kind} of SIZE {size}, expected F of 4 or 8 bytes, or I or U of 1, 2, 4 or 8")
+    if not all(count.isdecimal() and 0 < int(count) <= _MAX_COUNT for count in counts):
+        raise ValueError(f"COUNT is '{' '.join(counts)}', expected numbers from 1 to {_MAX_COUNT}")
+    (points, *_) = entries.get("POINTS") or entries.get("WIDTH") or ["missing"]
+    header = _Header(names, types, [int(size) for size in sizes], [int(count) for count in counts], encoding)
+    most_points = _MAX_BYTES // max(header.point_bytes, 1)
+    if not points.isdecimal() or int(points) > most_points:
+        raise ValueError(f"POINTS is {points}, expected 0 to {most_points}")
+    return header, int(points), data[match.end() :]
 
 
-def _exactly(body, size):
+def _checked_text(body: bytes, points: int, values: int) -> bytes:
+    """Return an ascii file's points, one a line, with single spaces between their numbers. Raises ValueError."""
+    rows = [row for row in map(bytes.split, body.splitlines()) if row]
+    if len(rows) != points:
+        word = "truncated" if len(rows) < points else "damaged"
+        raise ValueError(f"{word}: {len(rows)} points, expected {points}")
+    for number, row in enumerate(rows, 1):
+        if len(row) != values:
+            raise ValueError(f"truncated: point {number} has {len(row)} values, expected {values}")
+    return b"".join(b" ".join(row) + b"\n" for row in rows)
+
+
+def _exactly(body: bytes, size: int) -> bytes:
     if len(body) < size:
         raise ValueError(f"truncated: {len(body)} bytes of data, expected {size}")
     return body[:size]
-
-
-def _lzf_expand(data, size):
-    """Expand LZF (liblzf's format, which PCL writes): runs of literals, and copies of what was written before."""
-    out, i = bytearray(), 0
-    while i < len(data):
-        control = data[i]
-        i += 1
-        if control < 32:  # control + 1 literals
-            if i + control + 1 > len(data):
-                raise ValueError("compressed data is damaged")
-            out += data[i : i + control + 1]
-            i += control + 1
-            continue
-        length = control >> 5
-        if length == 7:
-            length += data[i]
-            i += 1
-        start = len(out) - ((control & 31) << 8) - data[i] - 1
-        i += 1
-        if start < 0 or len(out) + length + 2 > size:
-            raise ValueError("compressed data is damaged")
-        for k in range(start, start + length + 2):  # may overlap what it writes
-            out.append(out[k])
-    if len(out) != size:
-        raise ValueError(f"compressed data expands to {len(out)} bytes, expected {size}")
-    return bytes(out)

@@ -101,12 +101,9 @@ class NuScenesFrames:
 
     def _radar(self, sample, record):
         intrinsics, size = self._intrinsics(record), (record["width"], record["height"])
-        seen = [radar.project_scan(scan, transform, intrinsics, *size) for scan, transform in self.radar_inputs(sample)]
-        pixels, *values = map(np.concatenate, zip(*seen, strict=True))
         height, width = self.size
-        pixels = (pixels + 0.5) * self._scale - 0.5
-        inside = ((np.rint(pixels) >= 0) & (np.rint(pixels) < (width, height))).all(axis=1)
-        return radar.rasterize(pixels[inside], *(value[inside] for value in values), width, height)
+        seen = radar.project_scans(self.radar_inputs(sample), intrinsics, *size).resampled(self._scale, width, height)
+        return radar.rasterize(*seen, width, height)
 
     def _resized(self, depth):
         if self._scale != 1:  # nearest: a mean across an edge is a depth that no surface has

@@ -14,8 +14,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry import rigid_transform
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_core.pipeline import DepthPipeline
-from lircdepth_core.radar import RadarScan, decode_pcd
-from lircdepth_core.radar.point_files import read_points
+from lircdepth_core.radar import RadarScan
 from lircdepth_ros import cli
 from paths import REPOSITORY
 
@@ -110,29 +109,6 @@ def test_fields_by_a_drivers_own_names_and_zero_for_one_it_lacks(files):
     assert infer(folder, "own.csv", "own.npy", "--radar-fields", "range_x range_y 0 RCS vel_x vel_y") == 0
     assert infer(folder, "same.csv", "same.npy") == 0
     np.testing.assert_array_equal(np.load(folder / "own.npy"), np.load(folder / "same.npy"))
-
-
-def test_the_reader_of_all_forms_reads_nuscenes_radar_files_as_the_strict_one(nuscenes_real):
-    (path,) = (nuscenes_real / "samples/RADAR_FRONT").iterdir()
-    expected = decode_pcd(path.read_bytes())
-    found = read_points(path)
-    assert list(found) == list(expected.dtype.names)
-    for name, values in found.items():
-        np.testing.assert_array_equal(values, expected[name].astype(float))
-
-
-def test_lzf_copies_may_overlap_what_they_write(tmp_path):
-    """Packed by hand: 24 zero bytes as two literals, a copy of 21 bytes from one back, and a literal."""
-    packed = bytes([1, 0, 0, 7 << 5, 21 - 2 - 7, 0, 0, 0])
-    header = "FIELDS a b\nSIZE 4 4\nTYPE U F\nCOUNT 1 1\nWIDTH 3\nPOINTS 3\nDATA binary_compressed\n"
-    path = tmp_path / "zeros.pcd"
-    path.write_bytes(header.encode() + np.array([len(packed), 24], "<u4").tobytes() + packed)
-    assert {name: values.tolist() for name, values in read_points(path).items()} == {"a": [0] * 3, "b": [0] * 3}
-    # 1 2 3 4, then a copy of 4 bytes from 4 back, twice: three points of one uint32.
-    packed = bytes([3, 1, 2, 3, 4, 2 << 5, 3, 2 << 5, 3])
-    header = "FIELDS a\nSIZE 4\nTYPE U\nWIDTH 3\nPOINTS 3\nDATA binary_compressed\n"
-    path.write_bytes(header.encode() + np.array([len(packed), 12], "<u4").tobytes() + packed)
-    assert read_points(path)["a"].tolist() == [0x04030201] * 3
 
 
 @pytest.mark.parametrize(
