@@ -69,10 +69,9 @@ def panels(pipeline: DepthPipeline, frames: NuScenesFrames, truth: truths.Truth)
     sample = frames.samples[len(frames) // 2]
     image, intrinsics, radars = frames.pipeline_input(sample)
     height, width = image.shape[:2]
-    seen = [radar.project_scan(scan, transform, intrinsics, width, height) for scan, transform in radars]
-    pixels, depth, *_ = map(np.concatenate, zip(*(seen or [radar.NOTHING_SEEN]), strict=True))
+    seen = radar.project_scans(radars, intrinsics, width, height)
     return [
-        Panel("image and radar", image, points=(pixels, depth)),
+        Panel("image and radar", image, points=(seen.pixels, seen.depth)),
         Panel("depth", depth=pipeline(image, intrinsics, radars).depth),
         Panel("depth with radar left out", depth=pipeline(image, intrinsics).depth),
         truth_panel(truths.of_key_frame(frames, sample, truth), image),
