@@ -32,6 +32,11 @@ class Option:
     choices: tuple[str, ...] = ()
     live: bool = False
 
+    @property
+    def help_with_choices(self) -> str:
+        """The help, followed by the allowed texts where there are any."""
+        return f"{self.help} One of: {', '.join(self.choices)}." if self.choices else self.help
+
 
 def option(default: Any, help: str, **declaration: Any) -> Any:
     """Declare a field of a dataclass as an option: its default, its help, and what else an Option may have."""

@@ -11,8 +11,7 @@ from lircdepth_core.options import Option
 
 def descriptor(option: Option, remark: str = "", read_only: bool = False) -> ParameterDescriptor:
     """Return an option's descriptor: its help with the choices and ``remark``, and its range, which rclpy checks."""
-    description = option.help + (f" One of: {', '.join(option.choices)}." if option.choices else "") + remark
-    result = ParameterDescriptor(description=description, read_only=read_only)
+    result = ParameterDescriptor(description=option.help_with_choices + remark, read_only=read_only)
     if option.minimum is not None and option.maximum is not None:
         if isinstance(option.default, int):
             low, high = int(option.minimum), int(option.maximum)

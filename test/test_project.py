@@ -10,7 +10,9 @@ import sys
 import pytest
 import yaml
 
-from lircdepth_ros.depth_node.settings import PARAMETERS
+from lircdepth_core.options import options_of
+from lircdepth_ros.depth_node.settings import Settings
+from lircdepth_ros.replay_node.settings import ReplaySettings
 from paths import REPOSITORY
 
 ROS_PACKAGES = {
@@ -64,24 +66,21 @@ for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
 
 
 def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_readme():
-    declared = {
-        parameter.name: (list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default)
-        for parameter in PARAMETERS
-    }
     (node,) = yaml.safe_load((REPOSITORY / "config" / "depth.yaml").read_text()).values()
-    assert node["ros__parameters"] == declared
-    help_of = {parameter.name: parameter.help for parameter in PARAMETERS}
-    assert readme_table("depth_node") == {name: (default, help_of[name]) for name, default in declared.items()}
+    assert node["ros__parameters"] == {name: default for name, (default, _) in declared(Settings).items()}
+    assert readme_table("depth_node") == declared(Settings)
 
 
 def test_replay_parameters_are_the_same_in_the_code_and_the_readme():
-    replay_node = pytest.importorskip("lircdepth_ros.replay_node.node", reason="the declarations need ROS")
-    unset = replay_node.Parameter.Type.STRING_ARRAY
-    declared = {
-        name: ([] if default is unset else default, text[0].upper() + text[1:])
-        for name, (default, text, _) in replay_node._PARAMETERS.items()
+    assert readme_table("replay_node") == declared(ReplaySettings)
+
+
+def declared(settings):
+    """Return {parameter: (default, meaning)} of a node's declarations; YAML has lists for tuples."""
+    return {
+        option.name: (list(option.default) if isinstance(option.default, tuple) else option.default, option.help)
+        for option in options_of(settings)
     }
-    assert readme_table("replay_node") == declared
 
 
 def readme_table(node):
