@@ -50,6 +50,8 @@ bench-gpu: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
 
 clean:
 	rm -rf out $(VENV)

@@ -1,5 +1,7 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
+"""The ROS 2 package for colcon, and the Python packages for pip."""
+
 from glob import glob
 
 from setuptools import find_packages, setup

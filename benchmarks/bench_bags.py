@@ -88,7 +88,7 @@ def copy_seconds(files, folder):
 
 
 def convert_seconds(root, version, name, folder, *options):
-    """The writing alone, as the command reports it: loading tables is paid once for all scenes."""
+    """Measure the writing alone, as the command reports it: loading tables is paid once for all scenes."""
     import json
 
     bag = folder / "bag"
@@ -149,7 +149,7 @@ def bench_memory(folder, seconds):
 
 
 def bench_replay(root, version, name, folder):
-    """Timing error of every message, as the node reports it; nobody subscribes."""
+    """Measure the timing error of every message, as the node reports it; nobody subscribes."""
     bag = folder / "replayed"
     run("nuscenes-to-bag", "--dataroot", root, "--version", version, "--scene", name, "-o", bag)
     environment = os.environ | {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": "99"}

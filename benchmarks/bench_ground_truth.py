@@ -24,7 +24,7 @@ from lircdepth_core.data.ground_truth.accumulation import _camera_from_global
 
 
 def loop_over_points(nusc, sample, tracks, records):
-    """The plain way: every point through every box, every transform and the image, one after the other."""
+    """Accumulate the plain way: every point through every box, every transform and the image, one after the other."""
     camera = nusc.get("sample_data", sample["data"]["CAM_FRONT"])
     camera_from_global = _camera_from_global(nusc, camera)
     intrinsics = np.array(nusc.get("calibrated_sensor", camera["calibrated_sensor_token"])["camera_intrinsic"])

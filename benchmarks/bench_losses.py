@@ -29,7 +29,7 @@ GB = 1e9
 
 
 def pair_form(student, teacher):
-    """The definition, with both HW x HW matrices."""
+    """Compute the definition, with both HW x HW matrices."""
     student, teacher = (functional.normalize(x.flatten(2), dim=1) for x in (student, teacher))
     return (student.mT @ student - teacher.mT @ teacher).square().mean()
 

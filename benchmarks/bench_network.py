@@ -59,7 +59,7 @@ class Plain:
 
 
 def work(pipe, name, precision, arguments):
-    """A variant's process: answers ("time", size) with seconds and bytes, ("depths", frames) with depth maps."""
+    """Serve a variant in its own process: ("time", size) gives seconds and bytes, ("depths", frames) depth maps."""
     torch.set_num_threads(arguments.threads)
     try:
         network, header = checkpoints.load(arguments.weights)

@@ -61,7 +61,7 @@ def quality(reliable):
 
 
 def answer(reliable):
-    """The second process: answer each image with depth; at the end print the latencies of the images."""
+    """Run the second process: answer each image with depth; at the end print the latencies of the images."""
     rclpy.init()
     node = rclpy.create_node("answer")
     depth, took = message("depth"), []

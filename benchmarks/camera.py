@@ -38,7 +38,7 @@ class Camera:
         self.publisher = rig.raw_image if transport == "raw" else rig.image
 
     def command(self, folder, **settings):
-        """The command that starts a node with the calibration file that is written into ``folder``."""
+        """Return the command that starts a node with the calibration file that is written into ``folder``."""
         calibration = Path(folder) / "calibration.yaml"
         Calibration({"CAM_FRONT": BASE_FROM_CAMERA, "RADAR_FRONT": BASE_FROM_RADAR}).save(calibration)
         return command(calibration, image_transport=self._transport, **settings)

@@ -1,6 +1,10 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Work shared among processes: ^C is the parent's to answer, a killed process is an error, none outlives the parent."""
+"""Work shared among processes.
+
+Only the parent process handles SIGINT; workers ignore it. A worker that is killed is an error, and no worker outlives
+its parent.
+"""
 
 import contextlib
 import ctypes
@@ -32,7 +36,7 @@ def run(function, tasks, jobs, advance, method="fork", start=None):
     # Not concurrent.futures: its one pipe for all results hangs when a process is ended while it writes to it.
     workers, busy, waiting, results = {}, {}, deque(range(len(tasks))), [None] * len(tasks)
     try:
-        with _interrupts_held():  # what starts is not interrupted, and inherits that
+        with _interrupts_held():  # a worker inherits the blocked signal
             for _ in range(min(jobs, len(tasks))):
                 connection, end = context.Pipe()
                 process = context.Process(target=_work, args=(end, function, done, os.getpid(), start))
@@ -65,7 +69,7 @@ def run(function, tasks, jobs, advance, method="fork", start=None):
 
 
 def _work(connection, function, done, parent, start):
-    """What a process does. An exception that is not the user's to mend ends it with a traceback."""
+    """Run tasks in a worker process. An exception that is a fault of this package ends it with a traceback."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
@@ -100,7 +104,7 @@ def _explained(process):
 
 @contextlib.contextmanager
 def _interrupts_held():
-    """Let ^C come only when the block is left."""
+    """Deliver SIGINT only when the block is left."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

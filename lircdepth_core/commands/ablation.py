@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth ablation`: the paper's Tables II and III on packed frames, in windows of any length."""
 
+from __future__ import annotations
+
+import argparse
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,7 +12,8 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="one folder for each row and seed")
     parser.add_argument("--train", metavar="FILE", help="packed frames to train on")
     parser.add_argument("--val", metavar="FILE", help="packed frames to select checkpoints on")
@@ -36,7 +40,8 @@ def add_arguments(parser):
                         help="only draw a --test frame without and with distillation, and its truth")  # fmt: skip
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     from lircdepth_core.inference.device import choose_device
     from lircdepth_core.training import ablation, ablation_report
 

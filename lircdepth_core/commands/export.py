@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth export`: weights become a file that another runtime loads, for one size of input."""
 
+from __future__ import annotations
+
+import argparse
 import os
 import tempfile
 from pathlib import Path
@@ -18,7 +21,8 @@ _FORMATS = {
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("weights", metavar="WEIGHTS", help="weights file (.safetensors)")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
                         help="file to write: .onnx, .xml (with a .bin beside it), .pt2 or .engine")  # fmt: skip
@@ -32,7 +36,8 @@ def add_arguments(parser):
                         help="packed frames for int8 (default: rendered from the synthetic street)")  # fmt: skip
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     output, kind, precision = arguments.output, arguments.format, arguments.precision
     suffix, precisions = _FORMATS[kind]
     if output.suffix != suffix:

@@ -2,14 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth export-weights`: a training checkpoint becomes a weights file that everything here loads."""
 
+from __future__ import annotations
 
-def add_arguments(parser):
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("checkpoint", metavar="FILE.ckpt", help="checkpoint of `lircdepth train`")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.safetensors", help="file to write")
     parser.add_argument("--float32", action="store_true", help="keep float32; by default matrices become float16")
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     from lircdepth_core.models import checkpoints
     from lircdepth_core.training.modules import export
 

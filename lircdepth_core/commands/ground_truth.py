@@ -2,17 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth ground-truth`: dense depth of every key frame of a split, as 16-bit PNG."""
 
+from __future__ import annotations
+
+import argparse
 import functools
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from lircdepth_core import processes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("--dataroot", required=True, type=Path, help="nuScenes data root")
     parser.add_argument("--version", default="v1.0-trainval", help="name of the tables' folder (default: %(default)s)")
     parser.add_argument("--split", default="train", help="train, val, mini_train ..., or all (default: %(default)s)")
@@ -23,7 +28,8 @@ def add_arguments(parser):
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: one a core)")
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     from tqdm import tqdm
 
     from lircdepth_core.data import ground_truth, nuscenes
@@ -59,11 +65,11 @@ def _make(nusc, arguments, task, advance):
     advance(1)
 
 
-_last_tracks = (None, None)
+_last_tracks: tuple[Any, Any] = (None, None)  # key, tracks
 
 
 def _tracks(nusc, scene_token):
-    """The moving objects of a scene; those of the last scene are kept, since its key frames follow one another."""
+    """Return the moving objects of a scene; those of the last one are kept, since its key frames come together."""
     global _last_tracks
     from lircdepth_core.data import ground_truth
 

@@ -2,13 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth import-checkpoint`: a published .pth becomes a safetensors file that everything here loads."""
 
+from __future__ import annotations
 
-def add_arguments(parser):
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("checkpoint", metavar="FILE.pth", help="published LiRCDepth or CaFNet checkpoint")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.safetensors", help="file to write")
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     from lircdepth_core.models import checkpoints
 
     output = checkpoints.output_path(arguments.output)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth info`: size and cost of a network, by part."""
 
+from __future__ import annotations
+
 import argparse
 
 from lircdepth_core import models
@@ -15,7 +17,8 @@ def _size(text):
     return int(height), int(width)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("--model", choices=models.NAMES, default="lircdepth")
     parser.add_argument("--weights", metavar="FILE.safetensors", help="print this file's header too")
     parser.add_argument("--size", type=_size, default=(896, 1600), metavar="HEIGHTxWIDTH", help="default 896x1600")
@@ -39,7 +42,8 @@ def count_macs(network, height, width):
     }
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     import torch
 
     from lircdepth_core.models import checkpoints

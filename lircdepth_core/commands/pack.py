@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth pack`: frames of a nuScenes split in one file, for training at the speed of the network."""
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
 from lircdepth_core.errors import LircDepthError
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("--dataroot", required=True, type=Path, help="nuScenes data root, or one of `lircdepth synth`")
     parser.add_argument("--version", default="v1.0-trainval", help="name of the tables' folder (default: %(default)s)")
     parser.add_argument("--split", default="all", help="train, val, mini_train ..., or all (default: %(default)s)")
@@ -17,7 +21,8 @@ def add_arguments(parser):
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.safetensors", help="file to write")
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     from lircdepth_core.data.nuscenes.frames import NuScenesFrames
     from lircdepth_core.data.packed import pack
 

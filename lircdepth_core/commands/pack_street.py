@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth pack-street`: frames of the synthetic street in one file, for training at the speed of the network."""
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
 from lircdepth_core.errors import LircDepthError
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("--split", default="train", help="train, val or test (default: %(default)s)")
     parser.add_argument("--frames", type=int, required=True, help="number of frames")
     parser.add_argument("--scale", type=float, default=0.5, help="of a 1600x900 camera (default: %(default)s)")
@@ -17,7 +21,8 @@ def add_arguments(parser):
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.safetensors", help="file to write")
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     from lircdepth_core.data.packed import pack
     from lircdepth_core.data.street import StreetFrames
     from lircdepth_core.inference.device import choose_device

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth synth`: generate synthetic scenes as a nuScenes data root."""
 
+from __future__ import annotations
+
 import argparse
 import shutil
 import sys
@@ -21,7 +23,8 @@ def _image_size(text):
     return int(width), int(height)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("-o", "--output", required=True, type=Path, help="the data root to create")
     parser.add_argument("--scenes", type=int, default=1, help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another street (default: %(default)s)")
@@ -43,7 +46,8 @@ def add_arguments(parser):
     parser.add_argument("--version", default="v1.0-mini", help="name of the tables' folder (default: %(default)s)")
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command. Raises LircDepthError."""
     if arguments.split and (arguments.weather or arguments.difficulty):
         raise LircDepthError("--split fixes weather and difficulty: give no --weather and no --difficulty")
     sensors = synthetic.suite(arguments.sensors, arguments.image_size)

@@ -50,8 +50,10 @@ def depth_errors(prediction: npt.ArrayLike, truth: npt.ArrayLike, cap: float = 8
 
 
 def mean_errors(errors: Iterable[Errors]) -> Errors:
-    """Return the mean over images of what depth_errors returned for each, as published tables have it; "pixels" is
-    their sum and "images" their number. Raises LircDepthError when there is none."""
+    """Return the mean over images of what depth_errors returned for each, as published tables have it.
+
+    "pixels" is their sum and "images" their number. Raises LircDepthError when there is none.
+    """
     errors = list(errors)
     if not errors:
         raise LircDepthError("no image to average errors over")

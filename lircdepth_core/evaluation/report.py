@@ -71,8 +71,10 @@ class Report:
         return self.about | {"frames": self.frames, "left_out": self.left_out} | reasons | {"errors": self.errors}
 
     def lines(self) -> list[str]:
-        """Return the table: a line a group of the first variant with the MAE of the second beside it; of more than two
-        variants, a line for each of them and each cap."""
+        """Return the table: a line for each group of the first variant, with the MAE of the second beside it.
+
+        With more than two variants there is a line for each of them and each cap.
+        """
         from tabulate import tabulate
 
         first, *others = self.errors

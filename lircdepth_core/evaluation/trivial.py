@@ -44,8 +44,7 @@ def constant(camera: CameraModel, returns: Returns, value: float) -> Depth:
 
 
 def ground_plane(camera: CameraModel, returns: Returns, value: float) -> Depth:
-    """Return the depth at which each pixel's ray meets level ground below the camera; the greatest cap above the
-    horizon."""
+    """Return the depth at which each pixel's ray meets level ground; the greatest cap above the horizon."""
     height = camera.ego_from_sensor[2][3]
     down = (np.arange(camera.height) - camera.cy) / camera.fy
     depth = np.where(down > 0, height / np.maximum(down, 1e-9), CAPS[-1])
@@ -53,8 +52,10 @@ def ground_plane(camera: CameraModel, returns: Returns, value: float) -> Depth:
 
 
 def nearest_return(camera: CameraModel, returns: Returns, value: float) -> Depth:
-    """Return the depth of the radar return that lies nearest in columns (of several, the nearest one); ``value`` where
-    there is none."""
+    """Return the depth of the radar return that lies nearest in columns; ``value`` where there is none.
+
+    Of several returns in one column the nearest one counts.
+    """
     pixels, depth = returns
     if not len(depth):
         return constant(camera, returns, value)

@@ -66,7 +66,7 @@ class SmoothnessLoss(nn.Module):
     """Edge-aware smoothness: depth may change where the image does."""
 
     def forward(self, prediction, image):
-        """prediction [N, 1, H, W] metres, image [N, 3, H, W] as the network gets it. Returns a scalar."""
+        """Prediction [N, 1, H, W] metres, image [N, 3, H, W] as the network gets it. Returns a scalar."""
         prediction, image = at_least_float32(prediction), at_least_float32(image)
         loss = 0.0
         for axis in (2, 3):

@@ -17,7 +17,7 @@ class ConfidenceLoss(nn.Module):
     """Binary cross entropy of the radar confidence, over the pixels whose label is known."""
 
     def forward(self, confidence, label):
-        """confidence [N, 1, H, W] in [0, 1]; label [N, 1, H, W]: 1, 0, or -1 where unknown. Returns a scalar."""
+        """Confidence [N, 1, H, W] in [0, 1]; label [N, 1, H, W]: 1, 0, or -1 where unknown. Returns a scalar."""
         confidence = at_least_float32(confidence)
         known = label >= 0
         # Written out, since PyTorch's own refuses to run under autocast.

@@ -78,7 +78,7 @@ class SparseConv(nn.Module):
         self.pool = nn.MaxPool2d(kernel_size, stride=1, padding=padding)
 
     def forward(self, x, mask):
-        """x [N, C, H, W] and its mask [N, 1, H, W] (1 = measured) to the same, with the output's channels."""
+        """X [N, C, H, W] and its mask [N, 1, H, W] (1 = measured) to the same, with the output's channels."""
         x = self.conv(x * mask) / (self.sparsity(mask) + 1e-8) + self.bias[:, None, None]
         return functional.elu(x), self.pool(mask)
 
@@ -273,7 +273,8 @@ class Decoder(nn.Module):
 
 class CaFNet(nn.Module):
     """Depth from an image and sparse radar channels: 60,709,686 parameters (62,248,686 with the published ResNets'
-    unused classifiers), 683.95 GMAC at 896x1600."""
+    unused classifiers), 683.95 GMAC at 896x1600.
+    """
 
     def __init__(self, max_depth=MAX_DEPTH):
         super().__init__()

@@ -95,7 +95,7 @@ class UpBlock(nn.Module):
 
 
 def _up_blocks(in_channels, hidden, middle, out_channels):
-    """in -> hidden, ``middle`` blocks of hidden -> hidden, hidden -> out at twice the size."""
+    """In -> hidden, ``middle`` blocks of hidden -> hidden, hidden -> out at twice the size."""
     inner = (UpBlock(hidden, hidden, 1) for _ in range(middle))
     return nn.Sequential(UpBlock(in_channels, hidden, 1), *inner, UpBlock(hidden, out_channels, 2))
 

@@ -55,7 +55,8 @@ DEFAULT_ROWS = ("none", *TERMS, "all", "inter_depth without U", "none, L1")
 class Setting:
     """What all runs of an ablation share. train, val, test: packed frames; teacher: weights file, made by a "teacher"
     row when it is not there; steps, teacher_steps: optimiser steps of a student and of the teacher; distillation: what
-    the weight of each distillation term is multiplied with; distil_until: see StudentModule."""
+    the weight of each distillation term is multiplied with; distil_until: see StudentModule.
+    """
 
     train: str
     val: str

@@ -222,7 +222,8 @@ class StudentModule(DepthModule):
 
 class TeacherModule(DepthModule):
     """CaFNet. loss: what TeacherLoss takes. encoder_weights: "imagenet" (download) or None. init_weights: a weights
-    file to go on from, in its place."""
+    file to go on from, in its place.
+    """
 
     def __init__(
         self,

@@ -285,7 +285,7 @@ class SceneMessages:
         return [("/can/velocity", twist)]
 
     def _file_messages(self, record: Record) -> list[TopicMessage]:
-        """The messages of one sensor file. Raises LircDepthError, naming it, when it is damaged."""
+        """Make the messages of one sensor file. Raises LircDepthError, naming it, when it is damaged."""
         path = Path(self.nusc.dataroot, record["filename"])
         try:
             data = path.read_bytes()
@@ -310,7 +310,7 @@ class SceneMessages:
         return building.camera_info(stamp, record["channel"], intrinsics, record["width"], record["height"])
 
     def _ground_truth_messages(self, source: tuple[Record, Record]) -> list[TopicMessage]:
-        """The key frame's lidar scan in the image (16UC1, millimetres, 0 where no point falls); the nearest wins."""
+        """Draw the key frame's lidar scan into the image (16UC1, millimetres, 0 where no point falls); the nearest wins."""
         sample, record = source
         channel = record["channel"]
         pixels, depth = nuscenes.project_channel(self.nusc, sample, LIDAR, channel)

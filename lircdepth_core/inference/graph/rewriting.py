@@ -149,7 +149,8 @@ class _Doubling(nn.Module):
 
 def _in_patches(layer):
     """Return a 3x3 convolution to one channel, without bias, as one to _PATCH^2 channels of stride _PATCH, whose
-    pixel_shuffle it is."""
+    pixel_shuffle it is.
+    """
     weight = layer.weight.detach()
     channels, size = weight.shape[1], _PATCH + 2
     made = weight.new_zeros(_PATCH, _PATCH, channels, size, size)

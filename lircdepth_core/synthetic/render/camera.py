@@ -20,7 +20,8 @@ _EDGE_BUNDLE = 64  # pixels at edges whose extra rays form one bundle
 class CameraFrame:
     """image: uint8 [H, W, 3] RGB. depth: float32 [H, W], metres along the optical axis at the pixel's centre, exact,
     +inf for the sky. actor: int64 [H, W], index into World.actors, -1 for ground and sky. normal: float32 [H, W, 3],
-    global axes, 0 for the sky. Tensors on the device that rendered them."""
+    global axes, 0 for the sky. Tensors on the device that rendered them.
+    """
 
     image: torch.Tensor
     depth: torch.Tensor
@@ -40,7 +41,8 @@ def camera_depth(world, camera, time, device="cpu"):
 
 def _first_hits(world, camera, time, tiles):
     """Return the Snapshot, a function from pixel positions to rays, rays [T, R, 3] and Hits through all pixel
-    centres."""
+    centres.
+    """
     pose = world.ego_pose(time) @ np.array(camera.ego_from_sensor)
     view = world.snapshot(time, pose[:3, 3], tiles.device)
     turn = torch.as_tensor(pose[:3, :3].T.copy(), device=tiles.device)
@@ -128,7 +130,8 @@ def _shaded(world, view, rays, hits, time, camera):
 
 def _footprint(rays, hits, camera):
     """Return a pixel's width at each hit's depth, stretched by the angle of incidence. Half of it, since patterns are
-    stretched in one direction only and would blur in the other."""
+    stretched in one direction only and would blur in the other.
+    """
     slant = ((rays * hits.normal).sum(1).abs() / rays.norm(dim=1)).clamp(min=0.02)
     return torch.where(torch.isinf(hits.distance), 0, hits.distance / camera.fx / slant.sqrt())
 

@@ -1,7 +1,8 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
 """How the parts' surfaces are painted: windows, wheels, signs, bark and the rest, from coordinates of the part
-itself."""
+itself.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,8 @@ _GLASS = (0.02, 0.025, 0.03)
 @dataclass(frozen=True)
 class Surface:
     """N points of one material: colour [N, 3]; local [N, 3] from the part's centre and normal [N, 3], in the part's
-    frame; half [N, 3]; slopes [N, 3]; width: footprint [N] in metres; variant [N]; dark: whether lamps are lit."""
+    frame; half [N, 3]; slopes [N, 3]; width: footprint [N] in metres; variant [N]; dark: whether lamps are lit.
+    """
 
     colour: torch.Tensor
     local: torch.Tensor

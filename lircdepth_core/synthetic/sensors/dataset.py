@@ -70,7 +70,8 @@ class StreetDataset(IterableDataset):
 
     def state_dict(self):
         """Return where this dataset stands: the number of the next batch. In a loader's workers each has its own; count
-        the loader's batches instead and give that number to ``load_state_dict``."""
+        the loader's batches instead and give that number to ``load_state_dict``.
+        """
         return {"batch": self._batch}
 
     def load_state_dict(self, state):

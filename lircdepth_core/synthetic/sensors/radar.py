@@ -80,7 +80,8 @@ _REPORTED = ((0, 10, 20, 40, 60, 80, 110, 150, 250), (0.1, 0.15, 0.3, 0.8, 1.2, 
 def _measured(world, radar, time, pose, generator, distance, bearing, rcs, own, heading):
     """Return the structured array of echoes [N]: distance [m], bearing [rad], rcs [dBsm], own speed over ground
     along the
-    line of sight [m/s], heading of the target [rad]; all but rcs exact."""
+    line of sight [m/s], heading of the target [rad]; all but rcs exact.
+    """
     n = len(distance)
     crossing = np.abs(np.sin(heading - bearing)) > 0.9
     own = own + generator.normal(0, radar.speed_noise, n)
@@ -131,7 +132,8 @@ def _measured(world, radar, time, pose, generator, distance, bearing, rcs, own, 
 
 def _target_motion(world, time, pose, actor, point):
     """Return the speed over ground along the line of sight [N] (m/s, + recedes) of points [N, 3] of the sensor's frame
-    that belong to actors [N], and the direction of motion [N] in the sensor's frame (radians)."""
+    that belong to actors [N], and the direction of motion [N] in the sensor's frame (radians).
+    """
     position, _, velocity = (values.numpy()[actor] for values in world.actors.at(time))
     arm = geometry.transform_points(pose, point) - position
     rate = world.actors.yaw_rate.numpy()[actor]

@@ -44,7 +44,8 @@ def measure(scans):
 
 def distance(name, first, second):
     """Return the Wasserstein-1 distance of two samples; for dyn_prop, whose codes have no order, the total
-    variation."""
+    variation.
+    """
     if name == "dyn_prop":
         codes = np.arange(8)
         shares = [np.array([(sample == code).mean() for code in codes]) for sample in (first, second)]

@@ -30,7 +30,8 @@ def bearings(vectors):
 
 def cast_columns(view, pose, rays):
     """Cast rays [azimuths, elevations, 3] of the sensor's frame into a Snapshot; return flat Hits and flat rays,
-    azimuth by azimuth. pose: global_from_sensor."""
+    azimuth by azimuth. pose: global_from_sensor.
+    """
     columns, per_column, _ = rays.shape
     wrapped = torch.arange(-(-columns // _TOGETHER) * _TOGETHER, device=rays.device).clamp(max=columns - 1)
     turn = torch.as_tensor(pose[:3, :3].T.copy(), device=rays.device)

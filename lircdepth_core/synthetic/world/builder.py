@@ -291,7 +291,8 @@ class _Builder:
 
     def _row(self, start, end, put, line, room=60.0):
         """Fill the side of a street from ``start`` to ``end``; ``put(s, distance, drawing)``, ``line``: where plots
-        begin."""
+        begin.
+        """
         random, bend = self.random, abs(self.road.curvature)
         s = start
         while s < end - 5:

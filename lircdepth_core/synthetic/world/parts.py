@@ -19,7 +19,8 @@ from lircdepth_core.synthetic.world.primitives import BOX, CONE, CYLINDER, ELLIP
 
 class Part(NamedTuple):
     """One solid: half sizes [3], offset of its centre [3], rotation [3, 3] (columns are its axes), slopes [3] as in
-    primitives, colour [3] in 0..1, material, and a number in 0..1 that varies the material."""
+    primitives, colour [3] in 0..1, material, and a number in 0..1 that varies the material.
+    """
 
     kind: int
     offset: tuple

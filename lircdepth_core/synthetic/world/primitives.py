@@ -20,7 +20,8 @@ _TINY = 1e-20  # a ray parallel to a face: the slab's two distances become huge 
 
 def lean(top_x=1.0, top_y=1.0, shift=0.0):
     """Return the slopes (front, back, side) of a HULL whose top is ``top_x``, ``top_y`` times its bottom's length and
-    width, and moved ahead by ``shift`` half lengths of the bottom."""
+    width, and moved ahead by ``shift`` half lengths of the bottom.
+    """
     middle = (top_x - 1) / 2
     return middle + shift / 2, middle - shift / 2, (top_y - 1) / 2
 
@@ -112,7 +113,8 @@ _ENTER = (_enter_box, _enter_hull, _enter_ellipsoid, _enter_cylinder, _enter_con
 
 def unit_normal(kind, point, slopes):
     """Return the outward direction [N, 3] (not of unit length) at points [N, 3] of a unit shape's surface, in the dual
-    coordinates: the global normal is along M^T times it. slopes: [N, 3]."""
+    coordinates: the global normal is along M^T times it. slopes: [N, 3].
+    """
     x, y, z = point.unbind(1)
     if kind in (BOX, HULL):
         front, back, side = slopes.unbind(1)

@@ -78,7 +78,8 @@ class Street:
     def crossing_coordinates(self, points, origin, s):
         """Return (a, l) of points [..., 2] relative to ``origin``: metres along the main road's tangent and to its
         left,
-        from the middle of the junction at ``s``."""
+        from the middle of the junction at ``s``.
+        """
         x, y, yaw = self.road.pose(s, 0.0)
         east, north = float(origin[0] - x), float(origin[1] - y)
         c, sn = float(np.cos(yaw)), float(np.sin(yaw))

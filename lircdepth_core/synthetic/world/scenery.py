@@ -1,7 +1,8 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
 """What stands beside a street, as parts: plants, posts, signs, barriers, buildings. Each function draws one and returns
-(parts, mean RCS [dBsm]). Frames as in parts; things that face the street do so along -y, signs along -x."""
+(parts, mean RCS [dBsm]). Frames as in parts; things that face the street do so along -y, signs along -x.
+"""
 
 import numpy as np
 
@@ -229,7 +230,8 @@ def guard_rail(random, length):
 
 def town_building(random, front, depth):
     """A terrace block whose front, ``front`` metres along x, faces -y: floors of windows, shops or a door below, a
-    cornice, sometimes awnings, balconies and a pitched roof."""
+    cornice, sometimes awnings, balconies and a pitched roof.
+    """
     floors = random.integers(2, 7)
     base, height, wall = random.uniform(3.3, 4.2), 0.0, _pick(random, _WALLS)
     height = base + 3.1 * (floors - 1) + 0.5

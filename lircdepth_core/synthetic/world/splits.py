@@ -12,7 +12,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class SceneSpec:
     """What defines a scene. name: "scene-9001" and on; seed: a tuple of ints; weather: one of weather.WEATHERS and
-    difficulty: one of builder.DIFFICULTIES, drawn from the seed where they are None."""
+    difficulty: one of builder.DIFFICULTIES, drawn from the seed where they are None.
+    """
 
     name: str
     seed: tuple

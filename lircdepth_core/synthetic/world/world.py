@@ -79,7 +79,8 @@ class Parts:
 class Snapshot:
     """What one sensor can meet at one moment. scene: its solids, sensor-centred. parts: their rows of the world's
     Parts.
-    origin [3]: the sensor in global coordinates."""
+    origin [3]: the sensor in global coordinates.
+    """
 
     scene: Scene
     parts: Parts
@@ -94,7 +95,8 @@ class Snapshot:
 class World:
     """One scene. weather: see weather.Weather. ego_speed: mean speed of the ego vehicle [m/s]; ego_offset: its lane's
     offset from the centre line [m], negative on the right. lamps: period [m] of the street lamps along the road, 0 for
-    none. number: distinguishes the noise of one scene from another's."""
+    none. number: distinguishes the noise of one scene from another's.
+    """
 
     street: Street
     actors: Actors

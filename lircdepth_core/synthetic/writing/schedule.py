@@ -18,7 +18,8 @@ _FRONT_LEAD = 0.0355  # seconds: CAM_FRONT's
 @dataclass(frozen=True)
 class Capture:
     """One file of one sensor: time [s] in the world, timestamp [us], the sample it belongs to (the key frame at or
-    after it), and whether it is that key frame."""
+    after it), and whether it is that key frame.
+    """
 
     time: float
     timestamp: int

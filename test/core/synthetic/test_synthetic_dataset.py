@@ -150,7 +150,8 @@ def test_synthetic_radar_reaches_far_sees_movers_and_fills_its_scans():
     """The summary of real scans (median range 50 m, RCS 4.5 dBsm, 125 returns, a tenth of them moving), roughly: far
     off
     means that a change of the street or of the sensor broke the likeness, and `lircdepth synth-report` should be
-    run."""
+    run.
+    """
     scans = [
         radar_scan(synthetic.build_world((seed, 0)), synthetic.RadarModel(), 5.0, np.random.default_rng(seed))
         for seed in range(8)

@@ -166,7 +166,8 @@ def pose_of(nusc, row):
 def distance_to_surface(world, actor, points, eye):
     """Return how far points [N, 3] lie from where their line of sight from ``eye`` enters or passes an actor's parts
     (both
-    in its frame): the least distance to any part's surface along the ray, by stepping along it."""
+    in its frame): the least distance to any part's surface along the ray, by stepping along it.
+    """
     steps = np.linspace(-0.15, 0.15, 61)
     sight = (points - eye) / np.linalg.norm(points - eye, axis=1, keepdims=True)
     along = points[:, None] + steps[:, None] * sight[:, None]  # [N, 61, 3]

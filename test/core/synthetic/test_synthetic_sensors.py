@@ -106,7 +106,8 @@ def test_bearings_do_not_depend_on_where_their_buffers_lie():
 
 def test_a_radar_scan_is_the_same_to_the_byte_wherever_its_buffers_lie():
     """The rays at 9 degrees lie on the border of two resolutions: their last bit decides how many cells there are, and
-    with it which random numbers each return is given. Whatever changes that bit changes the whole scan."""
+    with it which random numbers each return is given. Whatever changes that bit changes the whole scan.
+    """
     world, model = synthetic.build_world((5, 0)), synthetic.RadarModel()
     scans = {radar_scan(world, model, 0.2, np.random.default_rng(2)).tobytes() for _ in heaps(60)}
     assert len(scans) == 1
