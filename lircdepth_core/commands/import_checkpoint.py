@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
     from lircdepth_core.models import checkpoints
+    from lircdepth_core.models.published import load_published
 
     output = checkpoints.output_path(arguments.output)
-    network, header = checkpoints.load_published(arguments.checkpoint)
+    network, header = load_published(arguments.checkpoint)
     checkpoints.save(output, network, header)
     print(f"{output}: {header.model}, trained on {header.trained_on}")

@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks by name, and how they are built and stored."""
 
+from typing import Any
+
+from torch import nn
+
 NAMES = ("lircdepth", "cafnet", "tiny")
 
 
-def build(name, **config):
-    """Return the network called ``name``, one of NAMES; ``config`` goes to its constructor.
+def build(name: str, **config: Any) -> nn.Module:
+    """Return the network called ``name``, one of NAMES. config: arguments of its constructor.
 
     Raises KeyError for another name.
     """
@@ -14,4 +18,5 @@ def build(name, **config):
     from lircdepth_core.models.lircdepth import LiRCDepth
     from lircdepth_core.models.tiny import TinyDepth
 
-    return {"lircdepth": LiRCDepth, "cafnet": CaFNet, "tiny": TinyDepth}[name](**config)
+    networks: dict[str, type[nn.Module]] = {"lircdepth": LiRCDepth, "cafnet": CaFNet, "tiny": TinyDepth}
+    return networks[name](**config)

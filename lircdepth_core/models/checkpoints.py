@@ -1,15 +1,16 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Weights on disk: safetensors with a JSON header, and the published pickles, read without executing code."""
+"""Weights on disk: safetensors with a JSON header. Published checkpoints, which are pickles: see ``published``."""
 
 import json
 import struct
-import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor, nn
 
 from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
@@ -19,37 +20,33 @@ SHIPPED = {"street": Path(__file__).resolve().parents[1] / "weights/street.safet
 UNTRAINED = {"random": "lircdepth", "tiny": "tiny"}  # name of weights: model
 
 _METADATA_KEY = "lircdepth"
-_PUBLISHED_PREFIX = "module."
-_ONLY_IN_TEACHER = "decoder_radar."
-_UNUSED_CLASSIFIERS = (
-    "encoder.base_model.fc", "encoder_radar1.base_model_radar.fc", "encoder_radar2.base_model_radar.fc",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Header:
-    """What weights say about themselves.
+    """The description that weights carry.
 
-    focal_length [px] and input_size (height, width) are those of training: a depth network is tied to them. training:
-    steps, losses, learning rate and so on, and under "before" the same of the weights that it went on from.
+    model: a name of models.NAMES. config: arguments of its constructor. focal_length [px] and input_size (height,
+    width) are those of training: a depth network is tied to them. training: steps, losses, learning rate and so on, and
+    under "before" the same of the weights with which it began.
     """
 
     model: str
-    config: dict = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
     focal_length: float = 1266.0
     input_size: tuple[int, int] = (896, 1600)
     trained_on: str = "nothing (random weights)"
-    metrics: dict = field(default_factory=dict)
-    training: dict = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def random(self):
+    def random(self) -> bool:
         """Whether the weights were never trained, so that the depth means nothing."""
         return self.trained_on.startswith("nothing")
 
     @property
-    def caution(self):
-        """What whoever sees depth from these weights must be told, in a line; empty where there is nothing."""
+    def caution(self) -> str:
+        """A warning, in a line, for whoever sees depth from these weights; empty where there is none."""
         if self.random:
             return "the weights are RANDOM: the depth means nothing"
         if self.trained_on.startswith("synthetic street"):
@@ -57,15 +54,18 @@ class Header:
         return ""
 
 
-def random_weights(name="lircdepth", seed=0):
+def random_weights(name: str = "lircdepth", seed: int = 0) -> tuple[nn.Module, Header]:
     """Return (network in eval mode, Header) with weights drawn from ``seed``; the global generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return models.build(name).eval(), Header(model=name)
 
 
-def output_path(name):
-    """Return where a command is to write weights. Raises LircDepthError, before any work, for a name that cannot be."""
+def output_path(name: str | Path) -> Path:
+    """Return the path to which a command will write weights. Raises LircDepthError when it cannot be written to.
+
+    It is checked before any work.
+    """
     path = Path(name)
     if path.suffix != ".safetensors":
         raise LircDepthError(f"{path}: expected an output name that ends in .safetensors")
@@ -74,7 +74,7 @@ def output_path(name):
     return path
 
 
-def save(path, network, header):
+def save(path: str | Path, network: nn.Module, header: Header) -> None:
     """Write the network's state and its header as safetensors; the file appears when it is complete."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -87,12 +87,12 @@ def save(path, network, header):
         raise LircDepthError(f"{path}: cannot be written: {error}") from error
 
 
-def file_of(weights):
+def file_of(weights: str | Path) -> Path:
     """Return the path of a weights file, which may be given by one of the names in SHIPPED."""
     return SHIPPED.get(str(weights)) or Path(weights)
 
 
-def load(path):
+def load(path: str | Path) -> tuple[nn.Module, Header]:
     """Return (network in eval mode on the CPU, Header) from a file that ``save`` wrote, or of a name.
 
     The names are those of SHIPPED and UNTRAINED.
@@ -115,7 +115,7 @@ def load(path):
     return network.eval(), header
 
 
-def read_header(path):
+def read_header(path: str | Path) -> Header:
     """Return the Header of weights, without reading their tensors; arguments and errors are those of ``load``."""
     if str(path) in UNTRAINED:
         return Header(model=UNTRAINED[str(path)])
@@ -144,7 +144,7 @@ def read_header(path):
     return header
 
 
-def load_state(network, state, source):
+def load_state(network: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
     """Load a state dict into a network. Raises LircDepthError naming the keys and shapes that differ."""
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in state.items()}
@@ -160,40 +160,3 @@ def load_state(network, state, source):
             f"{source}: weights of another network than {type(network).__name__}: keys {'; '.join(problems)}"
         )
     network.load_state_dict(state)
-
-
-def load_published(path):
-    """Return (LiRCDepth or CaFNet in eval mode, Header) from a published .pth checkpoint.
-
-    CaFNet's carries the classifiers of its ResNets, which nothing uses: they are left out. The file is a pickle: it
-    is read with ``weights_only=True``, and of what is not a tensor only NumPy's array reconstruction is allowed,
-    since "best" files hold the evaluation steps as an array.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise LircDepthError(f"{path}: no such checkpoint")
-    try:
-        with torch.serialization.safe_globals(_numpy_reconstruction()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles' versions: what cannot be read is an error all the same
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle makes its reader raise whatever its parts raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LircDepthError(f"{path}: not a checkpoint that can be read without executing code: {reason}") from error
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model"), dict):
-        raise LircDepthError(f"{path}: no 'model' state dict inside, expected a published checkpoint")
-    state = {key.removeprefix(_PUBLISHED_PREFIX): value for key, value in checkpoint["model"].items()}
-    name = "lircdepth"
-    if any(key.startswith(_ONLY_IN_TEACHER) for key in state):
-        name = "cafnet"
-        state = {key: value for key, value in state.items() if key.rpartition(".")[0] not in _UNUSED_CLASSIFIERS}
-    network = models.build(name)
-    load_state(network, state, path)
-    return network.eval(), Header(model=name, trained_on=f"nuScenes (published checkpoint {path.name})")
-
-
-def _numpy_reconstruction():
-    """The globals by which NumPy 1 and 2 pickle an array, under each of the names that they wrote."""
-    reconstruct = np.zeros(1).__reduce__()[0]
-    kinds = [type(np.dtype(kind)) for kind in ("int32", "int64", "float32", "float64")]
-    names = [(reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
-    return [*names, np.ndarray, np.dtype, *kinds]

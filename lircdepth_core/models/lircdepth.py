@@ -7,10 +7,13 @@ Module names are those of the published checkpoint, so that its keys load withou
 Scale i is 1/2^i of the input size.
 """
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
+from lircdepth_core.models.blocks import convolution
 from lircdepth_core.models.interface import MAX_DEPTH, DepthOutput, check_input_size
 from lircdepth_core.models.torchvision_loader import load_torchvision
 
@@ -23,22 +26,24 @@ _RADAR_CHANNELS = (64, 128, 128, 512, 512)
 class _ConvReLU(nn.Module):
     """A convolution without bias and a ReLU under the published name `conv`."""
 
-    def __init__(self, in_channels, out_channels):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.ReLU(inplace=True))
+        self.conv = convolution(in_channels, out_channels, 1, nn.ReLU(inplace=True))
 
-    def forward(self, x):
-        return self.conv(x)
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.conv(x)
+        return result
 
 
 class _Encoder(nn.Module):
     """MobileNetV2 with taps at five scales."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.base_model = load_torchvision().models.mobilenet_v2(weights=None).features
+        self.base_model: nn.Sequential = load_torchvision().models.mobilenet_v2(weights=None).features
 
-    def taps(self, x):
+    def taps(self, x: Tensor) -> list[Tensor]:
+        """Return the features [N, C, H_i, W_i] at which a scale ends, fine to coarse."""
         taps = []
         for index, layer in enumerate(self.base_model):
             x = layer(x)
@@ -50,30 +55,30 @@ class _Encoder(nn.Module):
 class ImageEncoder(_Encoder):
     """Image [N, 3, H, W] (RGB / 255, ImageNet mean and std) to five features, fine to coarse."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.conv_image = nn.ModuleList(map(_ConvReLU, _TAP_CHANNELS, _IMAGE_CHANNELS))
 
-    def forward(self, image):
+    def forward(self, image: Tensor) -> list[Tensor]:
         return [affinity(tap) for affinity, tap in zip(self.conv_image, self.taps(image), strict=True)]
 
 
 class RadarEncoder(_Encoder):
     """Radar channels [N, 4, H, W] (depth m, RCS dBsm, vx, vy m/s; 0 = no return) to five features, fine to coarse."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Sequential(nn.Conv2d(4, 3, 3, padding=1, bias=False), nn.ReLU(inplace=True))
+        self.conv = convolution(4, 3, 3, nn.ReLU(inplace=True))
         self.conv_radar = nn.ModuleList(map(_ConvReLU, _TAP_CHANNELS, _RADAR_CHANNELS))
 
-    def forward(self, radar):
+    def forward(self, radar: Tensor) -> list[Tensor]:
         return [affinity(tap) for affinity, tap in zip(self.conv_radar, self.taps(self.conv(radar)), strict=True)]
 
 
 class UpBlock(nn.Module):
     """Inverted residual block on transposed convolutions, without the residual: [N, in, h, w] -> [N, out, s h, s w]."""
 
-    def __init__(self, in_channels, out_channels, stride, expansion=6):
+    def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int = 6) -> None:
         super().__init__()
         hidden = expansion * in_channels
         self.expansion_layer = nn.Sequential(
@@ -90,24 +95,25 @@ class UpBlock(nn.Module):
             nn.ConvTranspose2d(hidden, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
         )
 
-    def forward(self, x):
-        return self.pointwise_layer_transpose(self.depthwise_layer_transpose(self.expansion_layer(x)))
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.pointwise_layer_transpose(self.depthwise_layer_transpose(self.expansion_layer(x)))
+        return result
 
 
-def _up_blocks(in_channels, hidden, middle, out_channels):
-    """In -> hidden, ``middle`` blocks of hidden -> hidden, hidden -> out at twice the size."""
+def _up_blocks(in_channels: int, hidden: int, middle: int, out_channels: int) -> nn.Sequential:
+    """Return blocks in -> hidden, ``middle`` of hidden -> hidden, and hidden -> out at twice the size."""
     inner = (UpBlock(hidden, hidden, 1) for _ in range(middle))
     return nn.Sequential(UpBlock(in_channels, hidden, 1), *inner, UpBlock(hidden, out_channels, 2))
 
 
-def _depth_head(in_channels):
-    return nn.Sequential(nn.Conv2d(in_channels, 1, 1, bias=False), nn.ReLU(inplace=True))
+def _depth_head(in_channels: int) -> nn.Sequential:
+    return convolution(in_channels, 1, 1, nn.ReLU(inplace=True))
 
 
 class Decoder(nn.Module):
     """Fuses image and radar features by addition and decodes them to depth at the input's size."""
 
-    def __init__(self, max_depth):
+    def __init__(self, max_depth: float) -> None:
         super().__init__()
         self.max_depth = max_depth
         self.conv_radar = nn.ModuleList(map(_ConvReLU, _RADAR_CHANNELS, _IMAGE_CHANNELS))
@@ -119,10 +125,12 @@ class Decoder(nn.Module):
             nn.ConvTranspose2d(64 + 64, 32, 3, stride=2, padding=1, output_padding=1, bias=False)
         )
         self.scale8, self.scale4, self.scale2, self.scale1 = map(_depth_head, (128, 128, 64, 32))
-        self.conv1 = nn.Sequential(nn.Conv2d(32 + 4, 32, 3, padding=1, bias=False), nn.ReLU(inplace=True))
-        self.get_depth = nn.Sequential(nn.Conv2d(32, 1, 3, padding=1, bias=False), nn.Sigmoid())
+        self.conv1 = convolution(32 + 4, 32, 3, nn.ReLU(inplace=True))
+        self.get_depth = convolution(32, 1, 3, nn.Sigmoid())
 
-    def forward(self, image_features, radar_features):
+    def forward(
+        self, image_features: Sequence[Tensor], radar_features: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Return (depth, inter_depth, decoder_features) as DepthOutput describes them."""
         fused1, fused2, fused3, fused4, fused5 = (
             image + affinity(radar)
@@ -146,14 +154,14 @@ class Decoder(nn.Module):
 class LiRCDepth(nn.Module):
     """Depth from an image and sparse radar channels: 12,645,228 parameters, 118.87 GMAC at 896x1600."""
 
-    def __init__(self, max_depth=MAX_DEPTH):
+    def __init__(self, max_depth: float = MAX_DEPTH) -> None:
         super().__init__()
         self.max_depth = max_depth
         self.encoder = ImageEncoder()
         self.encoder_radar = RadarEncoder()
         self.decoder = Decoder(max_depth)
 
-    def forward(self, image, radar):
+    def forward(self, image: Tensor, radar: Tensor) -> DepthOutput:
         """Estimate depth.
 
         image: [N, 3, H, W] RGB / 255 with ImageNet's mean and std. radar: [N, 4, H, W], see RadarEncoder.

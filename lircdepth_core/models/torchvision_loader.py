@@ -4,16 +4,19 @@
 
 import functools
 import sys
+from types import ModuleType
 
 import torch
 
+_declarations: list[torch.library.Library] = []  # kept, since operators vanish with the library that declares them
+
 
 @functools.cache
-def load_torchvision():
+def load_torchvision() -> ModuleType:
     """Return the ``torchvision`` module.
 
-    Where its extension does not match torch, the import fails on ``torchvision::nms``, an operator that no network
-    here uses: it is declared, without an implementation, and the import is tried again.
+    Where its extension does not match torch, the import fails on the operator ``torchvision::nms``. No network here
+    uses it, so that it is declared without an implementation, and the import is tried again.
     """
     try:
         import torchvision
@@ -22,9 +25,10 @@ def load_torchvision():
             raise
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
-        global _declarations  # operators vanish with the library that declares them
-        _declarations = torch.library.Library("torchvision", "DEF")
+        library = torch.library.Library("torchvision", "DEF")
+        _declarations.append(library)
         for name in ("nms", "qnms"):
-            _declarations.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         import torchvision
-    return torchvision
+    loaded: ModuleType = torchvision
+    return loaded

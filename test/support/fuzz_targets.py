@@ -20,7 +20,7 @@ from PIL import Image as Picture
 from lircdepth_core import radar
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import Calibration
-from lircdepth_core.models import checkpoints
+from lircdepth_core.models import checkpoints, published
 from lircdepth_ros.bags.reading import open_bag, read_messages
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import building, definitions
@@ -199,7 +199,7 @@ def checkpoint(data):
     if kind == 0:
         checkpoints.load(path)
     else:
-        checkpoints.load_published(path)
+        published.load_published(path)
 
 
 def calibration(data):
@@ -250,7 +250,7 @@ def main():
     target = targets[sys.argv.pop(1)]
     atheris.instrument_func(target)
     readers = (image_to_rgb, cloud_to_radar_scan, camera_matrix, open_bag)
-    for module in (radar, checkpoints, *(sys.modules[reader.__module__] for reader in readers)):
+    for module in (radar, checkpoints, published, *(sys.modules[reader.__module__] for reader in readers)):
         for value in vars(module).values():
             if callable(value) and getattr(value, "__module__", "") == module.__name__ and hasattr(value, "__code__"):
                 atheris.instrument_func(value)

@@ -13,7 +13,8 @@ from test_student import PARITY, assert_agrees, assert_probes_agree, keys_from, 
 
 from lircdepth_core.commands.info import count_macs
 from lircdepth_core.models import checkpoints
-from lircdepth_core.models.cafnet import CaFNet, plane_depth
+from lircdepth_core.models.cafnet import CaFNet
+from lircdepth_core.models.cafnet.planes import plane_depth
 from lircdepth_ros import cli
 
 CLASSIFIERS = 3 * (512 * 1000 + 1000)
