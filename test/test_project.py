@@ -65,14 +65,14 @@ for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
     assert "lircdepth_core.pipeline" in result.stdout
 
 
-def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_readme():
+def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_documentation():
     (node,) = yaml.safe_load((REPOSITORY / "config" / "depth.yaml").read_text()).values()
     assert node["ros__parameters"] == {name: default for name, (default, _) in declared(Settings).items()}
-    assert readme_table("depth_node") == declared(Settings)
+    assert documented("depth_node") == declared(Settings)
 
 
-def test_replay_parameters_are_the_same_in_the_code_and_the_readme():
-    assert readme_table("replay_node") == declared(ReplaySettings)
+def test_replay_parameters_are_the_same_in_the_code_and_the_documentation():
+    assert documented("replay_node") == declared(ReplaySettings)
 
 
 def declared(settings):
@@ -83,25 +83,42 @@ def declared(settings):
     }
 
 
-def readme_table(node):
-    """Return {parameter: (default, meaning)} of the table in the section that describes a node."""
-    text = (REPOSITORY / "README.md").read_text()
+def documented(node):
+    """Return {parameter: (default, meaning)} of the table in the section of docs/node.md that describes a node."""
+    text = (REPOSITORY / "docs/node.md").read_text()
     section = re.split(r"^#+ .*", text, flags=re.MULTILINE)
     titles = re.findall(r"^#+ .*", text, flags=re.MULTILINE)
-    title = {"depth_node": "### Parameters of `depth_node`", "replay_node": "### `replay_node`"}[node]
+    title = {"depth_node": "## Parameters of `depth_node`", "replay_node": "## `replay_node`"}[node]
     rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.*) \|$", section[titles.index(title) + 1], re.MULTILINE)
     return {name: (yaml.safe_load(default), meaning) for name, default, meaning in rows}
 
 
-@pytest.mark.parametrize("text", ["README.md", "docs/checked-by-hand.md"])
+DOCUMENTS = sorted(
+    str(path.relative_to(REPOSITORY))
+    for folder in (".", "docs", "docs/dev", "training", "benchmarks", "test/core/models/parity")
+    for path in (REPOSITORY / folder).glob("*.md")
+)
+
+
+@pytest.mark.parametrize("text", DOCUMENTS)
 def test_every_file_that_a_document_links_to_exists(text):
     path = REPOSITORY / text
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
 
 
-def test_every_command_of_the_readme_exists():
+def test_every_command_has_a_line_in_the_documentation():
     from lircdepth_ros import cli
 
-    commands = set(re.findall(r"^\| `lircdepth ([\w-]+)", (REPOSITORY / "README.md").read_text(), re.MULTILINE))
+    commands = set(re.findall(r"^\| `lircdepth ([\w-]+)", (REPOSITORY / "docs/commands.md").read_text(), re.MULTILINE))
     assert commands == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("text", DOCUMENTS)
+def test_every_file_of_the_project_that_a_document_names_exists(text):
+    """In backticks: `lircdepth_core/pipeline.py`, `test/core/matching` ..."""
+    named = re.findall(
+        r"`((?:lircdepth_core|lircdepth_ros|test|docs|benchmarks|config|launch)/[\w./-]+)`",
+        (REPOSITORY / text).read_text(),
+    )
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
