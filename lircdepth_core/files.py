@@ -4,19 +4,20 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
 @contextlib.contextmanager
-def written_whole(path):
+def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a Path beside ``path``, of the same suffix, to write to.
 
-    It takes the name ``path`` when the block ends, and is removed when that fails or the block raises.
+    That file is renamed to ``path`` when the block ends, and removed when the renaming fails or the block raises.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    whole = Path(path)
+    partial = whole.with_name(f".{whole.stem}.{os.getpid()}.partial{whole.suffix}")
     try:
         yield partial
-        partial.replace(path)
+        partial.replace(whole)
     finally:
         partial.unlink(missing_ok=True)

@@ -13,31 +13,54 @@ import os
 import signal
 import sys
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
+from typing import Literal, TypeAlias, TypeVar
 
 from lircdepth_core.errors import LircDepthError
 
-_PROGRESS_PERIOD = 0.2  # seconds
+_PROGRESS_PERIOD_S = 0.2
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent ends
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+_Advance: TypeAlias = Callable[[int], object]
 
 
-def run(function, tasks, jobs, advance, method="fork", start=None):
+def run(
+    function: Callable[[_Task, _Advance], _Result],
+    tasks: Iterable[_Task],
+    jobs: int,
+    advance: _Advance,
+    method: Literal["fork", "spawn"] = "fork",
+    start: Callable[[], object] | None = None,
+) -> list[_Result]:
     """Return ``function(task, advance)`` of every task, in the order of the tasks.
 
-    jobs: processes that work at once; below two, or with one task, all is done in this one. advance: called here with
-    the counts that ``function`` calls its own with, which may come from another process. method: "fork" shares what
-    ``function`` holds without a copy, "spawn" pickles it. start: called first in each process.
-    What a task raises ends all processes and is raised here. Raises LircDepthError when a process ends before
-    its work is done.
+    jobs: processes that work at once; below two, or with one task, this process does all. advance: called in this
+    process with the counts with which ``function`` calls its second argument, possibly in another process. method:
+    "fork" shares the data of ``function`` without a copy, "spawn" pickles it. start: called first in each process.
+    The exception of a task ends all processes and is raised here. Raises LircDepthError when a process ends before its
+    work is done.
     """
-    tasks = list(tasks)
-    if jobs < 2 or len(tasks) < 2:
-        return [function(task, advance) for task in tasks]
-    context = multiprocessing.get_context(method)
-    done, shown = context.Value("q", 0), 0
-    # Not concurrent.futures: its one pipe for all results hangs when a process is ended while it writes to it.
-    workers, busy, waiting, results = {}, {}, deque(range(len(tasks))), [None] * len(tasks)
+    all_tasks = list(tasks)
+    if jobs < 2 or len(all_tasks) < 2:
+        return [function(task, advance) for task in all_tasks]
+    context: ForkContext | SpawnContext
+    context = multiprocessing.get_context("fork") if method == "fork" else multiprocessing.get_context("spawn")
+    done: Synchronized[int] = context.Value("q", 0)
+    shown = 0
+    # Not concurrent.futures: its one pipe for all results hangs when a process ends while it writes to the pipe.
+    workers: dict[Connection, BaseProcess] = {}
+    busy: dict[Connection, int] = {}  # the number of the task on which each process works
+    waiting = deque(range(len(all_tasks)))
+    results: dict[int, _Result] = {}
     try:
         with _interrupts_held():  # a worker inherits the blocked signal
-            for _ in range(min(jobs, len(tasks))):
+            for _ in range(min(jobs, len(all_tasks))):
                 connection, end = context.Pipe()
                 process = context.Process(target=_work, args=(end, function, done, os.getpid(), start))
                 process.start()
@@ -49,36 +72,43 @@ def run(function, tasks, jobs, advance, method="fork", start=None):
                 if waiting:
                     busy[connection] = waiting.popleft()
                     with _explained(workers[connection]):
-                        connection.send(tasks[busy[connection]])
-            free = multiprocessing.connection.wait(busy, _PROGRESS_PERIOD)
+                        connection.send(all_tasks[busy[connection]])
+            ready = multiprocessing.connection.wait(busy, _PROGRESS_PERIOD_S)
+            free = [connection for connection in busy if connection in ready]
             for connection in free:
                 with _explained(workers[connection]):
                     result, error = connection.recv()
                 if error is not None:
                     raise error
                 results[busy.pop(connection)] = result
-            count = done.get_obj().value  # without its lock, which a killed process may hold
+            count = done.get_obj().value  # read without its lock, which a killed process may hold
             advance(count - shown)
             shown = count
     finally:
-        for process in workers.values():
-            process.terminate()
-        for process in workers.values():
-            process.join()
-    return results
+        for worker in workers.values():
+            worker.terminate()
+        for worker in workers.values():
+            worker.join()
+    return [results[number] for number in range(len(all_tasks))]
 
 
-def _work(connection, function, done, parent, start):
+def _work(
+    connection: Connection,
+    function: Callable[[_Task, _Advance], _Result],
+    done: "Synchronized[int]",
+    parent: int,
+    start: Callable[[], object] | None,
+) -> None:
     """Run tasks in a worker process. An exception that is a fault of this package ends it with a traceback."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if start is not None:
         start()
 
-    def advance(count):
+    def advance(count: int) -> None:
         with done.get_lock():
             done.value += count
 
@@ -91,19 +121,19 @@ def _work(connection, function, done, parent, start):
 
 
 @contextlib.contextmanager
-def _explained(process):
+def _explained(process: BaseProcess) -> Iterator[None]:
     """Raise LircDepthError where the pipe to a process is broken."""
     try:
         yield
     except (EOFError, ConnectionError):
         process.join()
         status = process.exitcode
-        why = "killed, for want of memory perhaps" if status == -signal.SIGKILL else f"status {status}"
+        why = "killed, perhaps because memory was exhausted" if status == -signal.SIGKILL else f"status {status}"
         raise LircDepthError(f"a process ended before its work was done: {why}") from None
 
 
 @contextlib.contextmanager
-def _interrupts_held():
+def _interrupts_held() -> Iterator[None]:
     """Deliver SIGINT only when the block is left."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

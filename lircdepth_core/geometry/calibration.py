@@ -40,9 +40,9 @@ class Calibration:
         self.intrinsics = {frame: np.asarray(matrix, np.float64) for frame, matrix in (intrinsics or {}).items()}
 
     def transform(self, target_frame: str, source_frame: str) -> Float64Array:
-        """Return the 4x4 float64 transform target <- source, e.g. transform("CAM_FRONT", "RADAR_FRONT").
+        """Return the 4x4 transform from one frame to another: target <- source, metres.
 
-        Either may be base_link. Raises LircDepthError, listing the known frames, when one is unknown.
+        Either frame may be base_link. Raises LircDepthError, listing the known frames, when one is unknown.
         """
         return invert(self._base_from(target_frame)) @ self._base_from(source_frame)
 

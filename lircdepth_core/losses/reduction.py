@@ -1,13 +1,13 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Means over the pixels that count, right also when a batch is spread over several processes."""
+"""Means over valid pixels, which are right also when a batch is spread over several processes."""
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 
 
-def masked_mean(values, mask):
-    """Return the mean of ``values`` where ``mask``, 0 when there is no such pixel; other values may be anything.
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of ``values`` where ``mask`` is true, or 0 when it is nowhere; other values may be anything.
 
     In a distributed run the divisor |Omega| is the mean of all ranks' counts: DDP averages the ranks' gradients, and
     with it the result is the gradient of one process over the whole batch.
@@ -16,11 +16,11 @@ def masked_mean(values, mask):
     if distributed.is_available() and distributed.is_initialized():
         distributed.all_reduce(count)
         count = count / distributed.get_world_size()
-    # A mean count below one is possible (one pixel on one of two ranks), so only none at all is replaced.
+    # A mean count below one is possible (one pixel on one of two ranks), so that only a count of zero is replaced.
     total = torch.where(mask, values, torch.zeros_like(values)).sum()
     return total / torch.where(count > 0, count, torch.ones_like(count))
 
 
-def at_least_float32(tensor):
-    """Return the tensor in float32 where it is in half precision: sums over a map do not fit bfloat16."""
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Return the tensor, in float32 if it is in half precision: bfloat16 is too coarse for sums over a map."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

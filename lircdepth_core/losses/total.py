@@ -1,40 +1,47 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""What a network is trained on: Eq. 7 for the student, CaFNet's loss for the teacher."""
+"""The loss of a whole network: Eq. 7 for the student, CaFNet's for the teacher."""
 
-from torch import nn
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses.depth import L1DepthLoss, SmoothnessLoss, UncertaintyRectifiedDepthLoss
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
 from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss
+from lircdepth_core.models.interface import DepthOutput, TeacherOutput
 
 
-def _depth_loss(name, beta, exclusive):
+def _depth_loss(name: str, beta: float, exclusive: bool) -> nn.Module:
     if name not in ("urdl", "l1"):
         raise LircDepthError(f"depth loss '{name}': expected urdl or l1")
     return UncertaintyRectifiedDepthLoss(beta, exclusive) if name == "urdl" else L1DepthLoss()
 
 
 class _WeightedSum(nn.Module):
-    """Terms by name with their weights; a term that weighs nothing is not computed."""
+    """Terms by name with their weights; a term of weight 0 is not computed."""
 
-    def __init__(self, **terms):
+    def __init__(self, **terms: tuple[float, nn.Module]) -> None:
         super().__init__()
         self.weights = {name: weight for name, (weight, _) in terms.items() if weight}
         self.terms = nn.ModuleDict({name: term for name, (weight, term) in terms.items() if weight})
 
-    def _sum(self, inputs):
-        """inputs: {name: arguments of the term}. Returns {"total", name: unweighted term, ...}."""
-        values = {name: term(*inputs[name]) for name, term in self.terms.items() if name in inputs}
-        return {"total": sum(self.weights[name] * value for name, value in values.items())} | values
+    def _sum(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
+        """Return {"total", name: unweighted term, ...}. inputs: {name: arguments of the term}."""
+        values: dict[str, Tensor] = {name: term(*inputs[name]) for name, term in self.terms.items() if name in inputs}
+        total = functools.reduce(torch.add, (self.weights[name] * value for name, value in values.items()))
+        return {"total": total} | values
 
 
 class StudentLoss(_WeightedSum):
     """Eq. 7: depth + image, radar (Eq. 1) + structure (Eq. 2, 3) + inter_depth (Eq. 5), and smoothness.
 
-    depth_loss: "urdl" (Eq. 6) or "l1". image, radar, structure, inter_depth, smoothness: weights, 0 leaves a term out;
-    the defaults are the published ones. inter_depth_uncertainty, structure_pool, exclusive: see the terms.
+    depth_loss: "urdl" (Eq. 6) or "l1". image, radar, structure, inter_depth, smoothness: weights, of which 0 leaves the
+    term out; the defaults are the published ones. inter_depth_uncertainty, structure_pool, exclusive: see the terms.
     """
 
     def __init__(
@@ -49,7 +56,7 @@ class StudentLoss(_WeightedSum):
         exclusive: bool = False,
         inter_depth_uncertainty: bool = True,
         structure_pool: int | None = None,
-    ):
+    ) -> None:
         super().__init__(
             depth=(1.0, _depth_loss(depth_loss, beta, exclusive)),
             smoothness=(smoothness, SmoothnessLoss()),
@@ -60,17 +67,27 @@ class StudentLoss(_WeightedSum):
         )
 
     @property
-    def distils(self):
-        """Whether a teacher is needed."""
+    def distils(self) -> bool:
+        """Whether a term needs a teacher."""
         return bool(self.weights.keys() & {"image", "radar", "structure", "inter_depth"})
 
-    def forward(self, student, teacher, image, dense_depth, single_depth):
-        """student: DepthOutput. teacher: TeacherOutput, or None for training without distillation.
+    def forward(
+        self,
+        student: DepthOutput,
+        teacher: TeacherOutput | None,
+        image: Tensor,
+        dense_depth: Tensor,
+        single_depth: Tensor,
+    ) -> dict[str, Tensor]:
+        """Return {"total", and each term before its weight}, scalars.
 
-        image [N, 3, H, W] as the network got it; dense_depth, single_depth [N, 1, H, W] metres, 0 = unknown.
-        Returns {"total", and each term before its weight}, scalars.
+        teacher: None for training without distillation. image: [N, 3, H, W] as the network got it. dense_depth,
+        single_depth: [N, 1, H, W] metres, 0 = unknown.
         """
-        inputs = {"depth": (student.depth, dense_depth, single_depth), "smoothness": (student.depth, image)}
+        inputs: dict[str, Sequence[Any]] = {
+            "depth": (student.depth, dense_depth, single_depth),
+            "smoothness": (student.depth, image),
+        }
         if teacher is not None:
             inputs |= {
                 "image": (student.image_features, teacher.image_features),
@@ -92,7 +109,7 @@ class TeacherLoss(_WeightedSum):
         smoothness: float = 0.001,
         beta: float = 0.2,
         exclusive: bool = False,
-    ):
+    ) -> None:
         super().__init__(
             depth=(1.0, _depth_loss(depth_loss, beta, exclusive)),
             smoothness=(smoothness, SmoothnessLoss()),
@@ -100,10 +117,17 @@ class TeacherLoss(_WeightedSum):
             coarse_depth=(coarse_depth, CoarseDepthLoss()),
         )
 
-    def forward(self, teacher, image, dense_depth, single_depth, confidence_label):
-        """teacher: TeacherOutput. confidence_label [N, 1, H, W]: 1, 0, or -1 where unknown; the rest as StudentLoss.
+    def forward(
+        self,
+        teacher: TeacherOutput,
+        image: Tensor,
+        dense_depth: Tensor,
+        single_depth: Tensor,
+        confidence_label: Tensor,
+    ) -> dict[str, Tensor]:
+        """Return {"total", and each term before its weight}, scalars.
 
-        Returns {"total", and each term before its weight}, scalars.
+        confidence_label: [N, 1, H, W], 1, 0, or -1 where unknown; the other arguments are those of StudentLoss.
         """
         return self._sum(
             {

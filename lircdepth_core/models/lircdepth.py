@@ -1,10 +1,10 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The student: LiRCDepth (Sun et al., "LiRCDepth: Lightweight Radar-Camera Depth Estimation via Knowledge
-Distillation and Uncertainty Guidance", ICASSP 2025, arXiv 2412.16380).
+"""The student: LiRCDepth.
 
-Module names are those of the published checkpoint, so that its keys load without a mapping.
-Scale i is 1/2^i of the input size.
+Sun et al., "LiRCDepth: Lightweight Radar-Camera Depth Estimation via Knowledge Distillation and Uncertainty Guidance",
+ICASSP 2025, arXiv 2412.16380. Module names are those of the published checkpoint, so that its keys load without a
+mapping. Scale i is 1/2^i of the input size.
 """
 
 from collections.abc import Sequence
@@ -53,18 +53,19 @@ class _Encoder(nn.Module):
 
 
 class ImageEncoder(_Encoder):
-    """Image [N, 3, H, W] (RGB / 255, ImageNet mean and std) to five features, fine to coarse."""
+    """MobileNetV2 on the image."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv_image = nn.ModuleList(map(_ConvReLU, _TAP_CHANNELS, _IMAGE_CHANNELS))
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        """Return five features, fine to coarse. image: [N, 3, H, W], RGB / 255 with ImageNet's mean and std."""
         return [affinity(tap) for affinity, tap in zip(self.conv_image, self.taps(image), strict=True)]
 
 
 class RadarEncoder(_Encoder):
-    """Radar channels [N, 4, H, W] (depth m, RCS dBsm, vx, vy m/s; 0 = no return) to five features, fine to coarse."""
+    """MobileNetV2 on the radar channels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,11 +73,12 @@ class RadarEncoder(_Encoder):
         self.conv_radar = nn.ModuleList(map(_ConvReLU, _TAP_CHANNELS, _RADAR_CHANNELS))
 
     def forward(self, radar: Tensor) -> list[Tensor]:
+        """Return five features, fine to coarse. radar: [N, 4, H, W], depth m, RCS dBsm, vx, vy m/s, 0 = no return."""
         return [affinity(tap) for affinity, tap in zip(self.conv_radar, self.taps(self.conv(radar)), strict=True)]
 
 
 class UpBlock(nn.Module):
-    """Inverted residual block on transposed convolutions, without the residual: [N, in, h, w] -> [N, out, s h, s w]."""
+    """Inverted residual block on transposed convolutions, without the residual."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int = 6) -> None:
         super().__init__()
@@ -96,6 +98,7 @@ class UpBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [N, out, stride h, stride w]. x: [N, in, h, w]."""
         result: Tensor = self.pointwise_layer_transpose(self.depthwise_layer_transpose(self.expansion_layer(x)))
         return result
 

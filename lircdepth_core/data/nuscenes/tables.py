@@ -68,8 +68,10 @@ def find_scene(nusc: "NuScenes", name: str) -> Record:
 
 
 def scenes_of_split(nusc: "NuScenes", split: str) -> list[Record]:
-    """Return the scene records of a split, in the tables' order: the devkit's train, val, test, mini_train, mini_val,
-    train_detect, train_track, or one of the tables' own splits.json. Raises LircDepthError.
+    """Return the scene records of a split, in the tables' order.
+
+    split: the devkit's train, val, test, mini_train, mini_val, train_detect, train_track, or one of the tables' own
+    splits.json. Raises LircDepthError for another name, and for a split without a scene.
     """
     from nuscenes.utils import splits
 

@@ -34,13 +34,14 @@ def _taps(network: _ResNet, x: Tensor) -> list[Tensor]:
 
 
 class ImageEncoder(nn.Module):
-    """Image [N, 3, H, W] to the five taps of a ResNet-34."""
+    """A ResNet-34 on the image."""
 
     def __init__(self) -> None:
         super().__init__()
         self.base_model = _resnet(34)
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        """Return five taps, fine to coarse. image: [N, 3, H, W]."""
         return _taps(self.base_model, image)
 
 
@@ -61,13 +62,13 @@ class SparseConv(nn.Module):
         self.pool = nn.MaxPool2d(kernel_size, stride=1, padding=padding)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """x [N, C, H, W] and its mask [N, 1, H, W] (1 = measured) to the same, with the output's channels."""
+        """Return the map and the mask of the output. x: [N, C, H, W]. mask: [N, 1, H, W], 1 = measured."""
         x = self.conv(x * mask) / (self.sparsity(mask) + _TINY_COUNT) + self.bias[:, None, None]
         return functional.elu(x), self.pool(mask)
 
 
 class SparseRadarEncoder(nn.Module):
-    """Radar channels [N, 4, H, W] to the five taps of a ResNet-18 behind sparsity-aware convolutions."""
+    """A ResNet-18 behind sparsity-aware convolutions, on the radar channels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +79,7 @@ class SparseRadarEncoder(nn.Module):
         self.base_model_radar = _resnet(18)
 
     def forward(self, radar: Tensor) -> list[Tensor]:
+        """Return five taps, fine to coarse. radar: [N, 4, H, W]."""
         x, mask = radar, (radar[:, :1] > 0).to(radar.dtype)
         for layer in (self.sparse_conv1, self.sparse_conv2, self.sparse_conv3, self.sparse_conv4):
             x, mask = layer(x, mask)
@@ -85,7 +87,7 @@ class SparseRadarEncoder(nn.Module):
 
 
 class RadarEncoder(nn.Module):
-    """Confident coarse depth and radar channels [N, 5, H, W] to the five taps of a ResNet-18."""
+    """A ResNet-18 on confident coarse depth and radar channels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,4 +95,5 @@ class RadarEncoder(nn.Module):
         self.base_model_radar = _resnet(18)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Return five taps, fine to coarse. x: [N, 5, H, W]."""
         return _taps(self.base_model_radar, self.conv(x))

@@ -14,6 +14,7 @@ class UpConv(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the map of twice the size. x: [N, in, h, w]."""
         return functional.elu(self.conv(functional.interpolate(x, scale_factor=2, mode="nearest")))
 
 

@@ -30,6 +30,7 @@ class Reduction(nn.Module):
             self.reduc.add_module("plane_params", nn.Conv2d(in_channels, 3, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [N, 3, h, w], or [N, 1, h, w] of one depth. x: [N, in, h, w]."""
         reduced: Tensor = self.reduc(x)
         return reduced
 

@@ -12,7 +12,7 @@ from lircdepth_core.models.cafnet.layers import UpConv, batch_norm
 
 
 class RadarDecoder(nn.Module):
-    """Image and radar taps to coarse depth in metres and the radar's confidence, each [N, 1, H, W]."""
+    """Decodes image and radar taps from the coarsest scale to the input's size."""
 
     _WIDTHS = (256, 128, 64, 32, 32)
     _SKIPS = (512, 256, 128, 64, 64)  # channels of one encoder, coarse to fine
@@ -29,6 +29,7 @@ class RadarDecoder(nn.Module):
         self.get_depth = convolution(upsampled, 2, 3, nn.Sigmoid())
 
     def forward(self, image_features: Sequence[Tensor], radar_features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return coarse depth in metres and the radar's confidence, each [N, 1, H, W]. Taps are fine to coarse."""
         below: list[Tensor] = []  # the decoder's map at the next coarser scale
         for scale in (5, 4, 3, 2, 1):
             x = torch.cat([image_features[scale - 1], radar_features[scale - 1], *below], dim=1)

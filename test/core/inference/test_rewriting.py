@@ -44,7 +44,7 @@ def inputs(count, height, width, dtype=torch.float64):
 )
 @torch.inference_mode()
 def test_the_rewritten_network_agrees_to_a_nanometre(weights, strip, size, monkeypatch):
-    monkeypatch.setattr(rewriting, "_STRIP", strip)
+    monkeypatch.setattr(rewriting, "_STRIP_NUMBERS", strip)
     network = checkpoints.load(weights)[0] if weights == "street" else trained_like("lircdepth", seed=3)
     network = network.double()
     before = {key: value.clone() for key, value in network.state_dict().items()}
@@ -87,7 +87,7 @@ def test_it_multiplies_less_and_holds_no_hidden_map_in_full(monkeypatch):
         count[name] = counter.get_total_flops()
     assert count["rewritten"] < 0.93 * count["plain"]
     largest = {}
-    monkeypatch.setattr(rewriting, "_STRIP", 100_000)
+    monkeypatch.setattr(rewriting, "_STRIP_NUMBERS", 100_000)
     for name, module in (("plain", network), ("rewritten", deployed)):
         sizes = []
         handles = [
