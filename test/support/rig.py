@@ -224,10 +224,14 @@ def command(calibration, **parameters):
 
 @pytest.fixture
 def depth_node(rig, calibration):
-    """Start a depth node with parameters; afterwards it must end with status 0 on SIGINT."""
+    """Start a depth node with parameters; afterwards it must end with status 0 on SIGINT.
+
+    ready: wait until the rig knows the node. settle: seconds more, for the node to know the rig as well; a test that
+    sends single messages needs them.
+    """
     started = []
 
-    def start(ready=True, **parameters):
+    def start(ready=True, settle=0.5, **parameters):
         process = subprocess.Popen(
             command(calibration, **parameters),
             cwd=REPOSITORY,
@@ -244,7 +248,7 @@ def depth_node(rig, calibration):
                 inputs.append(rig.odometry)
             rig.wait(lambda: all(publisher.get_subscription_count() for publisher in inputs), "depth node")
             rig.wait(lambda: rig.node.count_publishers("/CAM_FRONT/depth/image"), "depth topic")
-            rig.spin(0.5)  # the other direction of discovery
+            rig.spin(settle)
         return process
 
     yield start

@@ -4,10 +4,13 @@
 
 import array
 import io
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
+from functools import partial
 
 import cv2
 import numpy as np
@@ -23,6 +26,7 @@ from lircdepth_core.geometry import rigid_transform, sensor_to_sensor
 from lircdepth_core.models import checkpoints
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.radar import RadarScan
+from paths import SUPPORT
 from rig import (
     BASE_FROM_CAMERA,
     BASE_FROM_RADAR,
@@ -255,34 +259,46 @@ def test_a_stop_while_the_network_is_prepared_is_obeyed_at_once(calibration, tol
     assert process.returncode == 0
 
 
-def save_weights(path):
+@pytest.fixture(scope="module")
+def refusals(calibration, tmp_path_factory):
+    """Return a node's (exit status, output) for wrong parameters, by name of the case.
+
+    The first is a process of its own, as a user starts it; for the others one process calls main again and again, each
+    time in a new context.
+    """
+    folder = tmp_path_factory.mktemp("refusals")
     network, _ = checkpoints.random_weights("tiny")
-    checkpoints.save(path, network, checkpoints.Header(model="lircdepth"))
-    return path
+    checkpoints.save(folder / "other.safetensors", network, checkpoints.Header(model="lircdepth"))
+    cases = {name: {**parameters} for name, (parameters, _) in WRONG_PARAMETERS.items()}
+    cases["weights of another network"] = {"weights": folder / "other.safetensors"}
+    first, *others = cases
+    run = partial(subprocess.run, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    process = run(command(calibration, **cases[first]))
+    results = {first: (process.returncode, process.stdout + process.stderr)}
+    lines = [[str(folder / name), *command(calibration, **cases[name])[3:]] for name in others]
+    process = run([sys.executable, SUPPORT / "refused_nodes.py", json.dumps(lines)])
+    assert process.returncode == 0, process.stdout + process.stderr
+    statuses = json.loads(process.stdout)
+    return results | {name: (statuses[str(folder / name)], (folder / name).read_text()) for name in others}
 
 
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"weights": "absent.safetensors"}, "absent.safetensors: no such weights file"),
-        ({"weights": "OTHER"}, "another network than LiRCDepth: keys"),
-        ({"calibration_file": "absent.yaml"}, "absent.yaml"),
-        ({"calibration_file": "''"}, "calibration_file is empty"),
-        ({"device": "cuda:99"}, "device 'cuda:99' was asked for, but PyTorch sees"),
-        ({"image_transport": "theora"}, "image_transport is 'theora', expected one of compressed, raw"),
-        ({"inference_scale": "big"}, "inference_scale"),
-        ({"inference_scale": 100.0}, "inference_scale"),
-        ({"radar_fields": "x y"}, "radar_fields is 'x y', expected six names"),
-    ],
-)
-def test_a_wrong_parameter_is_one_error_and_status_2(calibration, tmp_path, parameters, words):
-    if parameters.get("weights") == "OTHER":
-        parameters = {"weights": save_weights(tmp_path / "other.safetensors")}
-    process = subprocess.run(
-        command(calibration, **parameters), cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
-    )
-    output = process.stdout + process.stderr
-    assert process.returncode == 2, output
-    assert words in output
+WRONG_PARAMETERS = {
+    "absent weights": ({"weights": "absent.safetensors"}, "absent.safetensors: no such weights file"),
+    "weights of another network": ({}, "another network than LiRCDepth: keys"),
+    "absent calibration": ({"calibration_file": "absent.yaml"}, "absent.yaml"),
+    "no calibration": ({"calibration_file": "''"}, "calibration_file is empty"),
+    "absent device": ({"device": "cuda:99"}, "device 'cuda:99' was asked for, but PyTorch sees"),
+    "unknown choice": ({"image_transport": "theora"}, "image_transport is 'theora', expected one of compressed, raw"),
+    "wrong type": ({"inference_scale": "big"}, "inference_scale"),
+    "out of range": ({"inference_scale": 100.0}, "inference_scale"),
+    "too few fields": ({"radar_fields": "x y"}, "radar_fields is 'x y', expected six names"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_PARAMETERS)
+def test_a_wrong_parameter_is_one_error_and_status_2(refusals, case):
+    status, output = refusals[case]
+    assert status == 2, output
+    assert WRONG_PARAMETERS[case][1] in output
     assert "Traceback" not in output
     assert len(output.strip().splitlines()) == 1, output
