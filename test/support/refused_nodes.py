@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Run depth nodes that are expected to end at once, one after the other in one process: refused_nodes.py JSON
+"""Run depth nodes that are expected to end at once, one after the other in one process: refused_nodes.py JSON.
 
 The JSON is a list of [file for the output, arguments ...]. Prints {file: exit status} as JSON.
 """
