@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
     from lircdepth_core.models import checkpoints
-    from lircdepth_core.training.modules import export
+    from lircdepth_core.training.export import export
 
     output = checkpoints.output_path(arguments.output)
     header = export(arguments.checkpoint, output, half=not arguments.float32)

@@ -24,7 +24,7 @@ from lircdepth_core.files import written_whole
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import command_line
 from lircdepth_core.training.callbacks import BestCheckpoint
-from lircdepth_core.training.modules import export
+from lircdepth_core.training.export import export
 
 TERMS = ("structure", "inter_depth", "image", "radar")
 TEACHER_ROW = "teacher"
@@ -53,9 +53,11 @@ DEFAULT_ROWS = ("none", *TERMS, "all", "inter_depth without U", "none, L1")
 
 @dataclass(frozen=True)
 class Setting:
-    """What all runs of an ablation share. train, val, test: packed frames; teacher: weights file, made by a "teacher"
-    row when it is not there; steps, teacher_steps: optimiser steps of a student and of the teacher; distillation: what
-    the weight of each distillation term is multiplied with; distil_until: see StudentModule.
+    """What all runs of an ablation share.
+
+    train, val, test: packed frames. teacher: weights file, made by a "teacher" row when it is not there. steps,
+    teacher_steps: optimiser steps of a student and of the teacher. distillation: what the weight of each distillation
+    term is multiplied with. distil_until: see StudentModule.
     """
 
     train: str

@@ -57,7 +57,10 @@ def table(output: str | Path) -> list[str]:
 
 
 def _command(results: list[Result]) -> str:
-    """The command that made results, but for rows and seeds. Raises LircDepthError where they are of several."""
+    """Return the command that made results, without rows and seeds.
+
+    Raises LircDepthError where they are of several.
+    """
     settings = [result["setting"] for result in results if result["row"] != TEACHER_ROW] or [results[0]["setting"]]
     if any(setting != settings[0] for setting in settings):
         raise LircDepthError("the results under this folder are of different settings: choose another -o for each")

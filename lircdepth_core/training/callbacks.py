@@ -2,29 +2,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lightning callbacks: stop in time, look at depth."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from lircdepth_core.training.lightning_loader import lightning  # isort: skip - prepares what the next one imports
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-_FAR = 80.0  # metres: the end of the pictures' colours
+_FAR = 80.0  # metres: the end of the pictures' colour scale
 
 
 class BestCheckpoint(ModelCheckpoint):
     """Keeps ``checkpoints/best.ckpt``, by MAE on the validation split, and ``last.ckpt`` in default_root_dir."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(
             monitor="val/mae", mode="min", filename="best", save_last=True, save_on_train_epoch_end=False,
             enable_version_counter=False,
         )  # fmt: skip
 
-    def setup(self, trainer, module, stage):
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Keep checkpoints below the trainer's folder."""
         self.dirpath = str(Path(trainer.default_root_dir, "checkpoints"))
-        super().setup(trainer, module, stage)
+        super().setup(trainer, pl_module, stage)
 
 
 class StopAfter(Checkpoint):
@@ -34,29 +39,33 @@ class StopAfter(Checkpoint):
     trainer's default_root_dir. As a Checkpoint it is called last, after what averages weights.
     """
 
-    def __init__(self, minutes: float):
+    def __init__(self, minutes: float) -> None:
         self.minutes = minutes
         self._started = time.monotonic()
 
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
-        # One rank's clock decides for all, lest they stop at different steps. Not behind an epoch's last batch, from
-        # where Lightning miscounts epochs when it resumes.
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop where the window has closed, with a checkpoint."""
+        # One rank's clock decides for all, so that they stop at the same step. After the last batch of an epoch a run
+        # is not stopped: Lightning would miscount epochs when it resumes there.
         late = trainer.strategy.broadcast(time.monotonic() - self._started > 60 * self.minutes)
-        if not late or batch_index + 1 >= trainer.num_training_batches:
+        if not late or batch_idx + 1 >= trainer.num_training_batches:
             return
-        # Here and not at the end of training: Lightning counts the epoch that it breaks off as done.
+        # Saved here and not at the end of training: there Lightning counts the epoch that it breaks off as done.
         trainer.save_checkpoint(resume_path(trainer))
         trainer.should_stop = True
         trainer.limit_val_batches = 0  # the window is for training; the run that ends the epoch validates
         if trainer.is_global_zero:
             print(f"stopped after {self.minutes:g} minutes at step {trainer.global_step}; --ckpt_path resume goes on")
 
-    def on_train_end(self, trainer, module):
-        if not trainer.should_stop:  # finished: another run has nothing to do
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Leave a checkpoint of a finished run, so that another one has nothing to do."""
+        if not trainer.should_stop:
             trainer.save_checkpoint(resume_path(trainer))
 
 
-def resume_path(trainer):
+def resume_path(trainer: lightning.Trainer) -> Path:
     """Return where StopAfter leaves its checkpoint."""
     return Path(trainer.default_root_dir, "resume.ckpt")
 
@@ -64,20 +73,29 @@ def resume_path(trainer):
 class DepthPictures(lightning.Callback):
     """Logs image, depth and truth of the first validation frames to TensorBoard; other loggers get none."""
 
-    def __init__(self, frames: int = 2):
+    def __init__(self, frames: int = 2) -> None:
         self.frames = frames
 
-    def on_validation_batch_end(self, trainer, module, outputs, batch, batch_index, dataloader_index=0):
-        if batch_index or not trainer.is_global_zero:
+    def on_validation_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Log the pictures of the first batch."""
+        if batch_idx or not trainer.is_global_zero:
             return
         for logger in trainer.loggers:
-            add_image = getattr(logger.experiment, "add_image", None)
+            add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
             if add_image is not None:
                 for i in range(min(self.frames, len(batch["image"]))):
                     add_image(f"depth/{i}", picture(batch, outputs, i), trainer.global_step)
 
 
-def picture(batch, output, index):
+def picture(batch: dict[str, Tensor], output: Any, index: int) -> Tensor:
     """Return image, depth and dense (or single-scan) truth of a batch's frame, one above the other: uint8 [3, 3 H, W].
 
     Near is bright; truth is black where unknown.

@@ -2,23 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `lircdepth train` runs: Lightning's command line over the modules and data of this package."""
 
+from __future__ import annotations
+
 import contextlib
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.device import is_out_of_memory
 from lircdepth_core.training.callbacks import BestCheckpoint, DepthPictures, resume_path
 from lircdepth_core.training.data_modules import DepthData
+from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.modules import DepthModule
 
 
-def trainer_defaults():
+def trainer_defaults() -> dict[str, Any]:
     """Return what a Trainer needs here: an order for each epoch, batches that know their rank, the best checkpoint."""
     callbacks = [BestCheckpoint(), DepthPictures()]
     return {"reload_dataloaders_every_n_epochs": 1, "use_distributed_sampler": False, "callbacks": callbacks}
 
 
-def main(arguments):
+def main(arguments: list[str]) -> Any:
     """Run `fit`, `validate` ... with Lightning's options (a list of words).
 
     Beside what Lightning knows, ``--ckpt_path resume`` goes on from where StopAfter stopped, or starts. Returns the
@@ -27,12 +33,12 @@ def main(arguments):
     return _command_line(arguments, run=True)
 
 
-def parse(arguments):
+def parse(arguments: list[str]) -> Any:
     """Return the configuration that ``main`` would run, without making anything of it. Raises as ``main``."""
     return _command_line(arguments, run=False).config
 
 
-def _command_line(arguments, run):
+def _command_line(arguments: list[str], run: bool) -> Any:
     try:
         from jsonargparse import ArgumentError
     except ImportError as error:
@@ -75,7 +81,7 @@ def _command_line(arguments, run):
     except ArgumentError as error:
         raise LircDepthError(" ".join(str(error).split())) from error
     except ValueError as error:  # the parser wraps what a class raises when it is made
-        cause = error
+        cause: BaseException | None = error
         while cause is not None and not isinstance(cause, LircDepthError):
             cause = cause.__cause__
         if cause is None:
@@ -83,7 +89,13 @@ def _command_line(arguments, run):
         raise cause from error
 
 
-def fit(trainer, module, datamodule, ckpt_path=None, **options):
+def fit(
+    trainer: lightning.Trainer,
+    module: DepthModule,
+    datamodule: DepthData,
+    ckpt_path: Path | None = None,
+    **options: Any,
+) -> None:
     """Trainer.fit, with exhausted memory explained (LircDepthError)."""
     options["weights_only"] = True  # a checkpoint to resume is a pickle too: none may run code
     with explained_out_of_memory(datamodule.batch_size):
@@ -91,7 +103,7 @@ def fit(trainer, module, datamodule, ckpt_path=None, **options):
 
 
 @contextlib.contextmanager
-def explained_out_of_memory(batch_size):
+def explained_out_of_memory(batch_size: int) -> Iterator[None]:
     """Turn exhausted memory, of a GPU or of the machine, into a LircDepthError that says which batch size to try."""
     try:
         yield

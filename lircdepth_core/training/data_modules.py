@@ -6,10 +6,15 @@ Which samples a step sees depends on the seed, the epoch and the step alone, so 
 uninterrupted one would have seen, also when it was stopped within an epoch.
 """
 
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
 from torch.utils.data import DataLoader, Dataset
 
 from lircdepth_core.data.augmentation import Augmentation
-from lircdepth_core.data.frame import prepare
+from lircdepth_core.data.frame import Frame, FrameSource, prepare
 from lircdepth_core.data.nuscenes.frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.data.sampling import ResumableBatches, TrainingSet, batches_in
@@ -17,19 +22,19 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.training.lightning_loader import lightning
 
 
-class _Prepared(Dataset):
+class _Prepared(Dataset[Frame]):
     """Whole frames for evaluation, every ``world``-th from ``rank`` on."""
 
-    def __init__(self, frames, limit, rank, world):
+    def __init__(self, frames: FrameSource, limit: int | None, rank: int, world: int) -> None:
         self.frames = frames
         count = len(frames) if limit is None else min(limit, len(frames))
         # Spread over the whole set, so that a few frames are of many scenes.
         self.indices = [i * len(frames) // count for i in range(count)][rank::world]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Frame:
         return prepare(self.frames.frame(self.indices[index]))
 
 
@@ -41,15 +46,39 @@ class DepthData(lightning.LightningDataModule):
     one in each epoch.
     """
 
+    train_frames: FrameSource
+    val_frames: FrameSource
+
     def __init__(
-        self, batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers=0
-    ):
+        self,
+        batch_size: int,
+        val_batch_size: int,
+        crop: tuple[int, int],
+        flip: float,
+        colour: float,
+        drop_scan: float,
+        drop_points: float,
+        seed: int,
+        val_limit: int | None,
+        repeat: int | None,
+        workers: int = 0,
+    ) -> None:
         super().__init__()
         self.batch_size, self.val_batch_size = batch_size, val_batch_size
-        self.augmentation = Augmentation(tuple(crop), flip, colour, drop_scan=drop_scan, drop_points=drop_points)
+        self.augmentation = Augmentation((crop[0], crop[1]), flip, colour, drop_scan=drop_scan, drop_points=drop_points)
         self.seed, self.workers, self.val_limit, self.repeat = seed, workers, val_limit, repeat
 
-    def weights_header(self):
+    @property
+    def attached(self) -> lightning.Trainer:
+        """The trainer that works with these data."""
+        assert self.trainer is not None, "a trainer sets itself before it asks for data"
+        return self.trainer
+
+    @abstractmethod
+    def setup(self, stage: str | None = None) -> None:
+        """Open the frames."""
+
+    def weights_header(self) -> dict[str, Any]:
         """Return what a weights file says about its training data: focal_length, input_size, trained_on."""
         frames = self.train_frames
         return {
@@ -58,19 +87,24 @@ class DepthData(lightning.LightningDataModule):
             "trained_on": frames.description,
         }
 
-    def batches_per_epoch(self):
+    def batches_per_epoch(self) -> int:
         """Return how many batches each rank sees in an epoch, the trainer's limit_train_batches applied."""
-        count = batches_in(len(self.train_frames), self.batch_size, self.trainer.world_size)
-        limit = self.trainer.limit_train_batches
+        count = batches_in(len(self.train_frames), self.batch_size, self.attached.world_size)
+        limit = self.attached.limit_train_batches
         return min(count, limit) if isinstance(limit, int) else int(count * limit)
 
-    def train_dataloader(self):
-        trainer = self.trainer
-        if trainer.reload_dataloaders_every_n_epochs != 1:
+    def train_dataloader(self) -> DataLoader[Frame]:
+        """Return this epoch's batches, from the one on at which a resumed run goes on.
+
+        Raises LircDepthError for a trainer that would not ask anew in each epoch.
+        """
+        trainer = self.attached
+        if getattr(trainer, "reload_dataloaders_every_n_epochs", 0) != 1:
             raise LircDepthError("the trainer needs reload_dataloaders_every_n_epochs: 1: each epoch has its own order")
-        loop = trainer.fit_loop
+        # Lightning has no public name for how far a resumed epoch is.
+        loop: Any = trainer.fit_loop
         epoch = loop.epoch_progress.current.processed
-        # Of a resumed epoch, or of the one that just ended: then the remainder is 0.
+        # After an epoch that has just ended, its own count is still there: the remainder is 0 then.
         done = loop.epoch_loop.batch_progress.current.processed % self.batches_per_epoch()
         batches = ResumableBatches(
             len(self.train_frames), self.batch_size, self.seed, epoch, done, trainer.global_rank, trainer.world_size
@@ -81,8 +115,9 @@ class DepthData(lightning.LightningDataModule):
             num_workers=self.workers,
         )
 
-    def val_dataloader(self):
-        prepared = _Prepared(self.val_frames, self.val_limit, self.trainer.global_rank, self.trainer.world_size)
+    def val_dataloader(self) -> DataLoader[Frame]:
+        """Return this rank's share of the validation frames."""
+        prepared = _Prepared(self.val_frames, self.val_limit, self.attached.global_rank, self.attached.world_size)
         return DataLoader(prepared, batch_size=self.val_batch_size, num_workers=self.workers)
 
 
@@ -112,14 +147,15 @@ class NuScenesData(DepthData):
         workers: int = 8,
         val_limit: int | None = None,
         repeat: int | None = None,
-    ):
+    ) -> None:
         super().__init__(
             batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers
         )
-        self._common = {"dataroot": dataroot, "version": version, "dense": dense, "scale": scale}
+        self._common: dict[str, Any] = {"dataroot": dataroot, "version": version, "dense": dense, "scale": scale}
         self._splits, self._labels = (train_split, val_split), labels
 
-    def setup(self, stage=None):
+    def setup(self, stage: str | None = None) -> None:
+        """Open the data root."""
         self.train_frames = NuScenesFrames(split=self._splits[0], labels=self._labels, **self._common)
         self.val_frames = NuScenesFrames(split=self._splits[1], **self._common)
 
@@ -141,12 +177,13 @@ class PackedData(DepthData):
         seed: int = 0,
         val_limit: int | None = None,
         repeat: int | None = None,
-    ):
+    ) -> None:
         super().__init__(
             batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat
         )
         self._paths = train, val
 
-    def setup(self, stage=None):
-        device = self.trainer.strategy.root_device
+    def setup(self, stage: str | None = None) -> None:
+        """Read the files onto the device."""
+        device = self.attached.strategy.root_device
         self.train_frames, self.val_frames = (PackedFrames(path, device) for path in self._paths)

@@ -1,10 +1,14 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Import Lightning also where torchvision's operators do not load (see models.torchvision_loader): it imports both."""
+"""Lightning and torchmetrics, which import torchvision, loaded so that its operators need not load.
+
+See models.torchvision_loader.
+"""
 
 from lircdepth_core.models.torchvision_loader import load_torchvision
 
 load_torchvision()
 import lightning  # noqa: E402
+import torchmetrics  # noqa: E402
 
-__all__ = ["lightning"]
+__all__ = ["lightning", "torchmetrics"]

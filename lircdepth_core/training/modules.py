@@ -5,32 +5,47 @@
 They share optimiser, schedule, validation and what happens when a loss is not finite.
 """
 
+from __future__ import annotations
+
 import math
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation.metrics import depth_errors, mean_errors
+from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_core.files import written_whole
 from lircdepth_core.inference.device import keep_freed_memory
 from lircdepth_core.losses import StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import initialisation
-from lircdepth_core.training.lightning_loader import lightning
+from lircdepth_core.training.lightning_loader import lightning, torchmetrics
 from lircdepth_core.training.teacher_cache import TeacherCache
 
+if TYPE_CHECKING:
+    from lircdepth_core.training.data_modules import DepthData
+
 LossOptions = dict[str, bool | int | float | str | None]  # keyword arguments of StudentLoss or TeacherLoss
-CAP = 80.0  # metres: what validation counts
+CAP = 80.0  # metres: the largest true depth that validation counts
+VALIDATED = ("mae", "rmse", "abs_rel", "delta1")
+_FULL_WIDTH = 1600  # pixels of nuScenes' images, for which the size of a confidence patch is published
+
+Batch = dict[str, Tensor]
+LossT = TypeVar("LossT", bound=nn.Module)
 
 
-def keep_depth_in_float32(network):
-    """Have the layers that end in a depth compute or return float32 under autocast: bfloat16 knows 80 m to 0.5 m."""
+def keep_depth_in_float32(network: nn.Module) -> nn.Module:
+    """Let the layers that end in a depth compute or return float32 under autocast.
 
-    def recompute(layer, inputs, _):
+    bfloat16 has 8 bits of mantissa: at 80 m its step is 0.5 m.
+    """
+
+    def recompute(layer: Any, inputs: tuple[Tensor, ...], _: Any) -> Any:
         if torch.is_autocast_enabled(inputs[0].device.type):
             with torch.autocast(inputs[0].device.type, enabled=False):
                 return layer.forward(inputs[0].float())  # one small convolution, twice
@@ -42,7 +57,7 @@ def keep_depth_in_float32(network):
     return network
 
 
-def run_network(network, batch):
+def run_network(network: nn.Module, batch: Batch) -> Any:
     """Return a network's output on a batch, channels last, which is what convolutions are fastest in."""
     return network(*(batch[name].contiguous(memory_format=torch.channels_last) for name in ("image", "radar")))
 
@@ -54,60 +69,81 @@ class DepthModule(lightning.LightningModule):
     falls as (1 - progress)^power to final_lr times its start. These defaults are the published student's.
     """
 
-    def __init__(self, network, lr, weight_decay, eps, power, final_lr):
+    def __init__(
+        self, network: nn.Module, lr: float, weight_decay: float, eps: float, power: float, final_lr: float
+    ) -> None:
         super().__init__()
-        self.network = keep_depth_in_float32(network.to(memory_format=torch.channels_last))
-        self._optimiser = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
-        self.recipe = self._optimiser | {"power": power, "final_lr": final_lr}
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        self.network = keep_depth_in_float32(network)
+        self._optimiser: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
+        self.recipe: dict[str, Any] = self._optimiser | {"power": power, "final_lr": final_lr}
         self._power, self._final_lr = power, final_lr
-        self._validated, self._terms = [], set()
-        self.last_errors, self.last_validated = {}, 0  # at which step
+        # In float64 and over all processes; their states are no part of checkpoints.
+        self._means = nn.ModuleDict({name: torchmetrics.MeanMetric().set_dtype(torch.float64) for name in VALIDATED})
+        self._validated_frames = torchmetrics.SumMetric()
+        self._terms: set[str] = set()
+        self.last_errors: dict[str, float] = {}
+        self.last_validated = 0  # at which step
 
-    def configure_optimizers(self):
-        encoders, rest = [], []
+    @property
+    def data(self) -> DepthData:
+        """The data module that the trainer works with."""
+        return cast("DepthData", self.trainer.datamodule)  # type: ignore[attr-defined]  # set by Trainer.fit
+
+    @abstractmethod
+    def compute_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return {"total", and each term before its weight} of a batch, scalars."""
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW, without weight decay on the decoders, and its schedule by step."""
+        encoders: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
                 (encoders if name.startswith("encoder") else rest).append(parameter)
-        groups = [{"params": encoders}, {"params": rest, "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [{"params": encoders}, {"params": rest, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW([group for group in groups if group["params"]], **self._optimiser)
         total = self._total_steps()
 
-        def factor(step):
+        def factor(step: int) -> float:
             remaining = (1 - min(step / total, 1)) ** self._power
             return self._final_lr + (1 - self._final_lr) * remaining
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _total_steps(self):
+    def _total_steps(self) -> int:
         # Trainer.estimated_stepping_batches would build the loader before a resumed run knows where it resumes.
         trainer = self.trainer
         if trainer.max_steps > 0:
             return trainer.max_steps
         if trainer.max_epochs is None or trainer.max_epochs < 1:
             raise LircDepthError("the learning rate's decay needs an end: give the trainer max_epochs or max_steps")
-        batches = trainer.datamodule.batches_per_epoch()
+        batches = self.data.batches_per_epoch()
         return trainer.max_epochs * -(-batches // trainer.accumulate_grad_batches)
 
-    def on_fit_start(self):
+    def on_fit_start(self) -> None:
+        """Prepare the process: on a CPU a step spends more time on page faults than on arithmetic."""
         if self.device.type == "cpu":
-            keep_freed_memory()  # a step there spends more time on page faults than on arithmetic
+            keep_freed_memory()
 
-    def forward(self, batch):
+    def forward(self, batch: Batch) -> Any:
+        """Return the network's output on a batch."""
         return run_network(self.network, batch)
 
-    def training_step(self, batch, batch_index):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss, and log its terms. Raises LircDepthError when it is not finite."""
         terms = self.compute_loss(batch)
         if not torch.isfinite(terms["total"]):
             self._stop_at(batch, terms)
-        values = {f"train/{name}": value.detach() for name, value in terms.items()}
-        # Lightning would log the last value of what is computed no longer until the epoch ends.
+        values: dict[str, Any] = {f"train/{name}": value.detach() for name, value in terms.items()}
+        # Lightning would go on logging the last value of a term that is no longer computed until the epoch ends.
         values |= {f"train/{name}": torch.nan for name in self._terms - terms.keys()}
         self._terms |= terms.keys()
         self.log_dict(values | {"train/skipped_frames": batch["skipped"].sum().float()})
         return terms["total"]
 
-    def _stop_at(self, batch, terms):
+    def _stop_at(self, batch: Batch, terms: dict[str, Tensor]) -> None:
         path = Path(self.trainer.default_root_dir, f"not-finite-step{self.global_step}-rank{self.global_rank}.pt")
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
@@ -115,31 +151,36 @@ class DepthModule(lightning.LightningModule):
         bad = ", ".join(f"{name} {float(value.detach())}" for name, value in terms.items() if not value.isfinite())
         raise LircDepthError(f"loss is not finite at step {self.global_step} ({bad}); the batch is in {path}")
 
-    def validation_step(self, batch, batch_index):
+    def validation_step(self, batch: Batch, batch_idx: int) -> Any:
+        """Return the network's output, and take its errors into the means."""
         output = self(batch)
         truth = batch["exact"] if "exact" in batch else batch["single"]  # never the accumulated map, with its errors
         for prediction, depth in zip(output.depth.float().cpu(), truth.cpu(), strict=True):
             try:
-                self._validated.append(depth_errors(prediction[0].numpy(), depth[0].numpy(), CAP))
+                errors = depth_errors(prediction[0].numpy(), depth[0].numpy(), CAP)
             except LircDepthError:  # nothing is known about this frame
                 continue
+            self._validated_frames.update(1)
+            for name in VALIDATED:
+                cast(torchmetrics.MeanMetric, self._means[name]).update(errors[name])
         return output
 
-    def on_validation_epoch_end(self):
-        names = ("mae", "rmse", "abs_rel", "delta1")
-        mean = mean_errors(self._validated) if self._validated else {}
-        sums = torch.tensor([mean.get(name, 0.0) * len(self._validated) for name in names] + [len(self._validated)],
-                            device=self.device)  # fmt: skip
-        *totals, count = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        self._validated = []
-        if not count:
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over the frames of all processes. Raises LircDepthError when no frame has ground truth."""
+        metrics = {name: cast(torchmetrics.MeanMetric, metric) for name, metric in self._means.items()}
+        count = self._validated_frames.compute()
+        means = {name: float(metric.compute()) for name, metric in metrics.items()} if count else {}
+        for metric in (self._validated_frames, *metrics.values()):
+            metric.reset()
+        if not means:
             raise LircDepthError("no validation frame has ground truth: there is nothing to select a checkpoint by")
         self.last_validated = self.trainer.global_step
-        self.last_errors = {name: total / count for name, total in zip(names, totals, strict=True)}
-        self.log_dict({f"val/{name}": value for name, value in self.last_errors.items()}, rank_zero_only=True)
+        self.last_errors = means
+        self.log_dict({f"val/{name}": value for name, value in means.items()}, rank_zero_only=True)
 
-    def on_save_checkpoint(self, checkpoint):
-        trainer, data = self.trainer, self.trainer.datamodule
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the weights' header will say, so that a checkpoint is enough to export them."""
+        trainer, data = self.trainer, self.data
         batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
         recipe = {"steps": trainer.global_step, "batch_size": batch, "precision": trainer.precision} | self.recipe
         checkpoint["last_validated"] = self.last_validated
@@ -149,7 +190,8 @@ class DepthModule(lightning.LightningModule):
             "training": recipe | asdict(data.augmentation),
         }
 
-    def on_load_checkpoint(self, checkpoint):
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take over what the last validation found."""
         self.last_validated = checkpoint["last_validated"]
         metrics = checkpoint["weights_header"]["metrics"]
         self.last_errors = {name.removeprefix("val_"): value for name, value in metrics.items()}
@@ -191,7 +233,8 @@ class StudentModule(DepthModule):
         self.loss = _made(StudentLoss, loss)
         if teacher is not None and not self.loss.distils:
             raise LircDepthError(f"teacher {teacher} is given, but every distillation term weighs 0")
-        self._teacher, self._cache = None, None
+        self._teacher: list[nn.Module] | None = None
+        self._cache: TeacherCache | None = None
         if teacher is not None:
             teacher_network, header = checkpoints.load(teacher)
             if header.model != "cafnet":
@@ -201,28 +244,35 @@ class StudentModule(DepthModule):
             if teacher_cache is not None:
                 self._cache = TeacherCache(teacher_cache, teacher_network)
 
-    def on_fit_start(self):
+    def on_fit_start(self) -> None:
+        """Move the teacher to the device, and find the step at which it leaves."""
         super().on_fit_start()
         if self._teacher is not None:
             self._distil_steps = self._distil_until * self._total_steps()
-            self._teacher[0].to(self.device, memory_format=torch.channels_last)
+            teacher = self._teacher[0].to(self.device)
+            teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
-    def compute_loss(self, batch):
-        distils = self._teacher is not None and self.global_step < self._distil_steps
-        teacher = self._teach(batch) if distils else None
-        return self.loss(self(batch), teacher, batch["image"], batch["dense"], batch["single"])
+    def compute_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """See DepthModule; the teacher's terms are there while it teaches."""
+        teacher = None
+        if self._teacher is not None and self.global_step < self._distil_steps:
+            teacher = self._teach(self._teacher[0], batch)
+        terms: dict[str, Tensor] = self.loss(self(batch), teacher, batch["image"], batch["dense"], batch["single"])
+        return terms
 
     @torch.no_grad()
-    def _teach(self, batch):
-        def run(batch):
-            return run_network(self._teacher[0], batch)
+    def _teach(self, teacher: nn.Module, batch: Batch) -> Any:
+        def run(batch: Batch) -> Any:
+            return run_network(teacher, batch)
 
         return run(batch) if self._cache is None else self._cache(run, batch)
 
 
 class TeacherModule(DepthModule):
-    """CaFNet. loss: what TeacherLoss takes. encoder_weights: "imagenet" (download) or None. init_weights: a weights
-    file to go on from, in its place.
+    """CaFNet.
+
+    loss: what TeacherLoss takes. encoder_weights: "imagenet" (download) or None. init_weights: a weights file to go on
+    from, in its place.
     """
 
     def __init__(
@@ -243,45 +293,19 @@ class TeacherModule(DepthModule):
         self.recipe |= {"loss": loss or {}} | start
         self.loss = _made(TeacherLoss, loss)
 
-    def compute_loss(self, batch):
+    def compute_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """See DepthModule; confidence labels are made where the batch has none."""
         label = batch.get("confidence_label")
         if label is None:  # without annotated boxes: a patch around each return
             pairs = zip(batch["radar"][:, 0], batch["dense"][:, 0], strict=True)
-            scale = self.trainer.datamodule.train_frames.size[1] / 1600
+            scale = self.data.train_frames.size[1] / _FULL_WIDTH
             label = torch.stack([confidence_label(radar, dense, scale=scale)[None] for radar, dense in pairs])
-        return self.loss(self(batch), batch["image"], batch["dense"], batch["single"], label)
+        terms: dict[str, Tensor] = self.loss(self(batch), batch["image"], batch["dense"], batch["single"], label)
+        return terms
 
 
-def _made(loss, options):
+def _made(loss: Callable[..., LossT], options: LossOptions | None) -> LossT:
     try:
         return loss(**(options or {}))
     except TypeError as error:
-        raise LircDepthError(f"{loss.__name__}: {str(error).rpartition('__init__() ')[2]}") from error
-
-
-def export(checkpoint, output, half=True):
-    """Write a Lightning checkpoint's network (its average where there is one) as a weights file; return the Header.
-
-    half: matrices in float16, which halves the file and changes depth by less than 1e-3 of itself. Raises
-    LircDepthError when it is no checkpoint of these modules.
-    """
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        values, state = content["weights_header"], content["state_dict"]
-    except FileNotFoundError as error:
-        raise LircDepthError(f"{checkpoint}: no such checkpoint") from error
-    except Exception as error:  # whatever a damaged pickle raises
-        raise LircDepthError(f"{checkpoint}: not a checkpoint of `lircdepth train`: {error!r}") from error
-    network = models.build(values["model"])
-    state = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
-    checkpoints.load_state(network, state, checkpoint)
-    header = checkpoints.Header(**(values | {"input_size": tuple(values["input_size"])}))
-    checkpoints.save(output, _halved(network) if half else network, header)
-    return header
-
-
-def _halved(network: nn.Module):
-    for parameter in network.parameters():
-        if parameter.dim() > 1:
-            parameter.data = parameter.data.half()
-    return network
+        raise LircDepthError(f"{getattr(loss, '__name__', loss)}: {str(error).rpartition('__init__() ')[2]}") from error

@@ -214,7 +214,8 @@ def test_a_distilled_run_needs_a_teacher_and_names_what_else_it_got(frames, tmp_
 def test_distillation_ends_where_it_is_told_to(frames, tmp_path):
     checkpoints.save(tmp_path / "teacher.safetensors", *checkpoints.random_weights("cafnet"))
     model = ("--model", "StudentModule", "--model.teacher", tmp_path / "teacher.safetensors")
-    options = ("--model.distil_until", 0.5, "--data.crop", "[32, 32]", "--trainer.max_steps", 4)
+    # At 32x32 with two samples batch norm at the coarsest scale sees two values a channel, and gradients overflow.
+    options = ("--model.distil_until", 0.5, "--data.crop", "[64, 64]", "--trainer.max_steps", 4)
     assert fit(frames, tmp_path / "kd", *model, *options, model=None) == 0
     structure = logged(tmp_path / "kd", "train/structure")
     assert [np.isfinite(structure[step]) for step in range(4)] == [True, True, False, False]
