@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 
-from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
 from lircdepth_core.matching.poses import CalibrationPoses, Transform
 from lircdepth_ros.messages.definitions import Message
+from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix
 from lircdepth_ros.messages.stamps import stamp_to_ns
 
 
@@ -42,16 +42,16 @@ class BagPoses:
         if topic == "/tf_static":
             for stamped in message.transforms:
                 parent, child = stamped.header.frame_id.lstrip("/"), stamped.child_frame_id.lstrip("/")
-                self._static[child] = parent, _rigid(stamped.transform.translation, stamped.transform.rotation)
+                self._static[child] = parent, _rigid(transform_to_matrix, stamped.transform)
             self._poses.calibration = Calibration(dict(mounting(self._static)))
         elif topic == "/tf":
             for stamped in message.transforms:
                 if (stamped.header.frame_id, stamped.child_frame_id) == (self._fixed_frame, BASE_FRAME):
-                    pose = _rigid(stamped.transform.translation, stamped.transform.rotation)
+                    pose = _rigid(transform_to_matrix, stamped.transform)
                     self._poses.add_pose(stamp_to_ns(stamped.header.stamp), pose)
         else:
-            pose = message.pose.pose
-            self._poses.add_pose(stamp_to_ns(message.header.stamp), _rigid(pose.position, pose.orientation))
+            pose = _rigid(pose_to_matrix, message.pose.pose)
+            self._poses.add_pose(stamp_to_ns(message.header.stamp), pose)
 
     def ready(self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int) -> bool:
         """See PoseSource."""
@@ -81,10 +81,8 @@ def mounting(static: Mapping[str, tuple[str, Transform]]) -> Iterator[tuple[str,
             yield frame, transform
 
 
-def _rigid(translation: Message, rotation: Message) -> Transform:
+def _rigid(matrix_of: Callable[[Message], Transform], message: Message) -> Transform:
     try:
-        return geometry.rigid_transform(
-            (translation.x, translation.y, translation.z), (rotation.w, rotation.x, rotation.y, rotation.z)
-        )
+        return matrix_of(message)
     except ValueError as error:
         raise LircDepthError(f"the bag has a transform that is not rigid: {error}") from error

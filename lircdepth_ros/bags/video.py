@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.colours import colorize
 
 _FAR = 80.0  # metres: the end of the colour scale
-_UNKNOWN = 100.0  # metres: drawn as far where depth is beyond range
 
 
 @contextmanager
@@ -37,11 +37,7 @@ def video(
 
     def add(image: npt.NDArray[np.uint8], depth: npt.NDArray[np.float32]) -> None:
         nonlocal writer
-        far = np.nan_to_num(depth, nan=_UNKNOWN, posinf=_UNKNOWN)
-        near = (255 * np.clip(1 - far / _FAR, 0, 1)).astype(np.uint8)
-        colors = cv2.applyColorMap(near, cv2.COLORMAP_TURBO)
-        colors[np.isnan(depth)] = 0
-        frame = np.vstack([image[..., ::-1], colors])
+        frame = np.vstack([image, colorize(depth, _FAR)])[..., ::-1]
         half = (frame.shape[1] // 4 * 2, frame.shape[0] // 4 * 2)  # half the size, even as the codec demands
         frame = cv2.resize(frame, half, interpolation=cv2.INTER_AREA)
         if writer is None:
