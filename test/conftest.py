@@ -12,6 +12,10 @@ from paths import SHARED
 # A shell has what it starts in the background ignore ^C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Before PyTorch starts its threads: tests share their cores with other processes, and threads that spin while they wait
+# for each other then take up to a hundred times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Not that of a test run beside this one; set before anything starts DDS, and inherited by every process of a test.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
