@@ -6,7 +6,8 @@
     python benchmarks/house.py --root OTHER    # another one, to compare
     python benchmarks/house.py --no-mypy       # in two seconds
 
-A folder stands for all modules directly in it. A public function is one whose name, class and module begin without an
+A folder stands for all modules directly in it, but modules at the top of a package, which may be its front door or its
+foundation, stand for themselves. A public function is one whose name, class and module begin without an
 underscore; ``__init__`` and other special methods and nested functions do not count.
 """
 
@@ -57,8 +58,9 @@ def is_trivial_override(node: Function) -> bool:
 
 
 def folder_of(module: str, modules: set[str]) -> str:
-    """Return the folder of a dotted module name: itself where it is a package."""
-    return module if f"{module}.__init__" in modules else module.rpartition(".")[0]
+    """Return the folder of a dotted module name: itself where it is a package, or stands at the top of one."""
+    parent = module.rpartition(".")[0]
+    return module if f"{module}.__init__" in modules or parent in PACKAGES else parent
 
 
 def arrows(trees: dict[Path, ast.Module]) -> Counter[tuple[str, str]]:
@@ -67,7 +69,7 @@ def arrows(trees: dict[Path, ast.Module]) -> Counter[tuple[str, str]]:
     modules = set(dotted)
     found: Counter[tuple[str, str]] = Counter()
     for module, tree in dotted.items():
-        source = module.rpartition(".")[0]
+        source = folder_of(module.removesuffix(".__init__"), modules)
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 targets = {
