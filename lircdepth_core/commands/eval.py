@@ -93,7 +93,7 @@ def _on_packed(arguments: argparse.Namespace) -> None:
 
 
 def _on_dataroot(arguments: argparse.Namespace) -> None:
-    from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+    from lircdepth_core.data.nuscenes_frames import NuScenesFrames
     from lircdepth_core.evaluation import of_split
     from lircdepth_core.pipeline import DepthPipeline
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.models.interface import STRIDE
+from lircdepth_core.models.common.interface import STRIDE
 
 # format: (suffix, precisions)
 _FORMATS = {

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
-    from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+    from lircdepth_core.data.nuscenes_frames import NuScenesFrames
     from lircdepth_core.data.packed import pack
 
     if not arguments.scale > 0:

@@ -11,7 +11,7 @@ from torch import Tensor
 from lircdepth_core.data.frame import Frame, cropped
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.input_plan import normalise
-from lircdepth_core.models.interface import STRIDE
+from lircdepth_core.models.common.interface import STRIDE
 
 _LATERAL_VELOCITY_CHANNEL = 3  # of the radar: vy, to the left, which changes its sign in a mirror
 

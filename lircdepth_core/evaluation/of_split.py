@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lircdepth_core import radar
-from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import truth as truths
 from lircdepth_core.evaluation.pictures import Panel, truth_panel

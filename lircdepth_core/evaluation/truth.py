@@ -13,7 +13,7 @@ import torch
 
 from lircdepth_core import geometry
 from lircdepth_core.data import ground_truth
-from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 
 Truth = Literal["lidar", "exact"]
 Depth = npt.NDArray[np.float32]

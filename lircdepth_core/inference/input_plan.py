@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.models.interface import STRIDE
+from lircdepth_core.models.common.interface import STRIDE
 
 # Mean and standard deviation of ImageNet's RGB values, in 0..1.
 IMAGE_MEAN = (0.485, 0.456, 0.406)

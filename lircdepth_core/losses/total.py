@@ -13,7 +13,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses.depth import L1DepthLoss, SmoothnessLoss, UncertaintyRectifiedDepthLoss
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
 from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss
-from lircdepth_core.models.interface import DepthOutput, TeacherOutput
+from lircdepth_core.models.common.interface import DepthOutput, TeacherOutput
 
 
 def _depth_loss(name: str, beta: float, exclusive: bool) -> nn.Module:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lircdepth_core.models.blocks import convolution
-from lircdepth_core.models.interface import MAX_DEPTH, DepthOutput, check_input_size
-from lircdepth_core.models.torchvision_loader import load_torchvision
+from lircdepth_core.models.common.blocks import convolution
+from lircdepth_core.models.common.interface import MAX_DEPTH, DepthOutput, check_input_size
+from lircdepth_core.models.common.torchvision_loader import load_torchvision
 
 _TAPS = (1, 3, 6, 10, 18)  # MobileNetV2 `features` after which a scale ends
 _TAP_CHANNELS = (16, 24, 32, 64, 1280)

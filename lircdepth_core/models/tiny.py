@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lircdepth_core.models.interface import MAX_DEPTH, DepthOutput, check_input_size
+from lircdepth_core.models.common.interface import MAX_DEPTH, DepthOutput, check_input_size
 
 _CELL_PX = 16
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lircdepth_core.data.augmentation import Augmentation
 from lircdepth_core.data.frame import Frame, FrameSource, prepare
-from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.data.sampling import ResumableBatches, TrainingSet, batches_in
 from lircdepth_core.errors import LircDepthError

@@ -9,7 +9,7 @@ from torch import nn
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
-from lircdepth_core.models.torchvision_loader import load_torchvision
+from lircdepth_core.models.common.torchvision_loader import load_torchvision
 
 
 def started(model, encoder_weights=None, init_weights=None, seed=0):

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lightning and torchmetrics, which import torchvision, loaded so that its operators need not load.
 
-See models.torchvision_loader.
+See models.common.torchvision_loader.
 """
 
-from lircdepth_core.models.torchvision_loader import load_torchvision
+from lircdepth_core.models.common.torchvision_loader import load_torchvision
 
 load_torchvision()
 import lightning  # noqa: E402

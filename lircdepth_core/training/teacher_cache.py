@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lircdepth_core.files import written_whole
 from lircdepth_core.inference.cache import state_sha256
-from lircdepth_core.models.interface import TeacherOutput
+from lircdepth_core.models.common.interface import TeacherOutput
 
 _LOG = logging.getLogger(__name__)
 

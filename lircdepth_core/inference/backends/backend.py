@@ -13,7 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from lircdepth_core.models.interface import check_input_size
+from lircdepth_core.models.common.interface import check_input_size
 
 _ENGINES_KEPT = 2  # sizes of input whose engines stay in memory
 

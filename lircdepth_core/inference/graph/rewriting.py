@@ -30,7 +30,7 @@ from lircdepth_core.inference.graph.folding import (
     folded,
     product,
 )
-from lircdepth_core.models.interface import check_input_size
+from lircdepth_core.models.common.interface import check_input_size
 from lircdepth_core.models.lircdepth import Decoder, LiRCDepth, UpBlock
 
 VERSION = 2  # part of the key of everything that is kept on disk; to be raised when the rewritten network changes

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lircdepth_core.models.blocks import convolution
 from lircdepth_core.models.cafnet.fusion import GatedFusion
 from lircdepth_core.models.cafnet.layers import UpConv, batch_norm
 from lircdepth_core.models.cafnet.planes import Reduction, plane_depth
+from lircdepth_core.models.common.blocks import convolution
 
 
 class _AtrousConv(nn.Module):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lircdepth_core.models.blocks import convolution
-from lircdepth_core.models.torchvision_loader import load_torchvision
+from lircdepth_core.models.common.blocks import convolution
+from lircdepth_core.models.common.torchvision_loader import load_torchvision
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
 _TINY_COUNT = 1e-8  # keeps the quotient finite where no pixel was measured

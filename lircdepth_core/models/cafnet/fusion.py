@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lircdepth_core.models.blocks import convolution
+from lircdepth_core.models.common.blocks import convolution
 
 # Scale, channels of the radar's tap, channels of the decoder there.
 _GATES = ((5, 512, 512), (4, 256, 512), (3, 128, 128), (2, 64, 128), (1, 64, 64))

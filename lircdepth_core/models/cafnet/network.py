@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lircdepth_core.models.cafnet.decoder import Decoder
 from lircdepth_core.models.cafnet.encoders import ImageEncoder, RadarEncoder, SparseRadarEncoder
 from lircdepth_core.models.cafnet.radar_decoder import RadarDecoder
-from lircdepth_core.models.interface import MAX_DEPTH, TeacherOutput, check_input_size
+from lircdepth_core.models.common.interface import MAX_DEPTH, TeacherOutput, check_input_size
 
 _CONFIDENT = 0.4  # coarse depth above this confidence goes into the second radar encoder
 

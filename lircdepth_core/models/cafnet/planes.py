@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lircdepth_core.models.blocks import convolution
+from lircdepth_core.models.common.blocks import convolution
 
 _LEAST_CHANNELS = 8
 _MAX_POLAR_ANGLE_RAD = math.pi / 3  # between a plane's normal and the optical axis

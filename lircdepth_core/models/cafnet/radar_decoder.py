@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lircdepth_core.models.blocks import convolution
 from lircdepth_core.models.cafnet.layers import UpConv, batch_norm
+from lircdepth_core.models.common.blocks import convolution
 
 
 class RadarDecoder(nn.Module):

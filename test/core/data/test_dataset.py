@@ -10,7 +10,7 @@ from PIL import Image
 import street_nuscenes
 from lircdepth_core.data import ground_truth, nuscenes
 from lircdepth_core.data.augmentation import Augmentation
-from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames, pack
 from lircdepth_core.data.sampling import ResumableBatches, TrainingSet
 from lircdepth_core.errors import LircDepthError

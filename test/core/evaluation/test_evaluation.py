@@ -13,7 +13,7 @@ import street_nuscenes
 import training_runs
 from lircdepth_core.data import ground_truth, nuscenes
 from lircdepth_core.data.frame import prepare
-from lircdepth_core.data.nuscenes.frames import NuScenesFrames
+from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import of_split

@@ -25,7 +25,7 @@ from lircdepth_core.losses import (
     confidence_label,
 )
 from lircdepth_core.losses.distillation import similarity_difference
-from lircdepth_core.models.interface import DepthOutput, TeacherOutput
+from lircdepth_core.models.common.interface import DepthOutput, TeacherOutput
 
 SIZE = (2, 1, 5, 6)
 

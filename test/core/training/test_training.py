@@ -376,7 +376,7 @@ def test_every_recipe_is_understood(recipe, tmp_path):
 
 def test_pictures_show_image_depth_and_truth_one_above_the_other():
     from lircdepth_core.inference.input_plan import normalise
-    from lircdepth_core.models.interface import DepthOutput
+    from lircdepth_core.models.common.interface import DepthOutput
     from lircdepth_core.training.callbacks import picture
 
     depth = torch.full((1, 1, 32, 64), 8.0)
