@@ -1,6 +1,8 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The order of training samples: shuffled by seed and epoch, and resumable in the middle of an epoch."""
+"""The order of training samples: which ones a step sees depends on seed, epoch and step alone."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
@@ -13,26 +15,32 @@ from lircdepth_core.errors import LircDepthError
 
 
 class TrainingSet(Dataset[Frame]):
-    """Augmented samples of a source of frames for one epoch; a sample depends on seed, epoch and index alone.
+    """Augmented samples of a source of frames; a sample depends on seed, epoch and index alone.
 
-    augmentation: makes the training sample of a raw frame, see data.augmentation. A frame whose crop has no ground
-    truth at all is skipped: the next one takes its place, and "skipped" counts them.
+    augmentation: makes the training sample of a raw frame, see data.augmentation. repeat: so many augmentations of each
+    frame, over and over; None: a new one in each epoch. A frame whose crop has no ground truth at all is skipped: the
+    next one takes its place, and "skipped" counts them.
     """
 
     def __init__(
-        self, frames: FrameSource, augmentation: Callable[[Frame, torch.Generator], Frame], seed: int, epoch: int
+        self,
+        frames: FrameSource,
+        augmentation: Callable[[Frame, torch.Generator], Frame],
+        seed: int,
+        repeat: int | None = None,
     ) -> None:
-        self.frames, self.augmentation, self.seed, self.epoch = frames, augmentation, seed, epoch
+        self.frames, self.augmentation, self.seed, self.repeat = frames, augmentation, seed, repeat
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def __getitem__(self, index: int) -> Frame:
-        """Return the training sample (see data.frame) with "skipped", int64 scalar.
+    def __getitem__(self, place: tuple[int, int]) -> Frame:
+        """Return the training sample (see data.frame) of (epoch, index) with "skipped", int64 scalar.
 
         Raises LircDepthError when no frame has ground truth.
         """
-        generator = seeded(self.seed, self.epoch, index)
+        epoch, index = place
+        generator = seeded(self.seed, epoch % self.repeat if self.repeat else epoch, index)
         for skipped in range(len(self)):
             sample = self.augmentation(self.frames.frame((index + skipped) % len(self)), generator)
             if bool((sample["dense"] > 0).any() | (sample["single"] > 0).any()):
@@ -51,26 +59,35 @@ def batches_in(length: int, batch_size: int, world: int = 1) -> int:
     return count
 
 
-class ResumableBatches:
-    """Batches of indices for one epoch, shuffled by seed and epoch, from batch ``start`` on.
+class EpochBatches:
+    """Batches of (epoch, index), shuffled by seed and epoch; each of ``world`` ranks gets its share.
 
-    Each of ``world`` ranks gets its share. Raises LircDepthError as ``batches_in``.
+    Raises LircDepthError as ``batches_in``.
     """
 
-    def __init__(
-        self, length: int, batch_size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
-    ) -> None:
-        self._order: list[int] = torch.randperm(length, generator=seeded(seed, epoch)).tolist()
-        self._batch_size, self.start, self._rank, self._world = batch_size, start, rank, world
+    def __init__(self, length: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        self._length, self._batch_size, self._seed = length, batch_size, seed
+        self._rank, self._world = rank, world
         self._count = batches_in(length, batch_size, world)
+        self._epoch = 0
+
+    @property
+    def sampler(self) -> EpochBatches:
+        """This object itself: Lightning tells the epoch to the sampler of a batch sampler."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the order of an epoch from now on."""
+        self._epoch = epoch
 
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in range(self.start, self._count):
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order: list[int] = torch.randperm(self._length, generator=seeded(self._seed, self._epoch)).tolist()
+        for batch in range(self._count):
             first = (batch * self._world + self._rank) * self._batch_size
-            yield self._order[first : first + self._batch_size]
+            yield [(self._epoch, index) for index in order[first : first + self._batch_size]]
 
 
 def seeded(*key: int) -> torch.Generator:

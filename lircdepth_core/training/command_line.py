@@ -21,7 +21,7 @@ from lircdepth_core.training.modules import DepthModule
 def trainer_defaults() -> dict[str, Any]:
     """Return what a Trainer needs here: an order for each epoch, batches that know their rank, the best checkpoint."""
     callbacks = [BestCheckpoint(), DepthPictures()]
-    return {"reload_dataloaders_every_n_epochs": 1, "use_distributed_sampler": False, "callbacks": callbacks}
+    return {"use_distributed_sampler": False, "callbacks": callbacks}
 
 
 def main(arguments: list[str]) -> Any:

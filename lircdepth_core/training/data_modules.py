@@ -17,8 +17,7 @@ from lircdepth_core.data.augmentation import Augmentation
 from lircdepth_core.data.frame import Frame, FrameSource, prepare
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames
-from lircdepth_core.data.sampling import ResumableBatches, TrainingSet, batches_in
-from lircdepth_core.errors import LircDepthError
+from lircdepth_core.data.sampling import EpochBatches, TrainingSet, batches_in
 from lircdepth_core.training.lightning_loader import lightning
 
 
@@ -94,24 +93,15 @@ class DepthData(lightning.LightningDataModule):
         return min(count, limit) if isinstance(limit, int) else int(count * limit)
 
     def train_dataloader(self) -> DataLoader[Frame]:
-        """Return this epoch's batches, from the one on at which a resumed run goes on.
+        """Return the batches of this rank. The loader's state is in checkpoints: a run goes on within an epoch."""
+        from torchdata.stateful_dataloader import StatefulDataLoader
 
-        Raises LircDepthError for a trainer that would not ask anew in each epoch.
-        """
         trainer = self.attached
-        if getattr(trainer, "reload_dataloaders_every_n_epochs", 0) != 1:
-            raise LircDepthError("the trainer needs reload_dataloaders_every_n_epochs: 1: each epoch has its own order")
-        # Lightning has no public name for how far a resumed epoch is.
-        loop: Any = trainer.fit_loop
-        epoch = loop.epoch_progress.current.processed
-        # After an epoch that has just ended, its own count is still there: the remainder is 0 then.
-        done = loop.epoch_loop.batch_progress.current.processed % self.batches_per_epoch()
-        batches = ResumableBatches(
-            len(self.train_frames), self.batch_size, self.seed, epoch, done, trainer.global_rank, trainer.world_size
-        )  # fmt: skip
-        return DataLoader(
-            TrainingSet(self.train_frames, self.augmentation, self.seed, epoch % self.repeat if self.repeat else epoch),
-            batch_sampler=batches,
+        return StatefulDataLoader(
+            TrainingSet(self.train_frames, self.augmentation, self.seed, self.repeat),
+            batch_sampler=EpochBatches(
+                len(self.train_frames), self.batch_size, self.seed, trainer.global_rank, trainer.world_size
+            ),
             num_workers=self.workers,
         )
 

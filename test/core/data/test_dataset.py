@@ -12,7 +12,7 @@ from lircdepth_core.data import ground_truth, nuscenes
 from lircdepth_core.data.augmentation import Augmentation
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames, pack
-from lircdepth_core.data.sampling import ResumableBatches, TrainingSet
+from lircdepth_core.data.sampling import EpochBatches, TrainingSet
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import decode_pcd, encode_pcd
 from lircdepth_ros import cli
@@ -130,24 +130,66 @@ class Listed:
 
 
 def test_a_frame_without_ground_truth_is_skipped_and_counted():
-    source = TrainingSet(Listed([5.0, 0.0, 0.0, 7.0]), Augmentation((32, 32), flip=0, colour=0), seed=0, epoch=0)
-    found = [(float(source[i]["dense"].max()), int(source[i]["skipped"])) for i in range(4)]
+    source = TrainingSet(Listed([5.0, 0.0, 0.0, 7.0]), Augmentation((32, 32), flip=0, colour=0), seed=0)
+    found = [(float(source[0, i]["dense"].max()), int(source[0, i]["skipped"])) for i in range(4)]
     assert found == [(5.0, 0), (7.0, 2), (7.0, 1), (7.0, 0)]
-    empty = TrainingSet(Listed([0.0, 0.0]), Augmentation((32, 32)), seed=0, epoch=0)
+    empty = TrainingSet(Listed([0.0, 0.0]), Augmentation((32, 32)), seed=0)
     with pytest.raises(LircDepthError, match="no frame has any ground truth"):
-        empty[0]
+        empty[0, 0]
 
 
-def test_an_epoch_can_be_entered_at_any_batch_and_ranks_share_it():
-    whole = list(ResumableBatches(23, 4, seed=1, epoch=2))
-    assert len(whole) == len(ResumableBatches(23, 4, seed=1, epoch=2)) == 5
+def batches(length, batch_size, epoch, rank=0, world=1):
+    """The batches of an epoch, as frames' indices."""
+    sampler = EpochBatches(length, batch_size, 1, rank, world)
+    sampler.set_epoch(epoch)
+    found = list(sampler)
+    assert len(found) == len(sampler)
+    assert {place[0] for batch in found for place in batch} == {epoch}
+    return [[index for _, index in batch] for batch in found]
+
+
+def test_an_epoch_has_its_own_order_and_ranks_share_it():
+    whole = batches(23, 4, epoch=2)
+    assert len(whole) == 5
     assert len({i for batch in whole for i in batch}) == 20
-    assert list(ResumableBatches(23, 4, seed=1, epoch=2, start=3)) == whole[3:]
-    assert list(ResumableBatches(23, 4, seed=1, epoch=3)) != whole
-    ranks = [list(ResumableBatches(23, 2, 1, 2, rank=r, world=2)) for r in (0, 1)]
+    assert batches(23, 4, epoch=2) == whole
+    assert batches(23, 4, epoch=3) != whole
+    ranks = [batches(23, 2, 2, rank, world=2) for rank in (0, 1)]
     assert [a + b for a, b in zip(*ranks, strict=True)] == whole  # together, one process with twice the batch
     with pytest.raises(LircDepthError, match="3 frames do not fill one batch of 4"):
-        ResumableBatches(3, 4, 0, 0)
+        EpochBatches(3, 4, 0)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_goes_on_at_any_batch_without_reading_the_frames_before(workers, tmp_path):
+    """What is read is noted in a file, since workers are processes of their own."""
+    stateful = pytest.importorskip("torchdata.stateful_dataloader")
+
+    class Noted(Listed):
+        def frame(self, index):
+            with open(tmp_path / "read", "a") as file:
+                file.write(f"{index}\n")
+            return super().frame(index)
+
+    def loader():
+        sampler = EpochBatches(23, 4, 1)
+        sampler.set_epoch(2)
+        source = TrainingSet(Noted([5.0] * 23), Augmentation((32, 32)), seed=0)
+        return stateful.StatefulDataLoader(source, batch_sampler=sampler, num_workers=workers)
+
+    first, whole = loader(), []
+    for number, batch in enumerate(first):
+        whole.append(batch["image"])
+        if number == 2:
+            state = first.state_dict()
+    (tmp_path / "read").unlink()
+    second = loader()
+    second.load_state_dict(state)
+    rest = [batch["image"] for batch in second]
+    assert len(rest) == 2
+    assert all(torch.equal(a, b) for a, b in zip(rest, whole[3:], strict=True))
+    read = [int(line) for line in (tmp_path / "read").read_text().split()]
+    assert sorted(read) == sorted(index for batch in batches(23, 4, epoch=2)[3:] for index in batch)
 
 
 def test_packed_frames_are_the_frames(root, dense, tmp_path):
