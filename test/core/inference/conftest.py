@@ -1,0 +1,34 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the tests of inference."""
+
+import logging
+
+import pytest
+import torch
+
+from lircdepth_core.models import checkpoints
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Small inputs gain nothing from more, and threads that wait for each other cost what others could use."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def warnings_alone(caplog):
+    caplog.set_level(logging.WARNING)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return checkpoints.random_weights("tiny")[0]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
