@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fast DDS settings that full-size images need."""
 
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 _FAST_DDS_2 = ("humble", "iron", "jazzy")  # ROS_DISTRO of the distributions before Fast DDS 3 renamed the variable
 
 
-def profile_environment(environment=os.environ):
+def profile_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment variable {name: path} that has Fast DDS load config/fastdds_profile.xml.
 
-    Empty when the user has a profile of their own in ``environment``. Only the variable of the distribution at hand is
-    set: the other one is ignored or warned about.
+    Empty when the user has a profile of their own in ``environment``. Only the variable that this distribution reads is
+    set, since the other one is ignored or warned about.
     """
     name = "FASTRTPS_DEFAULT_PROFILES_FILE"
     if environment.get("ROS_DISTRO") not in _FAST_DDS_2:
@@ -21,7 +24,7 @@ def profile_environment(environment=os.environ):
     return {} if environment.get(name) else {name: str(config_directory() / "fastdds_profile.xml")}
 
 
-def config_directory():
+def config_directory() -> Path:
     """Return the directory of config files: of the source tree, or where pip or colcon installed it."""
     installed = Path(sys.prefix) / "share" / "lircdepth_ros" / "config"
     for directory in (Path(__file__).parents[1] / "config", installed):

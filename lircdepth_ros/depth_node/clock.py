@@ -7,9 +7,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from rclpy.clock import Clock, JumpHandle, JumpThreshold
+from rclpy.clock import Clock, JumpThreshold
 from rclpy.duration import Duration
+
+if TYPE_CHECKING:
+    from rclpy.clock import JumpHandle
 
 _CLOCK_STALL_S = 2.0  # of wall time, after which no frame waits for a simulated clock that stands still
 _JUMP_TOLERANCE_NS = 500_000_000  # by which messages may run ahead of /clock without being of another lap

@@ -19,15 +19,15 @@ from concurrent import futures
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType, JumpHandle
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
@@ -47,6 +47,10 @@ from lircdepth_ros.depth_node.reporting import Reporter
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.depth_node.worker import Worker
 from lircdepth_ros.messages.images import any_image_to_rgb
+
+if TYPE_CHECKING:
+    from rclpy.clock import JumpHandle
+    from rclpy.lifecycle import LifecycleState
 
 _POLL_PERIOD_S = 0.005  # between looks at a frame that waits
 _ASSESS_PERIOD_S = 0.1  # between looks at the node's health; a change of level is published at once

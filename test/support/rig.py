@@ -1,8 +1,9 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""A camera, a radar and ears for the depth node's tests: the node runs in a process of its own, over real DDS.
+"""A camera and a radar for the depth node's tests, and a listener to the node, which runs in a process of its own.
 
-The network is the tiny one with seeded weights, so that frames are many and the depth can be computed in a test too.
+Everything goes over real DDS. The network is the tiny one with seeded weights, so that frames are many and a test can
+compute the depth, too.
 """
 
 import array
@@ -34,11 +35,14 @@ INTRINSICS = np.array([[1266.0, 0, 80], [0, 1266.0, 48], [0, 0, 1.0]])
 BASE_FROM_CAMERA = rigid_transform((1.7, 0.0, 1.5), (0.5, -0.5, 0.5, -0.5))
 BASE_FROM_RADAR = rigid_transform((3.4, 0.0, 0.5), (1.0, 0.0, 0.0, 0.0))
 RETURNS = np.array([[20.0, 0.2, 1.0, 9.0, -8.0, 0.1], [35.0, -0.5, 0.8, 3.0, -8.0, 0.2]])  # both in view
-DISCOVERY = 30.0  # seconds; generous, since a busy machine takes long to start a process
+DISCOVERY_TIMEOUT_S = 30.0  # generous, since a busy machine takes long to start a process
 
 
 class Rig:
-    """Camera, radar and odometry publishers, and ears for what the depth node says."""
+    """Publishers of a camera, a radar and odometry; and subscriptions to depth and diagnostics.
+
+    depth, depth_info: the messages so far. level, message, status: of the latest diagnostics; levels: all so far.
+    """
 
     def __init__(self, node, reliable=True):
         self.node = node
@@ -72,7 +76,7 @@ class Rig:
         while time.monotonic() < end:
             rclpy.spin_once(self.node, timeout_sec=0.01)
 
-    def wait(self, condition, what, timeout=DISCOVERY):
+    def wait(self, condition, what, timeout=DISCOVERY_TIMEOUT_S):
         end = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < end, f"no {what} within {timeout} s; {self.message}; {self.status}"
@@ -98,9 +102,9 @@ class Rig:
     def drive(
         self, seconds, *, until=None, image=True, info=True, poses=True, scans=True, scan_hz=13.0, scan_delay=0.0
     ):
-        """Be a car for a while: images, camera_info and poses at 10 Hz, and scans, stamped with the time at hand.
+        """Send what a car sends for a while: images, camera_info and poses at 10 Hz, and scans, stamped with the time.
 
-        poses, image, info, scans: False for silence, or a function that sends one for a stamp. scan_delay: seconds
+        poses, image, info, scans: False for nothing, or a function that sends one for a stamp. scan_delay: seconds
         from a scan's stamp to its arrival. Ends early when ``until()`` holds. Returns the stamps of the images sent.
         """
         defaults = {
@@ -130,7 +134,7 @@ class Rig:
                 break
         return stamps
 
-    def drive_until(self, condition, what, timeout=DISCOVERY, **sensors):
+    def drive_until(self, condition, what, timeout=DISCOVERY_TIMEOUT_S, **sensors):
         """Drive until a condition holds."""
         self.drive(timeout, until=condition, **sensors)
         assert condition(), f"no {what} within {timeout} s; {self.message}; {self.status}"
@@ -226,12 +230,11 @@ def command(calibration, **parameters):
 def depth_node(rig, calibration):
     """Start a depth node with parameters; afterwards it must end with status 0 on SIGINT.
 
-    ready: wait until the rig knows the node. settle: seconds more, for the node to know the rig as well; a test that
-    sends single messages needs them.
+    ready: wait until the rig and the node know each other, so that no message is lost.
     """
     started = []
 
-    def start(ready=True, settle=0.5, **parameters):
+    def start(ready=True, **parameters):
         process = subprocess.Popen(
             command(calibration, **parameters),
             cwd=REPOSITORY,
@@ -248,7 +251,7 @@ def depth_node(rig, calibration):
                 inputs.append(rig.odometry)
             rig.wait(lambda: all(publisher.get_subscription_count() for publisher in inputs), "depth node")
             rig.wait(lambda: rig.node.count_publishers("/CAM_FRONT/depth/image"), "depth topic")
-            rig.spin(settle)
+            rig.spin(0.5)  # the other direction of discovery
         return process
 
     yield start

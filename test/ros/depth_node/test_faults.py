@@ -37,7 +37,7 @@ def node(depth_node, weights):
     """Start a healthy node (trained weights by their header) whose patience is short."""
 
     def start(**parameters):
-        return depth_node(**({"weights": weights, "stale_after": 1.0, "settle": 0.0} | parameters))
+        return depth_node(**({"weights": weights, "stale_after": 1.0} | parameters))
 
     return start
 
@@ -242,7 +242,7 @@ def padded(encoding, pixels, padding=0):
 
 def test_each_encoding_with_padded_rows(rig, node):
     """All describe one grey picture, whose depth is the same in each."""
-    node(image_transport="raw", max_wait=0.0, settle=0.5)
+    node(image_transport="raw", max_wait=0.0)
     grey = np.full((96, 160), 128, np.uint8)
     luma, chroma = np.full((96, 160), 126, np.uint8), np.full((96, 160), 128, np.uint8)
     messages = [padded(name, np.dstack([grey] * 3), 5) for name in ("rgb8", "bgr8")]
