@@ -2,18 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A source of frames from nuScenes' key frames: image, radar and ground truth of each (see data.frame)."""
 
+from pathlib import Path
+
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.data import ground_truth, nuscenes
 from lircdepth_core.data.frame import Frame
 from lircdepth_core.data.nuscenes.matching import key_frame_match
+from lircdepth_core.data.nuscenes.tables import Record
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.geometry.transforms import Float64Array
 from lircdepth_core.losses.teacher import confidence_label
 from lircdepth_core.matching.radar_inputs import radar_inputs
 
-_IMAGE_WIDTH = 1600  # pixels, of nuScenes' cameras
+_IMAGE_WIDTH_PX = 1600  # of nuScenes' cameras
 _MIN_BOX_DEPTH_M = 0.1  # an annotated box with a nearer corner is left out: it has no outline in the image
 
 
@@ -25,14 +31,29 @@ class NuScenesFrames:
     labels: add "confidence_label" for the teacher. accumulate_sweeps, velocity_compensation: as the node's parameters.
     """
 
-    def __init__(self, dataroot, version="v1.0-trainval", split="train", dense=None, scale=1.0, labels=False,
-                 camera="CAM_FRONT", radar="RADAR_FRONT", lidar="LIDAR_TOP", accumulate_sweeps=0,
-                 velocity_compensation=False):  # fmt: skip
+    def __init__(
+        self,
+        dataroot: str | Path,
+        version: str = "v1.0-trainval",
+        split: str = "train",
+        dense: str | Path | None = None,
+        scale: float = 1.0,
+        labels: bool = False,
+        camera: str = "CAM_FRONT",
+        radar: str = "RADAR_FRONT",
+        lidar: str = "LIDAR_TOP",
+        accumulate_sweeps: int = 0,
+        velocity_compensation: bool = False,
+    ) -> None:
         self.nusc = nuscenes.open_nuscenes(dataroot, version)
         scenes = self.nusc.scene if split == "all" else nuscenes.scenes_of_split(self.nusc, split)
         self.channels = camera, radar, lidar
-        self.samples = [sample for scene in scenes for sample in nuscenes.scene_samples(self.nusc, scene)
-                        if {camera, radar, lidar} <= sample["data"].keys()]  # fmt: skip
+        self.samples = [
+            sample
+            for scene in scenes
+            for sample in nuscenes.scene_samples(self.nusc, scene)
+            if {camera, radar, lidar} <= sample["data"].keys()
+        ]
         if not self.samples:
             raise LircDepthError(f"{version}, split {split}: no key frame has {camera}, {radar} and {lidar}")
         self._dense, self._scale, self._labels = dense, scale, labels
@@ -61,51 +82,53 @@ class NuScenesFrames:
             "single": self._resized(single)[None],
         }
         if self._labels:
-            label = confidence_label(
-                frame["radar"][0], frame["dense"][0], self._boxes(record), scale=frame["image"].shape[-1] / _IMAGE_WIDTH
-            )
+            scale = self.size[1] / _IMAGE_WIDTH_PX
+            label = confidence_label(frame["radar"][0], frame["dense"][0], self._boxes(record), scale)
             frame["confidence_label"] = label[None]
         return frame
 
-    def image(self, record):
+    def image(self, record: Record) -> npt.NDArray[np.uint8]:
         """Return a camera record's image, resized: uint8 [H, W, 3]. Raises LircDepthError."""
         from PIL import Image
 
         path = f"{self.nusc.dataroot}/{record['filename']}"
         try:
             with Image.open(path) as image:
-                image = image.convert("RGB")
+                picture = image.convert("RGB")
                 if self._scale != 1:
-                    image = image.resize(self.size[::-1], Image.Resampling.BILINEAR)
-                return np.array(image)
+                    picture = picture.resize(self.size[::-1], Image.Resampling.BILINEAR)
+                return np.array(picture)
         except FileNotFoundError as error:
             raise LircDepthError(f"{path} is missing") from error
         except OSError as error:
             raise LircDepthError(f"{path}: not a complete image: {error}") from error
 
-    def pipeline_input(self, sample):
+    def pipeline_input(
+        self, sample: Record
+    ) -> tuple[npt.NDArray[np.uint8], Float64Array, list[tuple[radar.RadarScan, Float64Array]]]:
         """Return (image uint8 [H, W, 3], intrinsics [3, 3], [(RadarScan, camera_from_radar)]) for a DepthPipeline."""
         record = self._record(sample, self.channels[0])
         return self.image(record), self._intrinsics(record), self.radar_inputs(sample)
 
-    def scene_description(self, sample):
+    def scene_description(self, sample: Record) -> str:
         """Return nuScenes' description of a sample's scene."""
-        return self.nusc.get("scene", sample["scene_token"])["description"]
+        description: str = self.nusc.get("scene", sample["scene_token"])["description"]
+        return description
 
-    def radar_inputs(self, sample):
+    def radar_inputs(self, sample: Record) -> list[tuple[radar.RadarScan, Float64Array]]:
         """Return [(RadarScan, camera_from_radar)] of a key frame. Raises LircDepthError when a file is missing."""
         camera, channel, _ = self.channels
         match, poses = key_frame_match(self.nusc, sample, camera, channel, self._sweeps)
         inputs, _ = radar_inputs(match, camera, poses, self._velocity_compensation, _refuse)
         return inputs
 
-    def _radar(self, sample, record):
+    def _radar(self, sample: Record, record: Record) -> npt.NDArray[np.float32]:
         intrinsics, size = self._intrinsics(record), (record["width"], record["height"])
         height, width = self.size
         seen = radar.project_scans(self.radar_inputs(sample), intrinsics, *size).resampled(self._scale, width, height)
         return radar.rasterize(*seen, width, height)
 
-    def _resized(self, depth):
+    def _resized(self, depth: npt.NDArray[np.float32]) -> Tensor:
         if self._scale != 1:  # nearest: a mean across an edge is a depth that no surface has
             rows, columns = (
                 ((np.arange(n) + 0.5) / self._scale).astype(int).clip(max=depth.shape[axis] - 1)
@@ -114,13 +137,13 @@ class NuScenesFrames:
             depth = depth[np.ix_(rows, columns)]
         return torch.from_numpy(depth)
 
-    def _boxes(self, record):
+    def _boxes(self, record: Record) -> list[tuple[int, int, int, int, float, float]]:
         """Return the annotated objects in the image: [(top, bottom, left, right, near, far)].
 
         The first four are pixels of the resized image, the others metres.
         """
         _, boxes, intrinsics = self.nusc.get_sample_data(record["token"])
-        found = []
+        found: list[tuple[int, int, int, int, float, float]] = []
         for box in boxes:
             corners = box.corners().T
             if corners[:, 2].min() > _MIN_BOX_DEPTH_M:
@@ -130,13 +153,14 @@ class NuScenesFrames:
                 found.append((top, bottom, left, right, depth.min(), depth.max()))
         return found
 
-    def _record(self, sample, channel):
-        return self.nusc.get("sample_data", sample["data"][channel])
+    def _record(self, sample: Record, channel: str) -> Record:
+        record: Record = self.nusc.get("sample_data", sample["data"][channel])
+        return record
 
-    def _intrinsics(self, record):
+    def _intrinsics(self, record: Record) -> Float64Array:
         return np.array(self.nusc.get("calibrated_sensor", record["calibrated_sensor_token"])["camera_intrinsic"])
 
 
-def _refuse(_radar, error):
+def _refuse(_radar: str, error: LircDepthError) -> None:
     """Raise the error that makes a radar scan unusable: an incomplete data set is an error."""
     raise error

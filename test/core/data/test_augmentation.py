@@ -81,9 +81,12 @@ def test_a_mirrored_scene_gives_the_mirrored_sample():
 
 def test_colour_changes_gamma_brightness_and_channels_within_their_range(frame):
     frame["image"] = torch.full((3, 100, 200), 128, dtype=torch.uint8)
-    values = torch.stack([
-        pixels(Augmentation((64, 64), flip=0.0, colour=1.0)(frame, seeded(seed)))[:, 0, 0] / 255 for seed in range(200)
-    ])  # fmt: skip
+    values = torch.stack(
+        [
+            pixels(Augmentation((64, 64), flip=0.0, colour=1.0)(frame, seeded(seed)))[:, 0, 0] / 255
+            for seed in range(200)
+        ]
+    )
     level = 128 / 255
     low, high = level**1.1 * 0.81, level**0.9 * 1.21
     assert values.min() > low

@@ -82,8 +82,10 @@ def test_uncertainty_is_equation_4(random):
 @pytest.mark.parametrize("exclusive", [False, True])
 def test_urdl_is_equation_6(random, exclusive):
     prediction, dense, single = (
-        uniform(random, *SIZE, low=1, high=90), sparse(random, 0.7, *SIZE), sparse(random, 0.3, *SIZE),
-    )  # fmt: skip
+        uniform(random, *SIZE, low=1, high=90),
+        sparse(random, 0.7, *SIZE),
+        sparse(random, 0.3, *SIZE),
+    )
     loss = UncertaintyRectifiedDepthLoss(exclusive=exclusive)
     expected = naive_urdl(prediction, dense, single, exclusive)
     assert float(loss(prediction, dense, single)) == pytest.approx(expected, rel=1e-12)
@@ -102,8 +104,10 @@ def test_a_pixel_with_accumulated_depth_alone_weighs_between_027_and_a_half():
 
 def test_l1_and_coarse_depth_average_over_their_valid_pixels(random):
     prediction, dense, single = (
-        uniform(random, *SIZE, high=90), sparse(random, 0.7, *SIZE), sparse(random, 0.3, *SIZE),
-    )  # fmt: skip
+        uniform(random, *SIZE, high=90),
+        sparse(random, 0.7, *SIZE),
+        sparse(random, 0.3, *SIZE),
+    )
     means = [
         np.mean([abs(p - t) for p, t in zip(prediction.flatten().tolist(), truth.flatten().tolist(), strict=True) if t])
         for truth in (dense, single)
@@ -129,12 +133,16 @@ def test_smoothness_is_the_mean_slope_outside_image_edges(random):
     d, i = depth[:, 0].numpy(), image.numpy()
     in_x = [
         abs(d[n, y, x + 1] - d[n, y, x]) * math.exp(-np.mean(np.abs(i[n, :, y, x + 1] - i[n, :, y, x])))
-        for n in range(2) for y in range(4) for x in range(4)
-    ]  # fmt: skip
+        for n in range(2)
+        for y in range(4)
+        for x in range(4)
+    ]
     in_y = [
         abs(d[n, y + 1, x] - d[n, y, x]) * math.exp(-np.mean(np.abs(i[n, :, y + 1, x] - i[n, :, y, x])))
-        for n in range(2) for y in range(3) for x in range(5)
-    ]  # fmt: skip
+        for n in range(2)
+        for y in range(3)
+        for x in range(5)
+    ]
     assert float(SmoothnessLoss()(depth, image)) == pytest.approx(np.mean(in_x) + np.mean(in_y), rel=1e-12)
     depth.requires_grad_(True)
     assert gradcheck(lambda p: SmoothnessLoss()(p, image), depth)
@@ -166,8 +174,9 @@ def test_structure_loss_equals_the_pair_matrix(random, distance):
     assert float(similarity_difference(student, teacher)) == pytest.approx(expected, rel=1e-6)
     in_float32 = float(similarity_difference(student.float(), teacher.float()))
     # Near equality the inputs' own rounding remains: 6e-8 of their size in each of 7 channels.
-    assert in_float32 == pytest.approx(naive_similarity_difference(student.float().double(), teacher.float().double()),
-                                       rel=1e-4, abs=1e-13)  # fmt: skip
+    assert in_float32 == pytest.approx(
+        naive_similarity_difference(student.float().double(), teacher.float().double()), rel=1e-4, abs=1e-13
+    )
 
 
 def test_structure_loss_weighs_the_finest_scale_most_and_grad_checks(random):
@@ -219,10 +228,13 @@ def test_inter_depth_is_equation_5_where_the_teacher_is_finite_and_in_range(rand
 def test_confidence_loss_is_the_cross_entropy_of_known_pixels(random):
     confidence = uniform(random, *SIZE, low=0.02, high=0.98)
     label = torch.randint(-1, 2, SIZE, generator=random).double()
-    expected = np.mean([
-        -math.log(c if known else 1 - c)
-        for c, known in zip(confidence.flatten().tolist(), label.flatten().tolist(), strict=True) if known >= 0
-    ])  # fmt: skip
+    expected = np.mean(
+        [
+            -math.log(c if known else 1 - c)
+            for c, known in zip(confidence.flatten().tolist(), label.flatten().tolist(), strict=True)
+            if known >= 0
+        ]
+    )
     assert float(ConfidenceLoss()(confidence, label)) == pytest.approx(expected, rel=1e-12)
     confidence.requires_grad_(True)
     assert gradcheck(lambda c: ConfidenceLoss()(c, label), confidence)
@@ -243,10 +255,16 @@ def test_a_return_labels_what_is_near_its_depth_in_its_box_or_around_it():
     assert torch.equal(label, expected)
 
     dense[:] = 20.39
-    label = confidence_label(radar, dense, boxes=[
-        (90, 110, 290, 310, 19.5, 24.0), (0, 240, 0, 700, 5.0, 60.0), (0, 9, 0, 9, 5.0, 60.0),
-        (98, 102, 298, 302, 30.0, 34.0),
-    ])  # fmt: skip
+    label = confidence_label(
+        radar,
+        dense,
+        boxes=[
+            (90, 110, 290, 310, 19.5, 24.0),
+            (0, 240, 0, 700, 5.0, 60.0),
+            (0, 9, 0, 9, 5.0, 60.0),
+            (98, 102, 298, 302, 30.0, 34.0),
+        ],
+    )
     expected = torch.zeros(240, 700)
     expected[90:110, 290:310] = 1.0  # the smallest box that holds the return, in depth too
     assert torch.equal(label, expected)
@@ -264,14 +282,14 @@ def outputs(random):
     fine, coarse = (16, 8, 4, 2, 1), (2, 4, 8, 16, 32)
     depth = uniform(random, 1, 1, 32, 32, low=1, high=80)
     student = DepthOutput(depth, depths(), maps(fine), maps(fine), maps(coarse))
-    teacher = TeacherOutput(depth, depths(), maps(fine), maps(fine), maps(coarse),
-                            uniform(random, 1, 1, 32, 32), depth)  # fmt: skip
+    teacher = TeacherOutput(depth, depths(), maps(fine), maps(fine), maps(coarse), uniform(random, 1, 1, 32, 32), depth)
     return student, teacher
 
 
 def test_the_students_total_is_equation_7(random):
     student, teacher = outputs(random)
-    image, dense, single = uniform(random, 1, 3, 32, 32), sparse(random, 0.6, 1, 1, 32, 32), sparse(random, 0.2, 1, 1, 32, 32)  # noqa: E501  # fmt: skip
+    image = uniform(random, 1, 3, 32, 32)
+    dense, single = sparse(random, 0.6, 1, 1, 32, 32), sparse(random, 0.2, 1, 1, 32, 32)
     terms = StudentLoss()(student, teacher, image, dense, single)
     expected = {
         "depth": naive_urdl(student.depth, dense, single),
@@ -312,6 +330,8 @@ def test_half_precision_features_are_summed_in_float32():
     ones = torch.ones(1, 1, 1024, 1024, dtype=torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
         assert float(FeatureLoss()([ones], [ones * 0])) == 0.5
-        losses = [float(StructureLoss()([x.repeat(1, 3, 1, 1)[..., :64]], [ones.repeat(1, 3, 1, 1)[..., :64]]))
-                  for x in (ones, -ones)]  # fmt: skip
+        losses = [
+            float(StructureLoss()([x.repeat(1, 3, 1, 1)[..., :64]], [ones.repeat(1, 3, 1, 1)[..., :64]]))
+            for x in (ones, -ones)
+        ]
     assert losses == [0.0, 0.0]

@@ -56,9 +56,13 @@ def test_a_published_checkpoint_gives_the_published_depth_and_confidence(parity)
 
 @pytest.mark.parametrize(
     ("name", "field", "count"),
-    [("lpg_depth", "inter_depth", 3), ("image_feature", "image_features", 5), ("radar_feature", "radar_features", 5),
-     ("decoder_feature", "decoder_features", 5)],
-)  # fmt: skip
+    [
+        ("lpg_depth", "inter_depth", 3),
+        ("image_feature", "image_features", 5),
+        ("radar_feature", "radar_features", 5),
+        ("decoder_feature", "decoder_features", 5),
+    ],
+)
 def test_every_tensor_that_distillation_reads_is_the_published_one(parity, name, field, count):
     dtype, output, published = parity
     tensors = getattr(output, field)
