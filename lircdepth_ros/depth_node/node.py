@@ -91,7 +91,7 @@ class Active:
 
 
 class DepthNode(LifecycleNode):
-    """See the README for topics and parameters."""
+    """See docs/node.md for topics and parameters."""
 
     def __init__(self) -> None:
         super().__init__("depth_node")

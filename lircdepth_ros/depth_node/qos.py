@@ -98,6 +98,6 @@ def silent_topics(node: Node, statistics: Statistics, topics: Sequence[str], ima
         reasons.insert(
             0,
             f"{image_topic} has a publisher, but no image arrives: where large images are published, Fast DDS needs "
-            "config/fastdds_profile.xml (see the README)",
+            "config/fastdds_profile.xml (see docs/node.md)",
         )
     return reasons

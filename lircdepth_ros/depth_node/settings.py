@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The declaration of the depth node's parameters. Needs no ROS, so that launch files and tests read it, too.
 
-config/depth.yaml and the README list the same parameters; a test compares the three.
+config/depth.yaml and docs/node.md list the same parameters; a test compares the three.
 """
 
 from __future__ import annotations

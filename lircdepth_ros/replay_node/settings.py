@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The declaration of the replay node's parameters. Needs no ROS, so that launch files and tests read it, too.
 
-The README lists the same parameters; a test compares the two.
+docs/node.md lists the same parameters; a test compares the two.
 """
 
 from __future__ import annotations
