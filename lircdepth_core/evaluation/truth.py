@@ -53,4 +53,5 @@ def points_in_image(
 def at_pixels(depth: npt.NDArray[np.floating[Any]], pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.floating[Any]]:
     """Return the values [M] of a depth map [H, W] at pixels (column, row) [M, 2], rounded half to even."""
     columns, rows = np.rint(pixels).astype(int).T
-    return depth[rows, columns]
+    values: npt.NDArray[np.floating[Any]] = depth[rows, columns]
+    return values

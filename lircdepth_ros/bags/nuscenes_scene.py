@@ -310,7 +310,7 @@ class SceneMessages:
         return building.camera_info(stamp, record["channel"], intrinsics, record["width"], record["height"])
 
     def _ground_truth_messages(self, source: tuple[Record, Record]) -> list[TopicMessage]:
-        """Draw the key frame's lidar scan: 16UC1, millimetres, 0 where no point falls; the nearest point wins a pixel."""
+        """Draw the key frame's lidar scan (16UC1, millimetres, 0 where no point falls); the nearest point wins."""
         sample, record = source
         channel = record["channel"]
         pixels, depth = nuscenes.project_channel(self.nusc, sample, LIDAR, channel)
