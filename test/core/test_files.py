@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are written whole."""
+"""A file appears under its name when it is complete."""
 
 import os
 

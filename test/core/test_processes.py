@@ -72,7 +72,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_processes_end_with_their_parent_without_a_word(tmp_path, method, number):
-    """An interrupt goes to the whole group at any time, from the start of the processes on; a kill to the parent."""
+    """An interrupt goes to the whole group, at any time after the first worker started; a kill to the parent alone."""
     script = tmp_path / "sleepers.py"
     script.write_text(SLEEPERS)
     for delay in (0.0, 0.003, 0.01, 0.3) if number == signal.SIGINT else (0.3,):
@@ -84,13 +84,13 @@ def test_processes_end_with_their_parent_without_a_word(tmp_path, method, number
             text=True,
             start_new_session=True,
         )
-        children = [int(parent.stdout.readline())]  # so the first works, the second starts
+        children = [int(parent.stdout.readline())]  # the first worker works, the second one starts
         time.sleep(delay)
         (os.killpg if number == signal.SIGINT else os.kill)(parent.pid, number)
         output, error = parent.communicate(timeout=60)
         children += map(int, output.split())
         assert parent.returncode == (130 if number == signal.SIGINT else -number), error
-        if (number, method) != (signal.SIGKILL, "spawn"):  # whose semaphores are cleaned up aloud
+        if (number, method) != (signal.SIGKILL, "spawn"):  # a killed parent's semaphores are cleaned up with a message
             assert error == ""
         deadline = time.monotonic() + 10  # a process closes its pipes a little before it has ended
         while any(map(is_running, children)):
@@ -101,6 +101,6 @@ def test_processes_end_with_their_parent_without_a_word(tmp_path, method, number
 def is_running(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie has ended
+            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie is a process that has ended
     except FileNotFoundError:
         return False

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Augmentation keeps image, radar and truth of one frame consistent; a mirrored radar moves the other way sideways."""
+"""Augmentation keeps image, radar and truth of one frame consistent; a mirror negates the lateral velocity."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ PLAIN = {"flip": 0.0, "colour": 0.0}
 
 @pytest.fixture
 def frame():
-    """Every pixel of every map says where it is: row + column / 1000."""
+    """The value of every pixel of every map is its place: row + column / 1000."""
     rows, columns = torch.meshgrid(torch.arange(100.0), torch.arange(200.0), indexing="ij")
     place = (rows + columns / 1000)[None] + 1
     channels = torch.cat([place, place + 1000, place + 2000, place + 3000])
@@ -91,9 +91,9 @@ def test_colour_changes_gamma_brightness_and_channels_within_their_range(frame):
     low, high = level**1.1 * 0.81, level**0.9 * 1.21
     assert values.min() > low
     assert values.max() < high
-    assert values.min() < low + 0.05  # and the range is used
+    assert values.min() < low + 0.05  # the whole range is used
     assert values.max() > high - 0.08
-    assert (values.amax(1) - values.amin(1)).max() > 0.05  # channels apart
+    assert (values.amax(1) - values.amin(1)).max() > 0.05  # each channel has a change of its own
 
 
 def test_radar_dropout_takes_whole_scans_and_single_returns(frame):
@@ -127,7 +127,7 @@ def test_a_crop_that_cannot_be_taken_is_refused(frame, crop):
 
 
 def test_evaluation_sees_what_the_pipeline_would_feed_the_network():
-    """Otherwise a network is selected on inputs that it never gets on the road."""
+    """Otherwise a network would be selected on inputs that the pipeline never gives it."""
     seen = {}
 
     class Recorder:

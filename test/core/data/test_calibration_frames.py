@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Frames to calibrate on: spread over a file, or rendered for the weights' camera, and never made before they count."""
+"""Frames to calibrate on are spread over a file, or rendered for the weights' camera, and only when needed."""
 
 import hashlib
 

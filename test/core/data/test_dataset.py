@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""nuScenes frames are what the devkit's tables say; order and samples can be resumed; nothing bad passes silently."""
+"""nuScenes frames agree with the devkit's tables, training can be resumed at any batch, and damage is reported."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,9 @@ def test_a_smaller_scale_moves_pixels_as_resampling_does(root):
     expected = {(round((r + 0.5) / 2 - 0.5), round((c + 0.5) / 2 - 0.5)) for r, c in places}
     found = {tuple(place) for place in torch.nonzero(frame["radar"][0]).tolist()}
     assert found
-    assert all(min(abs(r - a) + abs(c - b) for a, b in expected) <= 2 for r, c in found)  # before rounding, after it
+    assert all(
+        min(abs(r - a) + abs(c - b) for a, b in expected) <= 2 for r, c in found
+    )  # rounded before the resampling there, after it here
 
 
 def test_an_empty_radar_scan_is_a_frame_without_returns(root, tmp_path):
@@ -113,7 +115,7 @@ def test_missing_files_and_scenes_are_named(root, tmp_path):
 
 
 class Listed:
-    """Frames of given maps, for what depends on ground truth alone."""
+    """Frames of given depth maps, for tests that depend on ground truth alone."""
 
     focal_length, size, description = 100.0, (32, 32), "listed"
 

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Accumulated depth is the depth of the world at the image's time, and holes stay holes."""
+"""Accumulated depth is that of the world at the image's time, and large holes are not filled."""
 
 import json
 
@@ -54,7 +54,7 @@ def test_dense_depth_is_that_of_the_world_at_the_images_time(nusc):
         assert known[on_box].mean() > 0.8
 
         smeared = ground_truth.dense_depth(nusc, sample, [])
-        assert (np.abs(smeared - exact)[on_box] < 0.3).mean() < 0.6  # what the boxes are for
+        assert (np.abs(smeared - exact)[on_box] < 0.3).mean() < 0.6  # without boxes the moving object is smeared
 
 
 def test_sweeps_come_from_both_sides_and_from_the_own_scene(nusc):
@@ -107,9 +107,9 @@ def test_a_track_is_interpolated_and_carried_on_for_half_a_second():
 def test_what_is_behind_a_nearer_surface_is_removed():
     depth = np.zeros((20, 40), np.float32)
     depth[5, 10:30] = 10.0  # a surface, seen in one row
-    depth[7, 12] = 30.0  # between its points: behind it
-    depth[8, 12] = 30.0  # three rows below: not
-    depth[5, 35] = 30.0  # five columns beside: not
+    depth[7, 12] = 30.0  # between the surface's points and behind it
+    depth[8, 12] = 30.0  # three rows below the surface: too far to be hidden by it
+    depth[5, 35] = 30.0  # five columns beside it: also too far
     depth[6, 20] = 11.0  # part of the surface
     left = ground_truth.remove_hidden(depth)
     expected = depth.copy()

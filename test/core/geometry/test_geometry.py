@@ -100,7 +100,7 @@ def test_both_ways_to_draw_points_are_one_rule_written_down_point_by_point():
 
 
 def test_ego_motion_between_two_sensors_moves_a_static_point():
-    """The vehicle drives 2 m on between radar and camera: what the radar saw 10 m ahead is 8 m ahead of the camera."""
+    """The vehicle drives 2 m between radar and camera: a point 10 m ahead of the radar is 8 m ahead of the camera."""
     mounting = np.eye(4)
     transform = geometry.sensor_to_sensor(mounting, mounting, turn(0, 1002.0), turn(0, 1000.0))
     np.testing.assert_allclose(geometry.transform_points(transform, [[10.0, 1.0, 0.0]]), [[8.0, 1.0, 0.0]])

@@ -12,7 +12,7 @@ from lircdepth_core.models import checkpoints
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """Small inputs gain nothing from more, and threads that wait for each other cost what others could use."""
+    """Small inputs gain nothing from more threads, and waiting for each other takes time from other processes."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -41,14 +41,14 @@ def test_every_backend_gives_the_depth_of_the_plain_network(
 
 
 def test_float16_rounds_as_little_on_a_cpu_as_it_may_on_a_gpu(network, street_inputs):
-    """The precision is a GPU's, but the rounding can be seen without one."""
+    """Only GPUs compute in float16, but its rounding can be measured on a CPU."""
     backend = PyTorchBackend(rewritten(network), "cpu", "float16")
     assert_near(backend.infer(*street_inputs), plain_depth(network, street_inputs), "float16")
 
 
 @pytest.mark.parametrize("name", ["eager", "onnxruntime", "openvino"])
 def test_another_size_and_another_batch_get_engines_of_their_own(network, cache, name):
-    """A camera's size may change while the node runs; what is in memory stays bounded."""
+    """A camera's size may change while the node runs, and the number of engines in memory stays bounded."""
     backend = opened(network, name, "float32", cache)
     for batch, size in ((1, SIZE), (2, SIZE), (1, (96, 64)), (1, SIZE)):
         inputs = example(batch, size)
@@ -141,7 +141,7 @@ except RuntimeError as error:
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
 def test_exhausted_memory_is_told_from_other_failures(cache, name):
-    """The pipeline turns it into a MemoryError that says what to do."""
+    """The pipeline turns it into a MemoryError with advice."""
     command = [sys.executable, "-c", NO_MEMORY, "street", name, cache]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert result.stdout.startswith("True"), result.stdout + result.stderr

@@ -20,7 +20,7 @@ from paths import REPOSITORY
 
 
 def inodes(folder):
-    """Which file each entry is: a new one has another inode."""
+    """Return the inode of each entry's file: an entry that is made anew has another one."""
     return {path.name: path.stat().st_ino for path in folder.iterdir()}
 
 
@@ -50,7 +50,9 @@ def test_the_network_is_only_built_where_nothing_is_kept(tiny, tmp_path, name):
             pytest.skip(str(error))
         backend.warm_up(*SIZE)
         depths.append(backend.infer(*example()))
-        assert built == [name] or "eager" in backend.describe().partition("(")[0]  # which runs the network itself
+        assert (
+            built == [name] or "eager" in backend.describe().partition("(")[0]
+        )  # the eager backend runs the network itself
     assert torch.equal(*depths)
 
 
@@ -60,7 +62,7 @@ import sys
 import torch
 from lircdepth_core.models import checkpoints
 from lircdepth_core.inference.backends.opening import open_backend
-checkpoints.load("random")  # needs torchvision, with which PyTorch's own default appears
+checkpoints.load("random")  # imports torchvision, which sets PyTorch's own default
 assert "TORCHINDUCTOR_CACHE_DIR" in os.environ
 network = checkpoints.random_weights("tiny")[0]
 backend = open_backend(network, name="compiled", device="cpu", threads=1, cache=sys.argv[1])
@@ -74,7 +76,7 @@ with torch.inference_mode():
 @pytest.mark.full
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on a CPU")
 def test_what_the_compiler_made_is_kept_and_a_damaged_entry_is_made_anew(tmp_path):
-    """Counted by a compiler that notes its calls."""
+    """The compiler is a script that notes each call and starts the real one."""
     noted, compiler, cache = tmp_path / "noted", tmp_path / "g++", tmp_path / "cache"
     compiler.write_text(f'#!/bin/sh\necho "$@" >> {noted}\nexec {shutil.which("g++")} "$@"\n')
     compiler.chmod(0o755)
@@ -82,7 +84,7 @@ def test_what_the_compiler_made_is_kept_and_a_damaged_entry_is_made_anew(tmp_pat
     environment |= {"CXX": str(compiler), "TMPDIR": str(tmp_path)}
 
     def compiled():
-        """Run in a process of its own; return how many files it compiled, and what it said."""
+        """Run in a process of its own; return how many files it compiled, and its standard error."""
         noted.write_text("")
         done = subprocess.run(
             [sys.executable, "-c", COMPILE, cache],
@@ -132,7 +134,7 @@ def flip_a_bit(path):
 @pytest.mark.parametrize("damage", [truncate, empty, flip_a_bit])
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "auto"])
 def test_damaged_entries_are_made_anew(tiny, tmp_path, caplog, damage, name):
-    """Native readers of these formats may crash on damaged data: they must never see it."""
+    """Native readers of these formats may crash on damaged data, so that it must never reach them."""
     run(tiny, name, tmp_path)
     made = inodes(tmp_path)
     for path in tmp_path.iterdir():
@@ -148,7 +150,7 @@ def test_damaged_entries_are_made_anew(tiny, tmp_path, caplog, damage, name):
 
 
 def test_an_entry_of_another_key_is_made_anew(tiny, tmp_path, caplog):
-    """Stale: whole, but not what its name says."""
+    """Such an entry is whole, but its content belongs to another key."""
     run(tiny, "onnxruntime", tmp_path)
     (entry,) = tmp_path.iterdir()
     other, _ = checkpoints.random_weights("tiny", seed=1)

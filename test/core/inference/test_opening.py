@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""A backend is chosen by name or by measuring; whatever is not there is named in one line."""
+"""A backend is chosen by name or by measuring; a name, device or library that does not exist is named in one line."""
 
 import subprocess
 import sys
@@ -82,7 +82,7 @@ def test_onnxruntime_says_what_it_lacks_for_a_gpu_where_it_would_go_on_with_the_
 
 
 def test_openvino_reports_to_nobody(tmp_path):
-    """Its package for telemetry is not loaded, and so sends nothing from a vehicle."""
+    """OpenVINO's package for telemetry is not loaded, so that a vehicle sends no report."""
     program = OPEN.replace("sys.argv[1]", "'openvino'").replace("sys.argv[2]", repr(str(tmp_path)))
     program += "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
     result = subprocess.run(

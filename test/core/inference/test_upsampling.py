@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Depth enlarged to the image's size: on its own surface, with the surface's edge where the picture has it."""
+"""Depth is enlarged on its own surface, and the surface's edge comes to lie where the picture has it."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_nearest_repeats_each_depth():
 
 @pytest.mark.parametrize("edge", [5, 6, 7, 8, 9, 10])
 def test_the_edge_comes_to_lie_where_the_picture_has_it(edge):
-    """The samples' centres are at 1.5, 5.5, 9.5, 13.5: nearest puts the edge at 8, whatever the picture shows."""
+    """The samples' centres are at 1.5, 5.5, 9.5, 13.5: the nearest sample alone would put the edge at 8."""
     guide, small = pictures(edge)
     depth = np.where(np.arange(4) < 2, 10.0, 40.0).astype(np.float32)[None].repeat(2, axis=0)
     small[:, :2], small[:, 2:] = DARK, LIGHT  # the samples' own colours: those of the surface that they measured
@@ -36,7 +36,7 @@ def test_the_edge_comes_to_lie_where_the_picture_has_it(edge):
 
 
 def test_no_depth_arises_that_lies_between_two_surfaces():
-    """Where colour tells nothing, too: a grey car before a grey wall."""
+    """This holds also where colours are equal, as for a grey car before a grey wall."""
     guide, small = pictures(0)
     depth = np.where(np.arange(4) < 2, 10.0, 40.0).astype(np.float32)[None].repeat(2, axis=0)
     noise = np.random.default_rng(0).integers(0, 256, guide.shape, dtype=np.uint8)

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Each loss is the paper's equation: against one written down pixel by pixel in float64, and its gradient checked."""
+"""Each loss is the paper's equation, written down here pixel by pixel in float64; its gradient is checked, too."""
 
 import math
 
@@ -94,7 +94,7 @@ def test_urdl_is_equation_6(random, exclusive):
 
 
 def test_a_pixel_with_accumulated_depth_alone_weighs_between_027_and_a_half():
-    """REFERENCE: the single scan's U is that against depth 0 there."""
+    """Without a single scan, U is computed against depth 0 there."""
     loss = UncertaintyRectifiedDepthLoss()
     dense, single = torch.full((1, 1, 1, 1), 20.0), torch.zeros(1, 1, 1, 1)
     near, far = (float(loss(torch.full((1, 1, 1, 1), p), dense, single)) / abs(p - 20.0) for p in (20.001, 100.0))
@@ -246,7 +246,7 @@ def test_confidence_loss_is_the_cross_entropy_of_known_pixels(random):
 def test_a_return_labels_what_is_near_its_depth_in_its_box_or_around_it():
     radar, dense = torch.zeros(240, 700), torch.full((240, 700), 30.0)
     radar[100, 300] = 20.0
-    dense[40:60, 100:600] = 20.3  # beyond 50 rows only where row < 50
+    dense[40:60, 100:600] = 20.3  # of these rows the first ten are out of reach
     dense[200, 0] = 0.0
     label = confidence_label(radar, dense)
     expected = torch.zeros(240, 700)

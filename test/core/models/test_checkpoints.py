@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Weights load exactly, or say in one line why not; no file ever executes code."""
+"""Weights load exactly, or an error of one line says why not; no file ever executes code."""
 
 import pickle
 

@@ -17,7 +17,7 @@ PARITY = Path(__file__).parent / "parity"
 
 
 def published_state():
-    """The published keys with values that anyone can regenerate."""
+    """The published keys with seeded values, which can be regenerated."""
     return {
         key: torch.from_numpy(np.asarray(seeded_tensor(key, shape)))
         for key, shape in keys_from(PARITY / "student_keys.tsv")
@@ -26,7 +26,7 @@ def published_state():
 
 @pytest.fixture(scope="module", params=[torch.float64, torch.float32], ids=str)
 def parity(request):
-    """(dtype, output of the seeded network, what the published network returned)."""
+    """Return (dtype, output of the seeded network, output of the published network)."""
     network = LiRCDepth()
     network.load_state_dict(published_state())
     network = network.eval().to(request.param)
@@ -96,7 +96,7 @@ def test_a_size_that_is_no_multiple_of_32_is_refused_with_the_sizes_to_use(netwo
 
 
 def test_the_tiny_network_depends_on_image_and_radar():
-    """Tests of the node rely on it to notice a frame that was computed from the wrong input."""
+    """Tests of the node rely on this dependence to notice a frame that was computed from the wrong input."""
     torch.manual_seed(0)
     network, image, radar = TinyDepth().eval(), torch.zeros(1, 3, 64, 64), torch.zeros(1, 4, 64, 64)
     with torch.inference_mode():

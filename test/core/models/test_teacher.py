@@ -21,7 +21,7 @@ CLASSIFIERS = 3 * (512 * 1000 + 1000)
 
 
 def published_state():
-    """The published keys with values that anyone can regenerate, the unused classifiers among them."""
+    """The published keys with seeded values, which can be regenerated, the unused classifiers among them."""
     return {
         key: torch.from_numpy(np.asarray(seeded_tensor(key, shape)))
         for key, shape in keys_from(PARITY / "teacher_keys.tsv")
@@ -40,7 +40,7 @@ def imported(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=[torch.float64, torch.float32], ids=str)
 def parity(request, imported):
-    """(dtype, output of the imported network, what the published network returned)."""
+    """Return (dtype, output of the imported network, output of the published network)."""
     network = copy.deepcopy(imported[0]).to(request.param)
     image, radar = (torch.from_numpy(x).to(request.param) for x in seeded_inputs(batch=2, height=96, width=160, seed=7))
     with torch.inference_mode():
@@ -66,7 +66,7 @@ def test_a_published_checkpoint_gives_the_published_depth_and_confidence(parity)
 def test_every_tensor_that_distillation_reads_is_the_published_one(parity, name, field, count):
     dtype, output, published = parity
     tensors = getattr(output, field)
-    if name == "radar_feature":  # published coarse to fine; here in the student's order
+    if name == "radar_feature":  # the published order is coarse to fine, ours the student's
         tensors = tensors[::-1]
     assert len(tensors) == count
     assert_probes_agree(tensors, published, name, dtype)

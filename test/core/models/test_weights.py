@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The weights that ship: what they say of themselves, and that they see depth on streets that they never trained on."""
+"""The weights that ship: their header, and their errors on streets on which they were not trained."""
 
 import numpy as np
 import torch

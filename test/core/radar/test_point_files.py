@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Point files of other radars: every form that writers give them is read alike, and damage is named in one line."""
+"""Point files of other radars: every form of a file is read alike, and damage is named in one line."""
 
 import itertools
 import sys
