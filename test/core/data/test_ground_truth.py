@@ -17,11 +17,6 @@ pytest.importorskip("nuscenes")
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return street_nuscenes.write(tmp_path_factory.mktemp("street") / "root")
-
-
-@pytest.fixture(scope="module")
 def nusc(root):
     return nuscenes.open_nuscenes(root, "v1.0-mini")
 
