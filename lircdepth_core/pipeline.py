@@ -7,7 +7,6 @@ The node, the tools for bags, the evaluation and the demo all call it, so that w
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-# Before PyTorch starts its threads: by default they spin while they wait for each other, and where other processes use
-# the same cores a frame takes several times as long.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import torch
 from torch import Tensor, nn
 

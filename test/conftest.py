@@ -7,14 +7,11 @@ import signal
 
 import pytest
 
+import lircdepth_core  # noqa: F401  first: it settles how PyTorch's threads wait for each other
 from paths import SHARED
 
 # A shell has what it starts in the background ignore ^C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# Before PyTorch starts its threads: tests share their cores with other processes, and threads that spin while they wait
-# for each other then take up to a hundred times as long.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Not that of a test run beside this one; set before anything starts DDS, and inherited by every process of a test.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
