@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lircdepth_core import synthetic
 from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_core.inference.upsampling import METHODS, upsample
-from lircdepth_core.synthetic.render.camera import camera_depth, camera_frame
+from lircdepth_core.synthetic.sensors.camera import camera_depth, camera_frame
 
 COLUMNS = {
     "mae": "MAE [m]",

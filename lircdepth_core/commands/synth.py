@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenes", type=int, default=1, help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another street (default: %(default)s)")
     parser.add_argument("--split", choices=list(SPLITS), help="the frozen validation or test scenes instead")
-    parser.add_argument("--duration", type=float, default=synthetic.MAX_DURATION,
+    parser.add_argument("--duration", type=float, default=synthetic.MAX_DURATION_S,
                         help="seconds a scene, at most 20 (default: %(default)s)")  # fmt: skip
     parser.add_argument(
         "--sensors",

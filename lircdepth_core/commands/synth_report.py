@@ -14,9 +14,9 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import trivial
 from lircdepth_core.files import written_whole
 from lircdepth_core.synthetic import CameraModel, RadarModel, build_world
-from lircdepth_core.synthetic.render.camera import camera_frame
 from lircdepth_core.synthetic.render.threads import one_thread
-from lircdepth_core.synthetic.sensors import radar_report
+from lircdepth_core.synthetic.sensors import radar_statistics
+from lircdepth_core.synthetic.sensors.camera import camera_frame
 from lircdepth_core.synthetic.sensors.radar import radar_scan
 from lircdepth_core.synthetic.world.splits import SPLITS, training_scenes
 from lircdepth_core.synthetic.world.weather import WEATHERS
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _print_radar(arguments):
     from tqdm import tqdm
 
-    real = radar_report.read_scenes(arguments.real) if arguments.real else None
+    real = radar_statistics.read_scenes(arguments.real) if arguments.real else None
     if real is not None and len(real) < 2:
         raise LircDepthError(f"{arguments.real} holds one scene: two are needed to tell how far real scenes differ")
     scans = []
@@ -64,7 +64,7 @@ def _print_radar(arguments):
         world = build_world(spec.seed)
         for index, time in enumerate(np.linspace(0.5, 19.5, arguments.scans)):
             scans.append(radar_scan(world, RadarModel(), time, np.random.default_rng((*spec.seed, 5, index))))
-    for name, values in radar_report.measure(scans).items():
+    for name, values in radar_statistics.measure(scans).items():
         low, middle, high = np.percentile(values, [5, 50, 95])
         print(f"{name:18} median {middle:7.2f}   5 to 95 %: {low:7.2f} to {high:7.2f}")
     if real is None:
@@ -75,10 +75,10 @@ def _print_radar(arguments):
             " (Wasserstein-1; dyn_prop: total variation)"
         )
         print(f"{'':18} {'distance':>9} {'yardstick':>10} {'ratio':>6}   yardstick: one real scene against the others")
-        for name, (reached, yardstick, ratio) in radar_report.compare(scans, real).items():
+        for name, (reached, yardstick, ratio) in radar_statistics.compare(scans, real).items():
             print(f"{name:18} {reached:9.3f} {yardstick:10.3f} {ratio:6.2f}")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    radar_report.draw(arguments.output, scans, None if real is None else [scan for scene in real for scan in scene])
+    radar_statistics.draw(arguments.output, scans, None if real is None else [scan for scene in real for scan in scene])
     print(f"wrote {arguments.output}")
 
 

@@ -12,7 +12,8 @@ from lircdepth_core.inference.graph.quantisation import Calibration
 
 _PACKED_FRAMES = 16
 # Rendering a frame of the street takes a second or several, so that fewer of them are taken, and only a window.
-_STREET_FRAMES, _STREET_CROP = 8, (352, 704)  # the window's height and width in pixels
+_STREET_FRAMES, _STREET_WINDOW = 8, (352, 704)  # the window's height and width in pixels
+_STREET_STEP = 2  # every second frame, since neighbours are of the same street
 _STREET_SEED = 16
 
 
@@ -39,12 +40,11 @@ def _packed_samples(path: str | Path) -> list[Frame]:
 
 
 def _street_samples(focal_length: float | None) -> list[Frame]:
-    from lircdepth_core.synthetic.sensors.dataset import StreetDataset
+    from lircdepth_core.data.street import StreetFrames
     from lircdepth_core.synthetic.sensors.rig import CameraModel
 
     camera = CameraModel()
-    camera = camera.scaled(camera.scale_for(focal_length or camera.fx))
-    crop = tuple(map(min, _STREET_CROP, (camera.height, camera.width)))
-    street = StreetDataset(seed=_STREET_SEED, batch_size=1, crop=crop, camera=camera, reuse=2)
-    batches = (street.batch(number) for number in range(_STREET_FRAMES))
-    return [prepare({"image": batch["image"][0], "radar": batch["radar"][0]}) for batch in batches]
+    scale = 1.0 if focal_length is None else camera.scale_for(focal_length)
+    height, width = (min(most, side) for most, side in zip(_STREET_WINDOW, camera.scaled(scale).size, strict=True))
+    street = StreetFrames("train", _STREET_STEP * _STREET_FRAMES, scale, seed=_STREET_SEED, window=(height, width))
+    return [prepare(street.inputs(_STREET_STEP * number)) for number in range(_STREET_FRAMES)]

@@ -1,87 +1,149 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of the synthetic street, rendered on any device: for files that training and evaluation read at full speed."""
+"""Frames of the synthetic street: the one source for packed files, training, int8 calibration and benchmarks.
+
+A frame depends on the source's arguments and its index alone. Any number of processes may therefore make frames in any
+order, each of several GPUs may take its own indices, and a run that stopped goes on with any index.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
+from lircdepth_core.data.frame import Frame
 from lircdepth_core.data.ground_truth import dense_from_accumulated
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import RadarScan, project_scan, rasterize
+from lircdepth_core.synthetic.render.threads import one_thread
+from lircdepth_core.synthetic.sensors.camera import CameraFrame, camera_frame
+from lircdepth_core.synthetic.sensors.radar import radar_scan
+from lircdepth_core.synthetic.sensors.rig import LIDAR_DELAY_S, RADAR_SPREAD_S, CameraModel, LidarModel, RadarModel
+from lircdepth_core.synthetic.sensors.scan_images import accumulated_lidar_depth, camera_from_sensor, lidar_depth
+from lircdepth_core.synthetic.world.builder import build_world
+from lircdepth_core.synthetic.world.splits import SPLITS
+from lircdepth_core.synthetic.world.world import World
 
-_REACH = 3.0  # seconds before and after the image: the lidar scans that dense depth is accumulated from
-_EVERY, _SELDOM = 0.15, 0.6  # seconds between them for a camera of full size; a smaller picture is filled by fewer
-_A_STREET = 4  # frames of training: building a street costs as much as several
-_FIRST, _LAST = 1.0, 19.0  # seconds of a scene
-_RADAR_SPREAD, _LIDAR_DELAY = 0.03, 0.0355  # seconds between image, radar and lidar at most
+Key: TypeAlias = tuple[int, ...]
+
+_TRAINING = "train"
+_FRAMES_OF_A_STREET = 4  # in training: building a street costs as much as several frames
+_FIRST_S, _LAST_S = 1.0, 19.0  # of a scene
+_ACCUMULATED_S = 3.0  # before and after the image: the lidar scans that dense depth is accumulated from
+_SCAN_PERIOD_S = 0.15  # between these scans for a camera of full size; fewer of them fill a smaller picture
+_LONGEST_SCAN_PERIOD_S = 0.6
+_SMALLEST_WINDOW_PIXELS = 32
+_HORIZON_SHARE = 0.8  # of a window's height: the horizon is never lower, so that no window shows the sky alone
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """What a frame shows: a street, a camera and a time [s]; generator: of everything that is drawn for it."""
+
+    world: World
+    camera: CameraModel
+    time: float
+    generator: np.random.Generator
 
 
 class StreetFrames:
-    """``count`` frames of a split of the street: "train" draws a new street for every four, "val" and "test" are
-    the frozen scenes, the frames spread over each scene's duration.
+    """Frames of a split of the street, a source of frames (see data.frame).
 
-    scale: of nuScenes' 1600x900 camera. exact: also the rendered depth, which evaluation wants and training must not
-    see. Raises LircDepthError for a split that there is not.
+    split: "train" draws a new street for every four frames; "val" and "test" are the frozen scenes, the frames spread
+    over each scene's duration. scale: of nuScenes' 1600x900 camera. seed: of "train". exact: also the rendered depth,
+    "exact" float32 [1, H, W] metres, 0 for the sky, which evaluation wants and training must not see; by default for
+    the frozen splits. window: (height, width) of a window of the picture, drawn anew for each frame; nothing else is
+    rendered. None: the whole picture.
+    Raises LircDepthError for a split that does not exist and for a window that does not fit.
     """
 
-    def __init__(self, split, count, scale=0.5, seed=0, exact=None, device="cpu"):
-        from lircdepth_core.synthetic.sensors.rig import CameraModel
-        from lircdepth_core.synthetic.world.splits import SPLITS
-
-        if split != "train" and split not in SPLITS:
-            raise LircDepthError(f"street split {split!r}: expected train, {', '.join(SPLITS)}")
+    def __init__(
+        self,
+        split: str,
+        count: int,
+        scale: float = 0.5,
+        seed: int = 0,
+        exact: bool | None = None,
+        device: torch.device | str = "cpu",
+        window: tuple[int, int] | None = None,
+    ) -> None:
+        if split != _TRAINING and split not in SPLITS:
+            raise LircDepthError(f"street split {split!r}: expected {_TRAINING}, {', '.join(SPLITS)}")
         self.camera = CameraModel().scaled(scale)
-        self.size, self.focal_length = (self.camera.height, self.camera.width), float(self.camera.fx)
-        self._split, self._specs, self._count, self._seed = split, SPLITS.get(split), count, seed
-        self._exact = split != "train" if exact is None else exact
+        self.size, self.focal_length = self.camera.size, float(self.camera.fx)
+        if window is not None:
+            least, (height, width) = _SMALLEST_WINDOW_PIXELS, self.size
+            if not (least <= window[0] <= height and least <= window[1] <= width):
+                raise LircDepthError(f"window is {window}, expected (height, width) of {least} to {height}, {width}")
+            self.size = window
+        self._window = window
+        self._split, self._specs, self._count, self._seed = split, SPLITS.get(split, ()), count, seed
+        self._exact = split != _TRAINING if exact is None else exact
         self._device = device
-        every = min(_EVERY / scale, _SELDOM)
-        self._scans = every * np.arange(-int(_REACH / every), int(_REACH / every) + 1)
-        self.description = f"synthetic street, {split}, {count} frames" + (f", seed {seed}" if split == "train" else "")
-        self._world = (None, None)
+        period = min(_SCAN_PERIOD_S / scale, _LONGEST_SCAN_PERIOD_S)
+        self._scans = period * np.arange(-int(_ACCUMULATED_S / period), int(_ACCUMULATED_S / period) + 1)
+        self.description = f"synthetic street, {split}, {count} frames"
+        if split == _TRAINING:
+            self.description += f", seed {seed}"
+        self._world: tuple[Key, World] | None = None  # the last one
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._count
 
-    def _moment(self, index):
-        """(key, arguments of build_world, time) of a frame."""
-        if self._split == "train":
-            time = np.random.default_rng((self._seed, index, 5)).uniform(_FIRST, _LAST)
-            return (self._seed, index // _A_STREET), {}, float(time)
-        spec = self._specs[index % len(self._specs)]
-        rounds = -(-self._count // len(self._specs))
-        time = _FIRST + (_LAST - _FIRST) * (index // len(self._specs) + 0.5) / rounds
-        return spec.seed, {"weather_name": spec.weather, "difficulty": spec.difficulty}, time
-
-    def frame(self, index):
+    def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``, see data.frame; the same for the same arguments."""
-        from lircdepth_core.synthetic.render.camera import camera_frame
-        from lircdepth_core.synthetic.sensors.dataset import accumulated_lidar_depth, camera_from, lidar_depth
-        from lircdepth_core.synthetic.sensors.radar import radar_scan
-        from lircdepth_core.synthetic.sensors.rig import LidarModel, RadarModel
-        from lircdepth_core.synthetic.world.builder import build_world
-
-        key, options, time = self._moment(index)
-        if self._world[0] != key:
-            self._world = key, build_world(key, **options)
-        world, camera, device = self._world[1], self.camera, self._device
-        generator = np.random.default_rng((*key, 6, index))
-        lidar, radar = LidarModel(), RadarModel()
-        image = camera_frame(world, camera, time, device)
-        scan_time = time + generator.uniform(-_RADAR_SPREAD, 2 * _RADAR_SPREAD)
-        scan = RadarScan.from_pcd(radar_scan(world, radar, scan_time, generator, device))
-        transform = camera_from(world, camera, time, radar, scan_time)
-        channels = rasterize(
-            *project_scan(scan, transform, camera.intrinsics, camera.width, camera.height), camera.width, camera.height
-        )
-        single = lidar_depth(world, camera, time, lidar, time + _LIDAR_DELAY, generator, device)
-        accumulated = accumulated_lidar_depth(world, camera, time, lidar, self._scans, generator, device)
-        frame = {
-            "image": image.image.permute(2, 0, 1).cpu(),
-            "radar": torch.from_numpy(channels),
-            "dense": torch.from_numpy(dense_from_accumulated(accumulated, self.focal_length))[None],
-            "single": torch.from_numpy(single)[None],
-        }
+        with one_thread():
+            moment = self._moment(index)
+            world, camera, time, generator = moment.world, moment.camera, moment.time, moment.generator
+            picture, frame = self._inputs(moment)
+            lidar, device = LidarModel(), self._device
+            single = lidar_depth(world, camera, time, lidar, time + LIDAR_DELAY_S, generator, device)
+            accumulated = accumulated_lidar_depth(world, camera, time, lidar, self._scans, generator, device)
+        frame["dense"] = torch.from_numpy(dense_from_accumulated(accumulated, self.focal_length))[None]
+        frame["single"] = torch.from_numpy(single)[None]
         if self._exact:
-            frame["exact"] = torch.where(torch.isfinite(image.depth), image.depth, 0.0).float().cpu()[None]
+            frame["exact"] = torch.where(torch.isfinite(picture.depth), picture.depth, 0.0).cpu()[None]
         return frame
+
+    def inputs(self, index: int) -> Frame:
+        """Return image and radar of frame ``index`` alone, which takes a fraction of the time."""
+        with one_thread():
+            return self._inputs(self._moment(index))[1]
+
+    def _inputs(self, moment: _Moment) -> tuple[CameraFrame, Frame]:
+        world, camera, time, generator = moment.world, moment.camera, moment.time, moment.generator
+        picture = camera_frame(world, camera, time, self._device)
+        radar = RadarModel()
+        scan_time = time + generator.uniform(-RADAR_SPREAD_S, 2 * RADAR_SPREAD_S)
+        scan = RadarScan.from_pcd(radar_scan(world, radar, scan_time, generator, self._device))
+        transform = camera_from_sensor(world, camera, time, radar, scan_time)
+        returns = project_scan(scan, transform, camera.intrinsics, camera.width, camera.height)
+        channels = rasterize(*returns, camera.width, camera.height)
+        return picture, {"image": picture.image.permute(2, 0, 1).cpu(), "radar": torch.from_numpy(channels)}
+
+    def _moment(self, index: int) -> _Moment:
+        if self._split == _TRAINING:
+            key: Key = (self._seed, index // _FRAMES_OF_A_STREET)
+            weather, difficulty = None, None
+            time = float(np.random.default_rng((self._seed, index, 5)).uniform(_FIRST_S, _LAST_S))
+        else:
+            spec = self._specs[index % len(self._specs)]
+            key, weather, difficulty = spec.seed, spec.weather, spec.difficulty
+            rounds = -(-self._count // len(self._specs))
+            time = _FIRST_S + (_LAST_S - _FIRST_S) * (index // len(self._specs) + 0.5) / rounds
+        if self._world is None or self._world[0] != key:
+            self._world = key, build_world(key, weather_name=weather, difficulty=difficulty)
+        camera = self._windowed(np.random.default_rng((*key, 7, index)))
+        return _Moment(self._world[1], camera, time, np.random.default_rng((*key, 6, index)))
+
+    def _windowed(self, generator: np.random.Generator) -> CameraModel:
+        """Return the camera, or the camera of a window of its picture that is drawn."""
+        camera = self.camera
+        if self._window is None:
+            return camera
+        height, width = self._window
+        highest = int(np.clip(camera.cy - _HORIZON_SHARE * height, 0, camera.height - height))
+        left = generator.integers(camera.width - width + 1)
+        top = generator.integers(highest, camera.height - height + 1)
+        return camera.cropped(int(left), int(top), width, height)

@@ -4,11 +4,11 @@
 
 from lircdepth_core.synthetic.sensors.rig import CameraModel, LidarModel, RadarModel, suite
 from lircdepth_core.synthetic.world.builder import build_world
-from lircdepth_core.synthetic.world.world import MAX_DURATION
+from lircdepth_core.synthetic.world.world import MAX_DURATION_S
 from lircdepth_core.synthetic.writing.generate import check, estimate, generate, partial_folder, scene_specs
 
 __all__ = [
-    "MAX_DURATION",
+    "MAX_DURATION_S",
     "CameraModel",
     "LidarModel",
     "RadarModel",

@@ -8,17 +8,18 @@ import numpy as np
 import torch
 
 from lircdepth_core.synthetic.world import parts, primitives, weather
+from lircdepth_core.synthetic.world.actors import Actors, Parts
 from lircdepth_core.synthetic.world.road import Road, Street
-from lircdepth_core.synthetic.world.world import START, Actors, Parts, World
+from lircdepth_core.synthetic.world.world import START_M, World
 
 CLEAR = weather.draw(np.random.default_rng(0), "overcast")
 
 
 def bodies(*rows, corner=(1000.0, 1000.0), drawings=None, conditions=CLEAR):
-    """A straight road along x from ``corner`` with boxes of 2 x 2 x 2 m; rows: x ahead of the ego vehicle's start, y
-    left
-    of the road's centre line, speed. At time 0 the ego vehicle is 1.55 m right of the centre, driving at exactly 10
-    m/s.
+    """A straight road along x from ``corner`` with boxes of 2 x 2 x 2 m.
+
+    rows: x ahead of the ego vehicle's start [m], y left of the road's centre line [m], speed [m/s]. At time 0 the ego
+    vehicle is 1.55 m right of the centre, driving at exactly 10 m/s.
 
     drawings: what stands there instead of the boxes, a list of Parts for each row.
     """
@@ -27,7 +28,7 @@ def bodies(*rows, corner=(1000.0, 1000.0), drawings=None, conditions=CLEAR):
     rows = torch.tensor(rows, dtype=torch.float64)
     n = len(rows)
     size = torch.tensor(np.array([np.subtract(*parts.extent(drawing)[::-1]) for drawing in drawings]))
-    position = torch.nn.functional.pad(rows[:, :2], (0, 1)) + torch.tensor([corner[0] + START, corner[1], 0.0])
+    position = torch.nn.functional.pad(rows[:, :2], (0, 1)) + torch.tensor([corner[0] + START_M, corner[1], 0.0])
     actors = Actors(
         ("vehicle.car",) * n, ("vehicle.parked",) * n, size, position, torch.zeros(n).double(), rows[:, 2],
         torch.zeros(n).double(), torch.full((n,), 15.0).double(),
@@ -70,7 +71,9 @@ def _cast(world, camera, time, du, dv):
         [(columns + du - camera.cx) / camera.fx, (rows + dv - camera.cy) / camera.fy, np.ones_like(rows)], -1
     )
     pose = world.ego_pose(time) @ np.array(camera.ego_from_sensor)
-    rays, eye = rays.reshape(-1, 3) @ pose[:3, :3].T, pose[:3, 3]
+    # Only what reaches into a cone around the picture can be in it.
+    slant = np.linalg.norm(rays, axis=-1).max()
+    rays, eye, axis = rays.reshape(-1, 3) @ pose[:3, :3].T, pose[:3, 3], pose[:3, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = np.where(rays[:, 2] < 0, -eye[2] / rays[:, 2], np.inf)
         position, yaw, _ = (values.numpy() for values in world.actors.at(time))
@@ -81,7 +84,11 @@ def _cast(world, camera, time, du, dv):
             centre, axes = position[owner] + turn @ offset, turn @ rotation
             if np.linalg.norm(centre - eye) > 320 + 2 * np.linalg.norm(half):
                 continue
-            if np.linalg.norm(half) < 4e-4 * np.linalg.norm(centre - eye):
+            away = np.linalg.norm(centre - eye)
+            if np.linalg.norm(half) < 4e-4 * away:
+                continue
+            widest = np.arccos(1 / slant) + np.arcsin(min(1.0, 1.8 * np.linalg.norm(half) / away))
+            if axis @ (centre - eye) < away * np.cos(min(np.pi, widest)):
                 continue
             start, along = (eye - centre) @ axes, rays @ axes
             some = np.flatnonzero(_may_meet(start, along, np.linalg.norm(half)))

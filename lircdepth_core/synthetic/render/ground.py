@@ -2,18 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The carriageway and what lies beside it at the same height, painted by road coordinates."""
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from lircdepth_core.synthetic.render.patterns import band, chance, mix, noise, stripes
-from lircdepth_core.synthetic.world.road import LINE
+from lircdepth_core.synthetic.world.road import LINE_WIDTH_M, Street
 
 _ASPHALT, _WHITE = (0.15, 0.15, 0.155), (0.72, 0.72, 0.69)
 
 
-def paint_ground(street, points, origin, width):
-    """Return the colour [N, 3] of ground points [N, 2] relative to ``origin``, and how much of each is asphalt [N].
+def paint_ground(
+    street: Street, points: torch.Tensor, origin: npt.NDArray[np.float64], width: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the colour [N, 3] of ground points [N, 2] and which share of each is asphalt [N].
 
-    width: footprint [N], metres.
+    points: relative to ``origin`` (global, metres). width: [N], what a ray stands for on the ground [m].
     """
     s, d = street.road.coordinates(points, origin)
     across = d.abs()
@@ -26,7 +30,7 @@ def paint_ground(street, points, origin, width):
             more, lines, within = _junction(street, junction, points[near], origin, s[near], d[near], width[near])
             paved[near], white[near] = torch.maximum(paved[near], more), torch.maximum(white[near], lines)
             inside[near] = torch.maximum(inside[near], within)
-    white = torch.maximum(white, _lines(street, s, d, across, width) * (1 - inside))
+    white = torch.maximum(white, _lines(street, s, across, width) * (1 - inside))
 
     grain = 0.05 * noise(s, d, 0.05, width) + 0.05 * noise(s, d, 0.9, width) + 0.07 * noise(s, d, 7.0, width)
     colour = points.new_tensor(street.verge).expand(len(points), 3) * (1 + 3 * grain[:, None])
@@ -43,15 +47,15 @@ def paint_ground(street, points, origin, width):
     return mix(colour, _WHITE, (white * worn).clamp(0, 1) * paved), paved
 
 
-def _lines(street, s, d, across, width):
-    """Markings along the road."""
+def _lines(street: Street, s: torch.Tensor, across: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
+    """Return the share [N] that is marked along the road, at road coordinates s and |d|."""
     if street.double_line:
-        white = band(across, 0.07, 0.07 + LINE, width)
+        white = band(across, 0.07, 0.07 + LINE_WIDTH_M, width)
     else:
-        white = band(across, -1.0, LINE / 2, width) * stripes(s, 9.0, 1 / 3, width)
+        white = band(across, -1.0, LINE_WIDTH_M / 2, width) * stripes(s, 9.0, 1 / 3, width)
     for lane in range(1, street.lanes):
         place = across - lane * street.lane_width
-        white = white + band(place, -LINE / 2, LINE / 2, width) * stripes(s, 9.0, 1 / 3, width)
+        white = white + band(place, -LINE_WIDTH_M / 2, LINE_WIDTH_M / 2, width) * stripes(s, 9.0, 1 / 3, width)
     edge = street.carriageway
     white = white + band(across, edge, edge + 0.12, width)
     if street.parking:
@@ -59,13 +63,23 @@ def _lines(street, s, d, across, width):
     return white
 
 
-def _junction(street, junction, points, origin, s, d, width):
+def _junction(
+    street: Street,
+    junction: float,
+    points: torch.Tensor,
+    origin: npt.NDArray[np.float64],
+    s: torch.Tensor,
+    d: torch.Tensor,
+    width: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return asphalt, markings and inside of one junction at points near to it, [M] each."""
     half, kerb = street.crossing_kerb, street.kerb
     a, left = street.crossing_coordinates(points, origin, junction)
     paved = band(a.abs(), -1.0, half, width)
     crossing_line = (
-        band(a.abs(), -1.0, LINE / 2, width) * stripes(left, 6.0, 0.5, width) * band(left.abs(), kerb + 6, 1e3, width)
+        band(a.abs(), -1.0, LINE_WIDTH_M / 2, width)
+        * stripes(left, 6.0, 0.5, width)
+        * band(left.abs(), kerb + 6, 1e3, width)
     )
     hold = band(left.abs(), kerb + 4.2, kerb + 4.6, width) * band(a * torch.sign(left), -half, -0.15, width)
     # Zebra crossings of the main road on both sides, stop lines before them.

@@ -2,16 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much of an actor can be seen from a point."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from lircdepth_core.synthetic.render.raycast import cast
+from lircdepth_core.synthetic.world.world import World
 
 
-def visible_share(world, actors, time, origin, device="cpu"):
-    """Return which share [A] of each of ``actors`` (indices [A]) is seen from a point ``origin`` [3], all around.
+def visible_share(
+    world: World,
+    actors: Sequence[int] | npt.NDArray[np.int64],
+    time: float,
+    origin: npt.NDArray[np.float64],
+    device: torch.device | str = "cpu",
+) -> npt.NDArray[np.float64]:
+    """Return which share [A] of each of ``actors`` (indices [A]) is seen from a point ``origin`` [3] (global, metres).
 
-    Rays go to points spread through each actor's parts; a ray that would meet the actor counts in full, one that meets
+    Rays go to points spread through each actor's parts. A ray that meets the actor counts as seen, one that meets
     something else first as hidden.
     """
     actors = np.asarray(actors, dtype=np.int64)
@@ -30,7 +40,7 @@ def visible_share(world, actors, time, origin, device="cpu"):
     met = hits.primitive
     actor = wanted.to(device)[owner[part]].repeat_interleave(len(inside))
     own = (met >= 0) & (wanted.to(device)[owner[met.clamp(min=0)]] == actor)
-    # A part's solid angle is what its rays stand for; rays that pass beside it (its corners are round) do not count.
+    # Rays are weighted by the part's solid angle; those that pass beside it (its corners may be round) do not count.
     reach = targets.norm(dim=2).flatten()
     passes = ~own & (hits.distance > reach)
     size = view.scene.half[part]

@@ -1,21 +1,33 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The sensor suite of nuScenes: nominal intrinsics, mountings (4x4, ego_from_sensor, as nested tuples) and noise."""
+"""The sensor suite of nuScenes: nominal intrinsics, timing, noise and mountings (4x4, ego_from_sensor)."""
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
 
+LIDAR_DELAY_S = 0.0355  # from the front camera's image to the lidar's stamp, in key frames
+RADAR_SPREAD_S = 0.03  # a radar scan is at most this much earlier than its image, or twice as much later
 
-def _mounting(translation, rotation_wxyz):
+
+def _mounting(
+    translation: tuple[float, float, float], rotation_wxyz: tuple[float, float, float, float]
+) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, geometry.rigid_transform(translation, rotation_wxyz).tolist()))
 
 
-def _turned(translation, degrees, optical=False):
-    """A sensor that looks ``degrees`` to the left of straight ahead; optical: x right, y down, z forward."""
+def _turned(
+    translation: tuple[float, float, float], degrees: float, optical: bool = False
+) -> tuple[tuple[float, ...], ...]:
+    """Return the mounting of a sensor that looks ``degrees`` to the left of straight ahead.
+
+    optical: its frame is a camera's (x right, y down, z forward).
+    """
     angle = np.radians(degrees) / 2
     turn = geometry.rigid_transform(translation, (np.cos(angle), 0.0, 0.0, np.sin(angle)))
     if optical:
@@ -27,7 +39,7 @@ def _turned(translation, degrees, optical=False):
 class CameraModel:
     """A pinhole camera: size and intrinsics in pixels. Optical frame: z forward, x right, y down.
 
-    lead: how long before the lidar's stamp it fires [s] at key frames.
+    lead: how long before the lidar's stamp it fires at key frames [s].
     """
 
     channel: str = "CAM_FRONT"
@@ -37,14 +49,20 @@ class CameraModel:
     fy: float = 1266.4
     cx: float = 816.3
     cy: float = 491.5
-    ego_from_sensor: tuple = _mounting((1.70, 0.016, 1.51), (0.5, -0.5, 0.5, -0.5))
-    lead: float = 0.0355
+    ego_from_sensor: tuple[tuple[float, ...], ...] = _mounting((1.70, 0.016, 1.51), (0.5, -0.5, 0.5, -0.5))
+    lead: float = LIDAR_DELAY_S
 
     @property
-    def intrinsics(self):
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.height, self.width
+
+    @property
+    def intrinsics(self) -> npt.NDArray[np.float64]:
+        """The 3x3 matrix of the intrinsics."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
-    def resized(self, width, height):
+    def resized(self, width: int, height: int) -> "CameraModel":
         """Return the camera that takes the same picture in another number of pixels (pixel centres at integers)."""
         right, down = width / self.width, height / self.height
         return replace(
@@ -57,15 +75,15 @@ class CameraModel:
             cy=(self.cy + 0.5) * down - 0.5,
         )
 
-    def scaled(self, scale):
+    def scaled(self, scale: float) -> "CameraModel":
         """Return the camera that takes the same picture at ``scale`` times its size, in whole pixels."""
         return self.resized(round(self.width * scale), round(self.height * scale))
 
-    def scale_for(self, focal_length):
+    def scale_for(self, focal_length: float) -> float:
         """Return the scale, at most 1, at which the camera has a focal length [px]."""
         return min(1.0, focal_length / self.fx)
 
-    def cropped(self, left, top, width, height):
+    def cropped(self, left: int, top: int, width: int, height: int) -> "CameraModel":
         """Return the camera that takes only a window of the picture, in the same scale."""
         return replace(self, width=width, height=height, cx=self.cx - left, cy=self.cy - top)
 
@@ -75,11 +93,13 @@ class LidarModel:
     """A spinning lidar. Elevations in degrees, ring 0 first; range noise is one standard deviation in metres."""
 
     channel: str = "LIDAR_TOP"
-    elevations: tuple = tuple(np.linspace(-30.67, 10.67, 32).round(3).tolist())
+    elevations: tuple[float, ...] = tuple(np.linspace(-30.67, 10.67, 32).round(3).tolist())
     azimuths: int = 1080
     range_noise: float = 0.02
     max_range: float = 100.0
-    ego_from_sensor: tuple = _mounting((0.94, 0.0, 1.84), (np.sqrt(0.5), 0.0, 0.0, -np.sqrt(0.5)))
+    ego_from_sensor: tuple[tuple[float, ...], ...] = _mounting(
+        (0.94, 0.0, 1.84), (np.sqrt(0.5), 0.0, 0.0, -np.sqrt(0.5))
+    )
 
 
 @dataclass(frozen=True)
@@ -87,19 +107,19 @@ class RadarModel:
     """A radar like the ARS 408: noise is one standard deviation in metres, degrees, m/s.
 
     reach: (azimuth in degrees, range in metres) pairs of the field of view's edge, interpolated between: a narrow far
-    field and a wide near field. clutter, ghosts: mean number of
-    returns a scan that no modelled object causes, and of echoes by a detour.
+    field and a wide near field. clutter: mean number of returns a scan that no modelled object causes. ghosts: mean
+    number of echoes by a detour.
     """
 
     channel: str = "RADAR_FRONT"
     max_returns: int = 125
-    reach: tuple = ((0.0, 250.0), (9.0, 250.0), (12.0, 110.0), (45.0, 80.0), (60.0, 60.0))
+    reach: tuple[tuple[float, float], ...] = ((0.0, 250.0), (9.0, 250.0), (12.0, 110.0), (45.0, 80.0), (60.0, 60.0))
     range_noise: float = 0.15
     azimuth_noise: float = 0.4
     speed_noise: float = 0.07
     clutter: float = 30.0
     ghosts: float = 3.0
-    ego_from_sensor: tuple = _turned((3.41, 0.0, 0.5), 0)
+    ego_from_sensor: tuple[tuple[float, ...], ...] = _turned((3.41, 0.0, 0.5), 0)
 
 
 CAMERAS = (
@@ -157,17 +177,22 @@ RADARS = (
     RadarModel("RADAR_BACK_LEFT", ego_from_sensor=_turned((-0.56, 0.63, 0.53), 176.0)),
     RadarModel("RADAR_BACK_RIGHT", ego_from_sensor=_turned((-0.56, -0.62, 0.53), -176.0)),
 )
-MODALITY = {CameraModel: "camera", LidarModel: "lidar", RadarModel: "radar"}
+SensorModel: TypeAlias = CameraModel | LidarModel | RadarModel
+_MODALITIES = {CameraModel: "camera", LidarModel: "lidar", RadarModel: "radar"}
 
 
-def suite(sensors="front", image_size=None):
+def modality(model: SensorModel) -> str:
+    """Return nuScenes' name of what a model is: camera, lidar or radar."""
+    return _MODALITIES[type(model)]
+
+
+def suite(sensors: str = "front", image_size: tuple[int, int] | None = None) -> tuple[SensorModel, ...]:
     """Return the sensor models of "front" (CAM_FRONT, LIDAR_TOP, RADAR_FRONT) or "all" (six cameras, five radars).
 
     image_size: (width, height) of the cameras, the nominal one when it is None. Raises LircDepthError for another name.
     """
     if sensors not in ("front", "all"):
         raise LircDepthError(f"sensors is {sensors!r}, expected 'front' or 'all'")
-    cameras, radars = (CAMERAS, RADARS) if sensors == "all" else (CAMERAS[:1], RADARS[:1])
-    if image_size is not None:
-        cameras = tuple(camera.resized(*image_size) for camera in cameras)
-    return (*cameras, LidarModel(), *radars)
+    count = None if sensors == "all" else 1
+    cameras = [camera if image_size is None else camera.resized(*image_size) for camera in CAMERAS[:count]]
+    return (*cameras, LidarModel(), *RADARS[:count])

@@ -3,21 +3,24 @@
 """Rays of spinning and sweeping sensors: grids of azimuth and elevation, cast column by column."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from lircdepth_core.synthetic.render.raycast import cast
+from lircdepth_core.synthetic.render.raycast import Hits, cast
+from lircdepth_core.synthetic.world.scene import Snapshot
 
-_TOGETHER = 4  # neighbouring azimuths in one bundle: a quarter faster than 8 on a CPU
+_MOST_COLUMNS = 4  # neighbouring azimuths in one bundle: a quarter faster than 8 on a CPU
+_WIDEST_BUNDLE_RAD = 0.15  # between the first and the last of them: a wide bundle meets many solids
 
 
-def directions(azimuth, elevation):
-    """Return unit vectors [..., 3], x forward at azimuth 0, counter-clockwise."""
+def directions(azimuth: torch.Tensor, elevation: torch.Tensor) -> torch.Tensor:
+    """Return unit vectors [..., 3] of angles [...] in radians: x forward at azimuth 0, counter-clockwise."""
     flat = torch.cos(elevation)
     x, y, z = torch.broadcast_tensors(torch.cos(azimuth) * flat, torch.sin(azimuth) * flat, torch.sin(elevation))
     return torch.stack([x, y, z], dim=-1)
 
 
-def bearings(vectors):
+def bearings(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the azimuths [N] (radians, counter-clockwise from x) of vectors [N, 2] or [N, 3]; float64.
 
     The result is the same wherever the arrays lie in memory, which needs the two copies: NumPy uses its vectorised
@@ -28,13 +31,23 @@ def bearings(vectors):
     return np.arctan2(vectors[:, 1].copy(), vectors[:, 0].copy())
 
 
-def cast_columns(view, pose, rays):
-    """Cast rays [azimuths, elevations, 3] of the sensor's frame into a Snapshot; return flat Hits and flat rays,
-    azimuth by azimuth. pose: global_from_sensor.
+def cast_columns(view: Snapshot, pose: npt.NDArray[np.float64], rays: torch.Tensor) -> tuple[Hits, torch.Tensor]:
+    """Return flat Hits and flat rays [N, 3], azimuth by azimuth, of rays [azimuths, elevations, 3].
+
+    view: what they are cast into. pose: 4x4, global_from_sensor; the rays are in the sensor's frame.
     """
     columns, per_column, _ = rays.shape
-    wrapped = torch.arange(-(-columns // _TOGETHER) * _TOGETHER, device=rays.device).clamp(max=columns - 1)
+    together = _columns_of_a_bundle(rays)
+    wrapped = torch.arange(-(-columns // together) * together, device=rays.device).clamp(max=columns - 1)
     turn = torch.as_tensor(pose[:3, :3].T.copy(), device=rays.device)
-    bundles = (rays[wrapped] @ turn).reshape(-1, _TOGETHER * per_column, 3)
+    bundles = (rays[wrapped] @ turn).reshape(-1, together * per_column, 3)
     hits = cast(view.scene, bundles).flat()
     return hits[: columns * per_column], rays.flatten(0, 1)
+
+
+def _columns_of_a_bundle(rays: torch.Tensor) -> int:
+    """Return how many neighbouring columns of rays [azimuths, elevations, 3] form a bundle."""
+    if len(rays) < 2:
+        return 1
+    step = float(torch.linalg.vector_norm(rays[1, 0] - rays[0, 0]) / torch.linalg.vector_norm(rays[0, 0, :2]))
+    return max(1, min(_MOST_COLUMNS, 1 + int(_WIDEST_BUNDLE_RAD / step)))

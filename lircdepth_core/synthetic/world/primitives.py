@@ -8,7 +8,12 @@ the same t. The formulas below work in those unit coordinates, on any shape and 
 float32 and the exact solution in float64.
 """
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 import torch
+
+Hit: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # t and whether the ray enters
 
 # BOX: |x|, |y|, |z| <= 1, upright (turned about the vertical alone).
 # HULL: a box whose four sides may lean: its half width at height z changes linearly with the slopes, see ``lean``.
@@ -18,20 +23,24 @@ KINDS = (BOX, HULL, ELLIPSOID, CYLINDER, CONE)
 _TINY = 1e-20  # a ray parallel to a face: the slab's two distances become huge instead of NaN
 
 
-def lean(top_x=1.0, top_y=1.0, shift=0.0):
-    """Return the slopes (front, back, side) of a HULL whose top is ``top_x``, ``top_y`` times its bottom's length and
-    width, and moved ahead by ``shift`` half lengths of the bottom.
+def lean(top_x: float = 1.0, top_y: float = 1.0, shift: float = 0.0) -> tuple[float, float, float]:
+    """Return the slopes (front, back, side) of a HULL.
+
+    Its top is ``top_x``, ``top_y`` times its bottom's length and width, and moved ahead by ``shift`` half lengths of
+    the bottom.
     """
     middle = (top_x - 1) / 2
     return middle + shift / 2, middle - shift / 2, (top_y - 1) / 2
 
 
-def taper(top):
+def taper(top: float) -> tuple[float, float, float]:
     """Return the slopes of a CONE whose top radius is ``top`` times its bottom's (0 to 1)."""
     return (top - 1) / 2, 0.0, 0.0
 
 
-def enter(kind, direction, centre, slopes):
+def enter(
+    kind: int, direction: Sequence[torch.Tensor], centre: Sequence[torch.Tensor], slopes: Sequence[torch.Tensor]
+) -> Hit:
     """Return where rays from outside enter a solid: t [...] (of any value for a miss) and whether they do, bool [...].
 
     direction: three tensors, M d. centre: three tensors, M centre. slopes: three tensors. All broadcast.
@@ -39,13 +48,21 @@ def enter(kind, direction, centre, slopes):
     return _ENTER[kind](*direction, *centre, *slopes)
 
 
-def _slab(d, c):
+def _slab(d: torch.Tensor, c: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     inverse = 1 / (d + _TINY)
     middle, reach = c * inverse, inverse.abs()
     return middle - reach, middle + reach
 
 
-def _enter_box(dx, dy, dz, cx, cy, cz, *_slopes):
+def _enter_box(
+    dx: torch.Tensor,
+    dy: torch.Tensor,
+    dz: torch.Tensor,
+    cx: torch.Tensor,
+    cy: torch.Tensor,
+    cz: torch.Tensor,
+    *_slopes: torch.Tensor,
+) -> Hit:
     near, far = _slab(dx, cx)
     low, high = _slab(dy, cy)
     near, far = torch.maximum(near, low), torch.minimum(far, high)
@@ -54,7 +71,17 @@ def _enter_box(dx, dy, dz, cx, cy, cz, *_slopes):
     return near, (near <= far) & (near > 0)
 
 
-def _enter_hull(dx, dy, dz, cx, cy, cz, front, back, side):
+def _enter_hull(
+    dx: torch.Tensor,
+    dy: torch.Tensor,
+    dz: torch.Tensor,
+    cx: torch.Tensor,
+    cy: torch.Tensor,
+    cz: torch.Tensor,
+    front: torch.Tensor,
+    back: torch.Tensor,
+    side: torch.Tensor,
+) -> Hit:
     near, far = _slab(dz, cz)
     for rate, room in (
         (dx - front * dz, 1 + front + cx - front * cz),
@@ -68,7 +95,15 @@ def _enter_hull(dx, dy, dz, cx, cy, cz, front, back, side):
     return near, (near <= far) & (near > 0)
 
 
-def _enter_ellipsoid(dx, dy, dz, cx, cy, cz, *_slopes):
+def _enter_ellipsoid(
+    dx: torch.Tensor,
+    dy: torch.Tensor,
+    dz: torch.Tensor,
+    cx: torch.Tensor,
+    cy: torch.Tensor,
+    cz: torch.Tensor,
+    *_slopes: torch.Tensor,
+) -> Hit:
     a = dx * dx + dy * dy + dz * dz
     b = dx * cx + dy * cy + dz * cz
     # b^2 - a (c^2 - 1), written without the difference of large numbers that drowns a far, thin solid in float32.
@@ -77,7 +112,15 @@ def _enter_ellipsoid(dx, dy, dz, cx, cy, cz, *_slopes):
     return t, (under >= 0) & (t > 0)
 
 
-def _enter_cylinder(dx, dy, dz, cx, cy, cz, *_slopes):
+def _enter_cylinder(
+    dx: torch.Tensor,
+    dy: torch.Tensor,
+    dz: torch.Tensor,
+    cx: torch.Tensor,
+    cy: torch.Tensor,
+    cz: torch.Tensor,
+    *_slopes: torch.Tensor,
+) -> Hit:
     a = dx * dx + dy * dy + _TINY
     b = dx * cx + dy * cy
     under = a - (dx * cy - dy * cx) ** 2  # see the ellipsoid
@@ -87,7 +130,16 @@ def _enter_cylinder(dx, dy, dz, cx, cy, cz, *_slopes):
     return near, (under >= 0) & (near <= far) & (near > 0)
 
 
-def _enter_cone(dx, dy, dz, cx, cy, cz, slope, *_slopes):
+def _enter_cone(
+    dx: torch.Tensor,
+    dy: torch.Tensor,
+    dz: torch.Tensor,
+    cx: torch.Tensor,
+    cy: torch.Tensor,
+    cz: torch.Tensor,
+    slope: torch.Tensor,
+    *_slopes: torch.Tensor,
+) -> Hit:
     r0, r1 = 1 + slope - slope * cz, slope * dz  # the radius along the ray: r0 + r1 t
     a = dx * dx + dy * dy - r1 * r1
     a = torch.where(a.abs() < 1e-12, 1e-12, a)
@@ -108,12 +160,13 @@ def _enter_cone(dx, dy, dz, cx, cy, cz, slope, *_slopes):
     return torch.where(hit, t, b / a), hit
 
 
-_ENTER = (_enter_box, _enter_hull, _enter_ellipsoid, _enter_cylinder, _enter_cone)
+_ENTER: tuple[Callable[..., Hit], ...] = (_enter_box, _enter_hull, _enter_ellipsoid, _enter_cylinder, _enter_cone)
 
 
-def unit_normal(kind, point, slopes):
-    """Return the outward direction [N, 3] (not of unit length) at points [N, 3] of a unit shape's surface, in the dual
-    coordinates: the global normal is along M^T times it. slopes: [N, 3].
+def unit_normal(kind: int, point: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
+    """Return the outward directions [N, 3] (not of unit length) at points [N, 3] of a unit shape's surface.
+
+    They are in the dual coordinates: the global normal is along M^T times it. slopes: [N, 3].
     """
     x, y, z = point.unbind(1)
     if kind in (BOX, HULL):
@@ -121,10 +174,14 @@ def unit_normal(kind, point, slopes):
         one = torch.ones_like(x)
         rooms = torch.stack(
             [
-                x - front * z - 1 - front, -x - back * z - 1 - back, y - side * z - 1 - side, -y - side * z - 1 - side,
-                z - 1, -z - 1,
+                x - front * z - 1 - front,
+                -x - back * z - 1 - back,
+                y - side * z - 1 - side,
+                -y - side * z - 1 - side,
+                z - 1,
+                -z - 1,
             ]
-        )  # fmt: skip
+        )
         face = rooms.argmax(0)
         along_x = one * (face == 0) - one * (face == 1)
         along_y = one * (face == 2) - one * (face == 3)

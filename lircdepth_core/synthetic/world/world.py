@@ -4,98 +4,34 @@
 
 Global coordinates: x east, y north, z up, metres; the carriageway is z = 0. Time is in seconds from the scene's start.
 Everything is an *actor* (one rigid body: a car, a building, a pole) that owns one or more *parts*; all tensors are
-float64 on the CPU. ``World.snapshot`` is what ray casting needs of one moment.
+float64 on the CPU. ``World.snapshot`` gives one moment in the form that ray casting takes.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from lircdepth_core import geometry
-from lircdepth_core.synthetic.world.road import Street
-from lircdepth_core.synthetic.world.scene import Scene
+from lircdepth_core.synthetic.world.actors import Actors, Parts
+from lircdepth_core.synthetic.world.road import Road, Street
+from lircdepth_core.synthetic.world.scene import Scene, Snapshot
 from lircdepth_core.synthetic.world.weather import Weather
 
-MAX_DURATION = 20.0  # seconds: the length of a nuScenes scene, and what the street is long enough for
-START = 60.0  # the ego vehicle's first position along the road
-_FAR = 320.0  # metres: what stands farther from the sensor is not rendered
-_SMALL = 4e-4  # radians: nor is what would look smaller, half a pixel of the nominal camera
-
-
-@dataclass(frozen=True)
-class Actors:
-    """A rigid bodies; each moves at constant speed and turn rate (0 for what stands).
-
-    category, attribute: A strings, nuScenes names ("" for scenery, which is not annotated); size [A, 3] length,
-    width, height [m]; position [A, 3] of the footprint's centre at time 0, yaw [A], speed [A] (along yaw, m/s) and
-    yaw_rate [A] (rad/s); rcs [A] mean radar cross section [dBsm].
-    """
-
-    category: tuple
-    attribute: tuple
-    size: torch.Tensor
-    position: torch.Tensor
-    yaw: torch.Tensor
-    speed: torch.Tensor
-    yaw_rate: torch.Tensor
-    rcs: torch.Tensor
-
-    def at(self, time):
-        """Return position [A, 3] (centre of the footprint), yaw [A] and velocity [A, 3] at a time [s]."""
-        half_turn = 0.5 * self.yaw_rate * time
-        chord = self.speed * time * torch.sinc(half_turn / torch.pi)
-        middle = self.yaw + half_turn
-        zero = torch.zeros_like(chord)
-        moved = torch.stack([chord * torch.cos(middle), chord * torch.sin(middle), zero], dim=1)
-        yaw = self.yaw + self.yaw_rate * time
-        velocity = torch.stack([self.speed * torch.cos(yaw), self.speed * torch.sin(yaw), zero], dim=1)
-        return self.position + moved, yaw, velocity
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The K solids that the actors are made of: see parts.Part, one row each.
-
-    owner [K] index of the actor; kind [K]; offset [K, 3]; half [K, 3]; rotation [K, 3, 3] (columns are the part's
-    axes in the actor's frame); slopes [K, 3]; colour [K, 3] in 0..1; material [K]; variant [K].
-    """
-
-    owner: torch.Tensor
-    kind: torch.Tensor
-    offset: torch.Tensor
-    half: torch.Tensor
-    rotation: torch.Tensor
-    slopes: torch.Tensor
-    colour: torch.Tensor
-    material: torch.Tensor
-    variant: torch.Tensor
-
-    def to(self, device):
-        return Parts(*(values.to(device) for values in vars(self).values()))
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What one sensor can meet at one moment. scene: its solids, sensor-centred. parts: their rows of the world's
-    Parts.
-    origin [3]: the sensor in global coordinates.
-    """
-
-    scene: Scene
-    parts: Parts
-    origin: np.ndarray
-
-    def actor(self, primitive):
-        """Return the actors [...] of primitives [...], -1 for ground and sky."""
-        return torch.where(primitive >= 0, self.parts.owner[primitive.clamp(min=0)], -1)
+MAX_DURATION_S = 20.0  # the length of a nuScenes scene; every street is long enough for it
+START_M = 60.0  # the ego vehicle's first position along the road
+_RENDERED_RANGE_M = 320.0  # what stands farther from the sensor is not rendered
+_SMALLEST_ANGLE_RAD = 4e-4  # what looks smaller is not rendered: half a pixel of the nominal camera
 
 
 @dataclass(frozen=True)
 class World:
-    """One scene. weather: see weather.Weather. ego_speed: mean speed of the ego vehicle [m/s]; ego_offset: its lane's
-    offset from the centre line [m], negative on the right. lamps: period [m] of the street lamps along the road, 0 for
-    none. number: distinguishes the noise of one scene from another's.
+    """One scene.
+
+    weather: light and air. ego_speed: mean speed of the ego vehicle [m/s]. ego_phase: of its weaving [rad].
+    ego_offset: its lane's offset from the centre line [m], negative on the right. lamps: period [m] of the street
+    lamps along the road, 0 without lamps. number: makes the noise of one scene another than that of the next.
     """
 
     street: Street
@@ -108,24 +44,25 @@ class World:
     lamps: float = 0.0
     number: int = 0
     difficulty: str = "medium"
-    _cache: dict = field(default_factory=dict, repr=False, compare=False)
+    _parts_by_device: dict[str, Parts] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def road(self):
+    def road(self) -> Road:
+        """The main road."""
         return self.street.road
 
-    def ego_pose(self, time):
+    def ego_pose(self, time: float) -> npt.NDArray[np.float64]:
         """Return the ego vehicle's pose at a time [s] as the 4x4 transform global_from_ego, at ground level."""
-        # Keeps its lane with a gentle weave and a gentle change of speed, both smooth.
-        s = START + self.ego_speed * time + 1.2 * (np.sin(0.5 * time + self.ego_phase) - np.sin(self.ego_phase))
+        # It keeps its lane with a gentle weave and a gentle change of speed, both smooth.
+        s = START_M + self.ego_speed * time + 1.2 * (np.sin(0.5 * time + self.ego_phase) - np.sin(self.ego_phase))
         s_rate = self.ego_speed + 0.6 * np.cos(0.5 * time + self.ego_phase)
         d = self.ego_offset + 0.2 * np.sin(0.7 * time + self.ego_phase)
         d_rate = 0.14 * np.cos(0.7 * time + self.ego_phase)
         x, y, yaw = self.road.pose(s, d)
         yaw = yaw + np.arctan2(d_rate, s_rate * (1 - self.road.curvature * d))
-        return geometry.rigid_transform((x, y, 0.0), (np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)))
+        return geometry.rigid_transform((float(x), float(y), 0.0), (np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)))
 
-    def ego_motion(self, time):
+    def ego_motion(self, time: float) -> tuple[npt.NDArray[np.float64], float]:
         """Return the ego vehicle's velocity [3] in global axes [m/s] and its yaw rate [rad/s] at a time [s]."""
         step = 1e-3  # central difference: its error is below 1e-6 m/s for this trajectory
         before, after = self.ego_pose(time - step), self.ego_pose(time + step)
@@ -133,12 +70,14 @@ class World:
         yaw_rate = np.arctan2(turned[1, 0], turned[0, 0]) / (2 * step)
         return (after[:3, 3] - before[:3, 3]) / (2 * step), yaw_rate
 
-    def snapshot(self, time, origin, device="cpu", every=False):
-        """Return what can be seen at a time [s] from ``origin`` [3] (global, metres) as a Snapshot.
+    def snapshot(
+        self, time: float, origin: npt.NDArray[np.float64], device: torch.device | str = "cpu", every: bool = False
+    ) -> Snapshot:
+        """Return what can be seen at a time [s] from ``origin`` [3] (global, metres).
 
         What is too far or too small to be seen is left out unless ``every`` is true.
         """
-        parts = self._on(device)
+        parts = self._parts_on(device)
         position, yaw, _ = self.actors.at(time)
         relative = (position - torch.as_tensor(np.asarray(origin, dtype=np.float64))).to(device)
         cos, sin = torch.cos(yaw).to(device)[parts.owner], torch.sin(yaw).to(device)[parts.owner]
@@ -146,13 +85,8 @@ class World:
         centre = relative[parts.owner] + torch.stack([cos * x - sin * y, sin * x + cos * y, z], dim=1)
         if not every:
             away, size = centre.norm(dim=1), parts.half.norm(dim=1)
-            index = torch.nonzero((away < _FAR + size) & (size > _SMALL * away))[:, 0]
-            parts, centre, cos, sin = (
-                Parts(*(v[index] for v in vars(parts).values())),
-                centre[index],
-                cos[index],
-                sin[index],
-            )
+            seen = torch.nonzero((away < _RENDERED_RANGE_M + size) & (size > _SMALLEST_ANGLE_RAD * away))[:, 0]
+            parts, centre, cos, sin = parts[seen], centre[seen], cos[seen], sin[seen]
         axes = parts.rotation * parts.half[:, None]
         axes = torch.stack(
             [
@@ -165,8 +99,8 @@ class World:
         scene = Scene(parts.kind, centre, axes, parts.slopes, -float(origin[2]))
         return Snapshot(scene, parts, np.asarray(origin, dtype=np.float64))
 
-    def _on(self, device):
+    def _parts_on(self, device: torch.device | str) -> Parts:
         key = str(device)
-        if key not in self._cache:
-            self._cache[key] = self.parts.to(device)
-        return self._cache[key]
+        if key not in self._parts_by_device:
+            self._parts_by_device[key] = self.parts.to(device)
+        return self._parts_by_device[key]

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Writing data roots: checks, estimates, several scenes at once, and going on after an interruption."""
+"""Writing data roots: checks, estimates, several scenes at once, and continuing after an interruption."""
 
 import dataclasses
 import fcntl
@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,29 +16,43 @@ import torch
 
 from lircdepth_core import processes
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.synthetic.sensors.rig import CameraModel, suite
+from lircdepth_core.synthetic.sensors.rig import CameraModel, SensorModel, suite
 from lircdepth_core.synthetic.world import splits
-from lircdepth_core.synthetic.world.world import MAX_DURATION
-from lircdepth_core.synthetic.writing.nuscenes_writer import SceneWriter, common_tables
+from lircdepth_core.synthetic.world.world import MAX_DURATION_S
+from lircdepth_core.synthetic.writing.scene_writer import SceneWriter
+from lircdepth_core.synthetic.writing.schedule import scene_start, schedule
+from lircdepth_core.synthetic.writing.schema import common_tables
 
-_FORMAT = 2  # of what is written; a run that another version began is not continued
+_FORMAT = 2  # changes with what is written: a run that another version began is not continued
+_MOST_SCENES = 499  # in one data root: scene-9501 is the first name of the frozen sets
+_SEEDS_END = 1_000_000
+_SMALLEST_IMAGE_PIXELS = 32
+_SHARED_CORES_GAIN = 0.75  # time that several processes take, in terms of one that uses all cores
 
 
-def check(output, scenes=1, seed=0, duration=MAX_DURATION, sensors=None, jobs=1):
+def check(
+    output: Path | str,
+    scenes: int = 1,
+    seed: int = 0,
+    duration: float = MAX_DURATION_S,
+    sensors: Sequence[SensorModel] | None = None,
+    jobs: int = 1,
+) -> None:
     """Raise LircDepthError where an argument of ``generate`` cannot be used; touches no file."""
     if scenes < 1:
         raise LircDepthError(f"scenes is {scenes}, expected at least 1")
-    if scenes > 499:  # the frozen sets' names begin there
-        raise LircDepthError(f"scenes is {scenes}, expected at most 499 in one data root")
-    if not 0 <= seed < 1_000_000:
+    if scenes > _MOST_SCENES:
+        raise LircDepthError(f"scenes is {scenes}, expected at most {_MOST_SCENES} in one data root")
+    if not 0 <= seed < _SEEDS_END:
         raise LircDepthError(f"seed is {seed}, expected 0 or more (and less than a million)")
-    if not 0 < duration <= MAX_DURATION:
-        raise LircDepthError(f"duration is {duration} s, expected more than 0 and at most {MAX_DURATION:g}")
+    if not 0 < duration <= MAX_DURATION_S:
+        raise LircDepthError(f"duration is {duration} s, expected more than 0 and at most {MAX_DURATION_S:g}")
     if jobs < 1:
         raise LircDepthError(f"jobs is {jobs}, expected at least 1")
     for model in sensors or suite():
-        if isinstance(model, CameraModel) and (model.width < 32 or model.height < 32):
-            raise LircDepthError(f"image size is {model.width}x{model.height}, expected at least 32x32")
+        if isinstance(model, CameraModel) and min(model.width, model.height) < _SMALLEST_IMAGE_PIXELS:
+            least = f"{_SMALLEST_IMAGE_PIXELS}x{_SMALLEST_IMAGE_PIXELS}"
+            raise LircDepthError(f"image size is {model.width}x{model.height}, expected at least {least}")
     output = Path(output)
     if output.exists() and not output.is_dir():
         raise LircDepthError(f"{output}: exists and is not a directory")
@@ -46,19 +61,19 @@ def check(output, scenes=1, seed=0, duration=MAX_DURATION, sensors=None, jobs=1)
 
 
 def generate(
-    output,
-    scenes=1,
-    seed=0,
-    duration=MAX_DURATION,
-    sensors=None,
-    version="v1.0-mini",
-    device="cpu",
-    progress=False,
-    jobs=1,
-    weather=None,
-    difficulty=None,
-    split=None,
-):
+    output: Path | str,
+    scenes: int = 1,
+    seed: int = 0,
+    duration: float = MAX_DURATION_S,
+    sensors: Sequence[SensorModel] | None = None,
+    version: str = "v1.0-mini",
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+    jobs: int = 1,
+    weather: str | None = None,
+    difficulty: str | None = None,
+    split: str | None = None,
+) -> Path:
     """Write a nuScenes v1.0 data root of synthetic scenes to the directory ``output``; return it as a Path.
 
     Each scene has int(2 * duration) + 1 key frames; duration in seconds. sensors: sensor models (rig.suite), the front
@@ -75,13 +90,12 @@ def generate(
     check(output, scenes, seed, duration, sensors, jobs)
     specs = scene_specs(scenes, seed, weather, difficulty, split)
     models, output = tuple(sensors or suite()), Path(output)
-    identity = json.dumps(
-        [_FORMAT, version, duration, str(device), [dataclasses.asdict(s) for s in specs],
-         [[type(m).__name__, dataclasses.asdict(m)] for m in models]], sort_keys=True
-    )  # fmt: skip
+    sensors_used = [[type(model).__name__, dataclasses.asdict(model)] for model in models]
+    scenes_wanted = [dataclasses.asdict(spec) for spec in specs]
+    identity = json.dumps([_FORMAT, version, duration, str(device), scenes_wanted, sensors_used], sort_keys=True)
     with _workplace(output, identity) as partial:
         missing = [spec for spec in specs if not (partial / spec.name).is_dir()]
-        total = sum(map(len, SceneWriter(None, specs[0], models, duration).plan.values()))
+        total = sum(map(len, schedule(models, scene_start(specs[0].name), duration, (*specs[0].seed, 1)).values()))
         write = functools.partial(_write_scene, partial, models, duration, device)
         jobs = max(1, min(jobs, len(missing)))
         share_cores = functools.partial(torch.set_num_threads, max(1, torch.get_num_threads() // jobs))
@@ -94,7 +108,9 @@ def generate(
     return output
 
 
-def scene_specs(scenes, seed, weather=None, difficulty=None, split=None):
+def scene_specs(
+    scenes: int, seed: int, weather: str | None = None, difficulty: str | None = None, split: str | None = None
+) -> tuple[splits.SceneSpec, ...]:
     """Return the SceneSpecs that these arguments of ``generate`` mean. Raises LircDepthError for an unknown split."""
     if split is None:
         return splits.training_scenes(scenes, seed, weather, difficulty)
@@ -103,25 +119,31 @@ def scene_specs(scenes, seed, weather=None, difficulty=None, split=None):
     return splits.SPLITS[split]
 
 
-def estimate(specs, duration=MAX_DURATION, sensors=None, jobs=1, device="cpu"):
+def estimate(
+    specs: Sequence[splits.SceneSpec],
+    duration: float = MAX_DURATION_S,
+    sensors: Sequence[SensorModel] | None = None,
+    jobs: int = 1,
+    device: torch.device | str = "cpu",
+) -> tuple[float, float]:
     """Return the expected (seconds, bytes) of ``generate``, from one measured capture of each kind of sensor."""
     writer = SceneWriter(None, specs[0], tuple(sensors or suite()), duration, device)
     cost = writer.measure()
     seconds, size = (sum(len(captures) * cost[name][k] for name, captures in writer.plan.items()) for k in (0, 1))
-    # Processes share the cores that one alone would use: a quarter is gained, since not all of its work is parallel.
-    rounds = len(specs) * (0.75 if jobs > 1 else 1)
+    # Processes share the cores that one process would use; a quarter is gained, since not all of its work is parallel.
+    rounds = len(specs) * (_SHARED_CORES_GAIN if jobs > 1 else 1)
     return rounds * seconds, len(specs) * size
 
 
-def partial_folder(output):
-    """Return where an unfinished run keeps its scenes."""
+def partial_folder(output: Path | str) -> Path:
+    """Return the folder in which an unfinished run keeps its scenes."""
     output = Path(output)
     return output.with_name(f".{output.name}.partial")
 
 
 @contextmanager
-def _workplace(output, identity):
-    """Give the locked folder of an unfinished run; remove it when it is done or when nothing in it is worth keeping."""
+def _workplace(output: Path, identity: str) -> Iterator[Path]:
+    """Give the locked folder of an unfinished run; remove it when the run is done, or ends without a finished scene."""
     partial = partial_folder(output)
     partial.mkdir(parents=True, exist_ok=True)
     lock = os.open(partial, os.O_RDONLY)
@@ -151,7 +173,14 @@ def _workplace(output, identity):
         os.close(lock)
 
 
-def _write_scene(partial, models, duration, device, spec, advance):
+def _write_scene(
+    partial: Path,
+    models: Sequence[SensorModel],
+    duration: float,
+    device: torch.device | str,
+    spec: splits.SceneSpec,
+    advance: Callable[[int], object],
+) -> None:
     """Write one scene's folder; it has its final name only when it is complete."""
     folder = partial / f"{spec.name}.unfinished"
     folder.mkdir()
@@ -160,7 +189,7 @@ def _write_scene(partial, models, duration, device, spec, advance):
     os.rename(folder, partial / spec.name)
 
 
-def _assemble(partial, specs, models, version):
+def _assemble(partial: Path, specs: Sequence[splits.SceneSpec], models: Sequence[SensorModel], version: str) -> None:
     """Move the files of all scenes into one data root and write its tables. Can be interrupted and done again."""
     root = partial / "root"
     tables = common_tables(models)

@@ -2,23 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """When each sensor measures: nuScenes' rates, key frames and chains."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lircdepth_core.synthetic.sensors.rig import MODALITY
+from lircdepth_core.synthetic.sensors.rig import LIDAR_DELAY_S, CameraModel, RadarModel, SensorModel, modality
 
-KEY_PERIOD = 0.5  # seconds
-EPOCH = 1_530_000_000_000_000  # microseconds; scene-9001 starts here, the others an hour apart
-_RATES = {"camera": 12, "lidar": 20, "radar": 13}  # Hz
-_FIRST_KEY = 0.1  # seconds into the world's time, so that no sensor starts before 0
-_FRONT_LEAD = 0.0355  # seconds: CAM_FRONT's
+KEY_PERIOD_S = 0.5
+EPOCH_US = 1_530_000_000_000_000  # scene-9001 starts here
+_SCENE_PERIOD_US = 3_600_000_000  # from the start of a scene to that of the next
+_FIRST_SCENE_NUMBER = 9001
+_RATES_HZ = {"camera": 12, "lidar": 20, "radar": 13}
+_FIRST_KEY_S = 0.1  # into the world's time, so that no sensor starts before 0
+_JITTER_US = 400
 
 
 @dataclass(frozen=True)
 class Capture:
-    """One file of one sensor: time [s] in the world, timestamp [us], the sample it belongs to (the key frame at or
-    after it), and whether it is that key frame.
+    """One file of one sensor.
+
+    time: in the world [s]. timestamp: [us]. sample: the number of the sample it belongs to, whose key frame is at or
+    after it. is_key_frame: whether it is that key frame.
     """
 
     time: float
@@ -27,35 +32,35 @@ class Capture:
     is_key_frame: bool
 
 
-def scene_start(name):
+def scene_start(name: str) -> int:
     """Return the time stamp [us] of the world's time 0 of a scene called ``name`` ("scene-9001" and on)."""
-    return EPOCH + (int(name.rpartition("-")[2]) - 9001) * 3_600_000_000
+    return EPOCH_US + (int(name.rpartition("-")[2]) - _FIRST_SCENE_NUMBER) * _SCENE_PERIOD_US
 
 
-def schedule(models, start, duration, seed):
+def schedule(
+    models: Iterable[SensorModel], start: int, duration: float, seed: int | Sequence[int]
+) -> dict[str, list[Capture]]:
     """Return when the sensors of a scene measure: a dict from channel to a list of Capture.
 
-    Key frames at 2 Hz from the first to ``duration`` seconds later; each sensor records from its first key frame to its
-    last, so that each sweep lies between two. A camera fires before the lidar's stamp by its ``lead``; its period
-    and the
-    lidar's divide the key frames'. Radars run freely: their key frame is the scan nearest to the middle between front
-    image and lidar scan, up to 60 ms from the image.
+    start: time stamp of the world's time 0 [us]. Key frames come at 2 Hz from the first to ``duration`` seconds later;
+    each sensor records from its first key frame to its last, so that each sweep lies between two. A camera fires before
+    the lidar's stamp by its ``lead``; its period and the lidar's divide that of the key frames. Radars run freely:
+    their key frame is the scan nearest to the middle between front image and lidar scan, up to 60 ms from the image.
     """
     random = np.random.default_rng(seed)
-    keys = _FIRST_KEY + KEY_PERIOD * np.arange(int(duration / KEY_PERIOD + 1e-9) + 1)
+    keys = _FIRST_KEY_S + KEY_PERIOD_S * np.arange(int(duration / KEY_PERIOD_S + 1e-9) + 1)
     span = keys[-1] - keys[0]
     plan = {}
     for model in models:
-        modality = MODALITY[type(model)]
-        rate = _RATES[modality]
-        if modality == "radar":
+        rate = _RATES_HZ[modality(model)]
+        if isinstance(model, RadarModel):
             times = random.uniform(0, 1 / rate) + np.arange(int(keys[-1] * rate) + 2) / rate
-            key_index = np.abs(times[:, None] - (keys - _FRONT_LEAD / 2)).argmin(0)
+            key_index = np.abs(times[:, None] - (keys - LIDAR_DELAY_S / 2)).argmin(0)
         else:
-            lead = model.lead if modality == "camera" else 0.0
+            lead = model.lead if isinstance(model, CameraModel) else 0.0
             times = keys[0] - lead + np.arange(round(span * rate) + 1) / rate
-            key_index = np.arange(len(keys)) * round(rate * KEY_PERIOD)
-        stamps = start + np.rint(times * 1e6 + random.uniform(-400, 400, len(times))).astype(np.int64)
+            key_index = np.arange(len(keys)) * round(rate * KEY_PERIOD_S)
+        stamps = start + np.rint(times * 1e6 + random.uniform(-_JITTER_US, _JITTER_US, len(times))).astype(np.int64)
         plan[model.channel] = [
             Capture(
                 (int(stamps[i]) - start) * 1e-6,

@@ -27,9 +27,19 @@ def tree(root):
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
+@pytest.fixture(autouse=True)
+def threads():
+    """Let data roots be written with as many threads as PyTorch may use, as users write them."""
+
+
 TINY = {
     "duration": 0.5,
-    "sensors": (synthetic.CameraModel().resized(64, 36), synthetic.LidarModel(azimuths=36), synthetic.RadarModel()),
+    # A window of the picture: its narrow bundles of rays meet fewer solids than those of a small picture.
+    "sensors": (
+        synthetic.CameraModel().cropped(760, 450, 64, 36),
+        synthetic.LidarModel(azimuths=36),
+        synthetic.RadarModel(),
+    ),
 }
 
 
@@ -115,7 +125,8 @@ PROGRAM = """
 import sys
 from lircdepth_core import synthetic
 if __name__ == "__main__":
-    sensors = (synthetic.CameraModel().resized(64, 36), synthetic.LidarModel(azimuths=36), synthetic.RadarModel())
+    camera = synthetic.CameraModel().cropped(760, 450, 64, 36)
+    sensors = (camera, synthetic.LidarModel(azimuths=36), synthetic.RadarModel())
     synthetic.generate(sys.argv[1], 2, 5, 0.5, sensors)
 """
 

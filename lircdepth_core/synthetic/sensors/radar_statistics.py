@@ -7,15 +7,20 @@ others together.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 from lircdepth_core.radar import decode_pcd
 
-# name: (unit, histogram range, whether one value a return rather than one a scan)
+Sample: TypeAlias = npt.NDArray[np.float64]  # [N], one value a return or one a scan
+
+# name: (unit, range of the histogram)
 QUANTITIES = {
     "returns per scan": ("", (0, 126)),
     "range": ("m", (0, 250)),
@@ -24,10 +29,10 @@ QUANTITIES = {
     "radial speed": ("m/s over ground", (-20, 20)),
     "dyn_prop": ("code", (-0.5, 7.5)),
 }
-_SCENE_GAP = 10.0  # seconds between scans that belong to different scenes
+_SCENE_GAP_S = 10.0  # between scans that belong to different scenes
 
 
-def measure(scans):
+def measure(scans: Sequence[np.ndarray]) -> dict[str, Sample]:
     """Return {quantity: values [N]} of decoded scans (structured arrays as radar.decode_pcd returns them)."""
     merged = np.concatenate(scans)
     x, y = merged["x"].astype(np.float64), merged["y"].astype(np.float64)
@@ -42,20 +47,23 @@ def measure(scans):
     }
 
 
-def distance(name, first, second):
-    """Return the Wasserstein-1 distance of two samples; for dyn_prop, whose codes have no order, the total
-    variation.
+def distance(name: str, first: Sample, second: Sample) -> float:
+    """Return the Wasserstein-1 distance of two samples.
+
+    For dyn_prop, whose codes have no order, return the total variation.
     """
     if name == "dyn_prop":
         codes = np.arange(8)
-        shares = [np.array([(sample == code).mean() for code in codes]) for sample in (first, second)]
-        return float(np.abs(shares[0] - shares[1]).sum() / 2)
+        frequencies = [np.array([(sample == code).mean() for code in codes]) for sample in (first, second)]
+        return float(np.abs(frequencies[0] - frequencies[1]).sum() / 2)
     # The area between the two quantile functions, at equally spaced shares.
     shares = (np.arange(4000) + 0.5) / 4000
     return float(np.abs(np.quantile(first, shares) - np.quantile(second, shares)).mean())
 
 
-def compare(synthetic, real_scenes):
+def compare(
+    synthetic: Sequence[np.ndarray], real_scenes: Sequence[Sequence[np.ndarray]]
+) -> dict[str, tuple[float, float, float]]:
     """Return {quantity: (distance of synthetic to real, yardstick, their ratio)}.
 
     synthetic: scans. real_scenes: one list of scans a scene, two at least.
@@ -75,12 +83,12 @@ def compare(synthetic, real_scenes):
     return result
 
 
-def read_scenes(folder):
+def read_scenes(folder: Path | str) -> list[list[np.ndarray]]:
     """Return the scans of a folder of nuScenes radar files as one list a scene.
 
     Files are told apart by log and by gaps in time. Raises LircDepthError when there are no files or one is damaged.
     """
-    logs = {}
+    logs: dict[str, list[tuple[float, Path]]] = {}
     for path in sorted(Path(folder).rglob("*.pcd")):
         match = re.fullmatch(r"(.+)__RADAR_\w+__(\d+)", path.stem)
         if match is None:
@@ -88,18 +96,18 @@ def read_scenes(folder):
         logs.setdefault(match[1], []).append((int(match[2]) * 1e-6, path))
     if not logs:
         raise LircDepthError(f"{folder}: there are no .pcd files")
-    scenes = []
+    scenes: list[list[np.ndarray]] = []
     for _, files in sorted(logs.items()):
         last = -np.inf
         for stamp, path in sorted(files):
-            if stamp - last > _SCENE_GAP:
+            if stamp - last > _SCENE_GAP_S:
                 scenes.append([])
             scenes[-1].append(decode_pcd(path.read_bytes(), path))
             last = stamp
     return scenes
 
 
-def draw(path, synthetic, real=None):
+def draw(path: Path, synthetic: Sequence[np.ndarray], real: Sequence[np.ndarray] | None = None) -> None:
     """Draw the six distributions of synthetic scans, and of real ones beside them, into one picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -11,6 +11,7 @@ from lircdepth_core import radar, synthetic
 from lircdepth_core.synthetic.render.visibility import visible_share
 from lircdepth_core.synthetic.sensors.lidar import lidar_scan
 from lircdepth_core.synthetic.sensors.radar import radar_scan
+from lircdepth_core.synthetic.sensors.scan_images import accumulated_lidar_depth, lidar_depth
 from lircdepth_core.synthetic.sensors.scanning import bearings
 from synthetic_scenes import bodies
 
@@ -64,7 +65,7 @@ def test_visibility_is_the_share_of_what_faces_the_eye_that_nothing_hides():
 
 def test_lidar_points_are_in_range_with_a_ring_each_and_noise_of_two_centimetres():
     world = bodies((-5000.0, 0.0, 0.0))
-    points = lidar_scan(world, synthetic.LidarModel(), 0.0, np.random.default_rng(0))
+    points = lidar_scan(world, synthetic.LidarModel(), 0.0, np.random.default_rng(0)).points
     assert points.dtype == np.float32
     # An empty plane: beams that look down meet it, at height / sin(elevation) and below 100 m.
     elevation = np.radians(synthetic.LidarModel().elevations)
@@ -79,7 +80,7 @@ def test_lidar_points_are_in_range_with_a_ring_each_and_noise_of_two_centimetres
 
 def test_scan_lines_keep_nuscenes_axes_with_y_forward_for_the_lidar():
     world = bodies((20.0, -1.55, 0.0))
-    points = lidar_scan(world, synthetic.LidarModel(), 0.0, np.random.default_rng(0))
+    points = lidar_scan(world, synthetic.LidarModel(), 0.0, np.random.default_rng(0)).points
     ahead = points[(np.abs(points[:, 0]) < 0.9) & (points[:, 1] > 10) & (np.abs(points[:, 2]) < 1.0)]
     assert np.median(ahead[:, 1]) == pytest.approx(20 - 1 - 0.94, abs=0.05)
 
@@ -109,5 +110,20 @@ def test_a_radar_scan_is_the_same_to_the_byte_wherever_its_buffers_lie():
     with it which random numbers each return is given. Whatever changes that bit changes the whole scan.
     """
     world, model = synthetic.build_world((5, 0)), synthetic.RadarModel()
-    scans = {radar_scan(world, model, 0.2, np.random.default_rng(2)).tobytes() for _ in heaps(60)}
+    scans = {radar_scan(world, model, 0.2, np.random.default_rng(2)).tobytes() for _ in heaps(40)}
     assert len(scans) == 1
+
+
+def test_accumulated_depth_leaves_out_what_moves_and_keeps_what_stands():
+    # Two boxes ahead, 18 m away: the left one stands, the right one drives beside the ego vehicle at its speed.
+    world = bodies((20.0, 2.5, 0.0), (20.0, -4.5, 10.0))
+    camera, lidar = synthetic.CameraModel().resized(320, 180), synthetic.LidarModel()
+    generator = np.random.default_rng(0)
+    single = lidar_depth(world, camera, 0.3, lidar, 0.3, generator)
+    many = accumulated_lidar_depth(world, camera, 0.3, lidar, (-0.1, 0.0, 0.1), generator, pose_noise=(0, 0))
+    ahead = np.array([20.0 - 1 - 1.7 - 3.0, 20.0 - 1 - 1.7])  # depth of the front faces: the ego vehicle has moved 3 m
+    left, right = np.s_[60:110, :160], np.s_[60:110, 160:]
+    assert (np.abs(single[left] - ahead[0]) < 0.15).sum() > 20
+    assert (np.abs(single[right] - ahead[1]) < 0.15).sum() > 20
+    assert (np.abs(many[left] - ahead[0]) < 0.15).sum() > 40
+    assert (np.abs(many[right] - ahead[1]) < 0.15).sum() <= 2

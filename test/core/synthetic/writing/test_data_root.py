@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from lircdepth_core import radar, synthetic
-from lircdepth_core.synthetic.render.camera import camera_frame
+from lircdepth_core.synthetic.sensors.camera import camera_frame
 from lircdepth_core.synthetic.world import primitives
-from lircdepth_core.synthetic.writing.schedule import EPOCH
+from lircdepth_core.synthetic.writing.schedule import EPOCH_US
 
 CAMERA = synthetic.CameraModel().resized(320, 180)
 SENSORS = (CAMERA, synthetic.LidarModel(azimuths=360), synthetic.RadarModel())
@@ -43,7 +43,7 @@ def captures(nusc, channel, **wanted):
 
 def seconds(nusc, timestamp):
     """The world's time: its start is the epoch of scene 0."""
-    return (timestamp - EPOCH) * 1e-6
+    return (timestamp - EPOCH_US) * 1e-6
 
 
 def test_devkit_lists_the_scene_and_finds_every_file(nusc, capsys):
