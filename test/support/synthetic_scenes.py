@@ -29,10 +29,10 @@ def bodies(*rows, corner=(1000.0, 1000.0), drawings=None, conditions=CLEAR):
     n = len(rows)
     size = torch.tensor(np.array([np.subtract(*parts.extent(drawing)[::-1]) for drawing in drawings]))
     position = torch.nn.functional.pad(rows[:, :2], (0, 1)) + torch.tensor([corner[0] + START_M, corner[1], 0.0])
-    actors = Actors(
-        ("vehicle.car",) * n, ("vehicle.parked",) * n, size, position, torch.zeros(n).double(), rows[:, 2],
-        torch.zeros(n).double(), torch.full((n,), 15.0).double(),
-    )  # fmt: skip
+    still = torch.zeros(n, dtype=torch.float64)
+    rcs = torch.full((n,), 15.0, dtype=torch.float64)
+    category, attribute = ("vehicle.car",) * n, ("vehicle.parked",) * n
+    actors = Actors(category, attribute, size, position, yaw=still, speed=rows[:, 2], yaw_rate=still, rcs=rcs)
     owner = torch.tensor([index for index, drawing in enumerate(drawings) for _ in drawing])
     columns = zip(*(part for drawing in drawings for part in drawing), strict=True)
     kind, offset, half, rotation, slopes, colour, material, variant = (torch.tensor(np.array(c)) for c in columns)
@@ -59,16 +59,23 @@ def analytic_depth(world, camera, time):
     Flat-sided solids are met face by face and the point tested against all other faces; round ones by the roots of
     their quadric (numpy.roots' closed form), each root tested against the ends.
     """
-    depth = [_cast(world, camera, time, du, dv) for du, dv in ((0, 0), (1e-5, 0), (-1e-5, 0), (0, 1e-5), (0, -1e-5))]
+    depth = _cast(world, camera, time, [(0, 0), (1e-5, 0), (-1e-5, 0), (0, 1e-5), (0, -1e-5)])
     with np.errstate(invalid="ignore"):
-        unsure = np.max([np.abs(other - depth[0]) for other in depth[1:]], axis=0)
+        unsure = np.abs(depth[1:] - depth[0]).max(0)
     return depth[0], np.where(np.isnan(unsure), 0, unsure)
 
 
-def _cast(world, camera, time, du, dv):
+def _cast(world, camera, time, shifts):
+    """Return the depth for each shift of the pixels (columns, rows): [S, H, W]."""
     rows, columns = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float64)
+    right, down = np.reshape(shifts, (-1, 2, 1, 1)).swapaxes(0, 1)
     rays = np.stack(
-        [(columns + du - camera.cx) / camera.fx, (rows + dv - camera.cy) / camera.fy, np.ones_like(rows)], -1
+        [
+            (columns + right - camera.cx) / camera.fx,
+            (rows + down - camera.cy) / camera.fy,
+            np.ones((len(shifts), camera.height, camera.width)),
+        ],
+        axis=-1,
     )
     pose = world.ego_pose(time) @ np.array(camera.ego_from_sensor)
     # Only what reaches into a cone around the picture can be in it.
@@ -81,20 +88,19 @@ def _cast(world, camera, time, du, dv):
             owner, kind, offset, half, rotation, slopes = row[:6]
             c, s = np.cos(yaw[owner]), np.sin(yaw[owner])
             turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-            centre, axes = position[owner] + turn @ offset, turn @ rotation
-            if np.linalg.norm(centre - eye) > 320 + 2 * np.linalg.norm(half):
-                continue
+            centre, radius = position[owner] + turn @ offset, np.linalg.norm(half)
             away = np.linalg.norm(centre - eye)
-            if np.linalg.norm(half) < 4e-4 * away:
+            if away > 320 + 2 * radius or radius < 4e-4 * away:
                 continue
-            widest = np.arccos(1 / slant) + np.arcsin(min(1.0, 1.8 * np.linalg.norm(half) / away))
+            widest = np.arccos(1 / slant) + np.arcsin(min(1.0, 1.8 * radius / away))
             if axis @ (centre - eye) < away * np.cos(min(np.pi, widest)):
                 continue
+            axes = turn @ rotation
             start, along = (eye - centre) @ axes, rays @ axes
-            some = np.flatnonzero(_may_meet(start, along, np.linalg.norm(half)))
+            some = np.flatnonzero(_may_meet(start, along, radius))
             meet = _flat if kind <= primitives.HULL else _round
             depth[some] = np.minimum(depth[some], meet(kind, start, along[some], half, slopes))
-    return depth.reshape(camera.height, camera.width)
+    return depth.reshape(len(shifts), camera.height, camera.width)
 
 
 def _may_meet(start, along, radius):

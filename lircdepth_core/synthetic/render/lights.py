@@ -92,7 +92,8 @@ def _head_lamp_light(
     side, rise = torch.atan2(beam[:, 1], beam[:, 0]), beam[:, 2] / reach
     shape = torch.exp(-((side / 0.38) ** 2)) * (beam[:, 0] > 0) * torch.sigmoid(-(rise - 0.012) * 90)
     facing = -((beam @ to_ego.T) * normal).sum(1) / reach
-    return points.new_tensor([1.0, 0.95, 0.82]) * (55 * shape * facing.clamp(min=0) / (reach**2 + 20))[:, None]
+    strength: torch.Tensor = 55 * shape * facing.clamp(min=0) / (reach**2 + 20)
+    return points.new_tensor([1.0, 0.95, 0.82]) * strength[:, None]
 
 
 def _street_lamp_light(world: World, view: Snapshot, points: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ def radar_scan(
     time: float,
     generator: np.random.Generator,
     device: torch.device | str = "cpu",
-) -> np.ndarray:
+) -> npt.NDArray[np.void]:
     """Return one radar scan as nuScenes stores it: structured array [N] of dtype radar.PCD_DTYPE, nearest first.
 
     time: seconds. generator: of everything that is random; it is drawn from in the order of the returns, so that one

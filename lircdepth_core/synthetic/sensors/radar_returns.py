@@ -61,7 +61,7 @@ def report(
     pose: npt.NDArray[np.float64],
     generator: np.random.Generator,
     echoes: Echoes,
-) -> np.ndarray:
+) -> npt.NDArray[np.void]:
     """Return echoes as a radar reports them: structured array [N] of dtype radar.PCD_DTYPE, nearest first.
 
     pose: 4x4, global_from_sensor, at a time [s].
@@ -130,4 +130,5 @@ def _apparent_motion(
     velocity, yaw_rate = world.ego_motion(time)
     lever = pose[:3, 3] - world.ego_pose(time)[:3, 3]
     velocity = velocity + yaw_rate * np.array([-lever[1], lever[0], 0.0])
-    return -(velocity @ pose[:3, :3])[:2] - yaw_rate * np.column_stack([-point[:, 1], point[:, 0]])
+    turning: npt.NDArray[np.float64] = yaw_rate * np.column_stack([-point[:, 1], point[:, 0]])
+    return -(velocity @ pose[:3, :3])[:2] - turning

@@ -32,7 +32,7 @@ QUANTITIES = {
 _SCENE_GAP_S = 10.0  # between scans that belong to different scenes
 
 
-def measure(scans: Sequence[np.ndarray]) -> dict[str, Sample]:
+def measure(scans: Sequence[npt.NDArray[np.void]]) -> dict[str, Sample]:
     """Return {quantity: values [N]} of decoded scans (structured arrays as radar.decode_pcd returns them)."""
     merged = np.concatenate(scans)
     x, y = merged["x"].astype(np.float64), merged["y"].astype(np.float64)
@@ -62,7 +62,7 @@ def distance(name: str, first: Sample, second: Sample) -> float:
 
 
 def compare(
-    synthetic: Sequence[np.ndarray], real_scenes: Sequence[Sequence[np.ndarray]]
+    synthetic: Sequence[npt.NDArray[np.void]], real_scenes: Sequence[Sequence[npt.NDArray[np.void]]]
 ) -> dict[str, tuple[float, float, float]]:
     """Return {quantity: (distance of synthetic to real, yardstick, their ratio)}.
 
@@ -83,7 +83,7 @@ def compare(
     return result
 
 
-def read_scenes(folder: Path | str) -> list[list[np.ndarray]]:
+def read_scenes(folder: Path | str) -> list[list[npt.NDArray[np.void]]]:
     """Return the scans of a folder of nuScenes radar files as one list a scene.
 
     Files are told apart by log and by gaps in time. Raises LircDepthError when there are no files or one is damaged.
@@ -96,7 +96,7 @@ def read_scenes(folder: Path | str) -> list[list[np.ndarray]]:
         logs.setdefault(match[1], []).append((int(match[2]) * 1e-6, path))
     if not logs:
         raise LircDepthError(f"{folder}: there are no .pcd files")
-    scenes: list[list[np.ndarray]] = []
+    scenes: list[list[npt.NDArray[np.void]]] = []
     for _, files in sorted(logs.items()):
         last = -np.inf
         for stamp, path in sorted(files):
@@ -107,7 +107,9 @@ def read_scenes(folder: Path | str) -> list[list[np.ndarray]]:
     return scenes
 
 
-def draw(path: Path, synthetic: Sequence[np.ndarray], real: Sequence[np.ndarray] | None = None) -> None:
+def draw(
+    path: Path, synthetic: Sequence[npt.NDArray[np.void]], real: Sequence[npt.NDArray[np.void]] | None = None
+) -> None:
     """Draw the six distributions of synthetic scans, and of real ones beside them, into one picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -70,7 +70,7 @@ def _add_lamps(site: Site, side: int, start: float, end: float, height: float) -
     if not site.lamp_period:
         return []
     first = np.ceil((start + 1) / site.lamp_period) * site.lamp_period
-    places = np.arange(first, end - 1, site.lamp_period).tolist()
+    places: list[float] = np.arange(first, end - 1, site.lamp_period).tolist()
     for s in places:
         site.facing(s, _near(site, side), scenery.street_lamp(height))
     return places

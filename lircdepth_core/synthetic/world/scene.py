@@ -29,7 +29,8 @@ class Scene:
     @property
     def half(self) -> torch.Tensor:
         """Half sizes [K, 3]."""
-        return self.axes.norm(dim=1)
+        half: torch.Tensor = torch.linalg.vector_norm(self.axes, dim=1)
+        return half
 
     @property
     def inverse(self) -> torch.Tensor:

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A street under construction: what has been placed so far, and ways to place more of it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from lircdepth_core.synthetic.world.actors import Actors, Parts
@@ -29,7 +31,7 @@ class Motion(NamedTuple):
     turn_rate: float
     radius: float
 
-    def places(self, times: np.ndarray) -> np.ndarray:
+    def places(self, times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return where it is at times [T]: [T, 2], metres."""
         half_turn = 0.5 * self.turn_rate * times
         chord = self.speed * times * np.sinc(half_turn / np.pi)
@@ -171,5 +173,5 @@ class Site:
         )
 
 
-def _reals(values: tuple) -> torch.Tensor:
+def _reals(values: Sequence[object]) -> torch.Tensor:
     return torch.as_tensor(np.array(values, dtype=np.float64))

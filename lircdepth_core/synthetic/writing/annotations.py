@@ -13,28 +13,27 @@ from lircdepth_core.synthetic.render.visibility import visible_share
 from lircdepth_core.synthetic.sensors.rig import CameraModel, LidarModel, SensorModel
 from lircdepth_core.synthetic.world.world import World
 from lircdepth_core.synthetic.writing.schedule import Capture
-from lircdepth_core.synthetic.writing.schema import VISIBILITIES, Tables, links, token
+from lircdepth_core.synthetic.writing.schema import VISIBILITIES, Row, Tables, links, token
 
 _ANNOTATED_RANGE_M = 100.0
 _LARGEST_ACTOR_M = 20.0
+_LEVELS = (0.4, 0.6, 0.8)  # shares that divide the levels of visibility
 
 
-def points_in_actors(
-    world: World, model: SensorModel, points: npt.NDArray[np.floating], time: float
-) -> npt.NDArray[np.int64]:
+def points_in_actors(world: World, model: SensorModel, points: npt.ArrayLike, time: float) -> npt.NDArray[np.int64]:
     """Return how many points [N, 3] of a sensor's frame lie in each actor's box at a time [s]; scenery counts 0.
 
     Radar points have no height (their z is 0): only their place on the ground counts.
     """
     actors = world.actors
     sensor = world.ego_pose(time) @ np.array(model.ego_from_sensor)
-    points = geometry.transform_points(sensor, points)
+    places = geometry.transform_points(sensor, points)
     position, yaw, _ = (values.numpy() for values in actors.at(time))
     size = actors.size.numpy()
     inside = np.zeros(len(yaw), dtype=np.int64)
     near_enough = np.linalg.norm(position - sensor[:3, 3], axis=1) < _ANNOTATED_RANGE_M + _LARGEST_ACTOR_M
     for actor in np.flatnonzero((np.array(actors.category) != "") & near_enough):
-        offset = points - position[actor]
+        offset = places - position[actor]
         length, width, height = size[actor]
         near = offset[np.abs(offset[:, :2]).max(1) < np.hypot(length, width)]
         c, s = np.cos(yaw[actor]), np.sin(yaw[actor])
@@ -92,25 +91,31 @@ def annotation_tables(
                 "last_annotation_token": tokens[-1],
             }
         )
-        length, width, height = world.actors.size[actor].tolist()
-        attribute = world.actors.attribute[actor]
         for step, index in enumerate(indices):
             position, yaw, _ = states[index]
-            level = int(np.searchsorted([0.4, 0.6, 0.8], visibility[index][actor], side="right"))
-            centre = position[actor] + (0, 0, height / 2)
+            level = int(np.searchsorted(_LEVELS, visibility[index][actor], side="right"))
             tables["sample_annotation"].append(
                 {
                     "token": tokens[step],
                     "sample_token": sample_tokens[index],
                     "instance_token": instance_token,
                     "visibility_token": VISIBILITIES[level][0],
-                    "attribute_tokens": [token("attribute", attribute)] if attribute else [],
-                    "translation": centre.tolist(),
-                    "size": [width, length, height],
-                    "rotation": [float(np.cos(yaw[actor] / 2)), 0.0, 0.0, float(np.sin(yaw[actor] / 2))],
+                    **_box(world, actor, position[actor], yaw[actor]),
                     **links(tokens, step),
                     "num_lidar_pts": int(lidar_points[index, actor]),
                     "num_radar_pts": int(radar_points[index, actor]),
                 }
             )
     return tables
+
+
+def _box(world: World, actor: int, position: npt.NDArray[np.float64], yaw: float) -> Row:
+    """Return the columns of an annotation that say what the actor does and where it is."""
+    length, width, height = world.actors.size[actor].tolist()
+    attribute = world.actors.attribute[actor]
+    return {
+        "attribute_tokens": [token("attribute", attribute)] if attribute else [],
+        "translation": (position + (0, 0, height / 2)).tolist(),
+        "size": [width, length, height],
+        "rotation": [float(np.cos(yaw / 2)), 0.0, 0.0, float(np.sin(yaw / 2))],
+    }

@@ -31,7 +31,7 @@ class Measurement(NamedTuple):
     """files: the sensor's own file first. points: [N, 3] in the sensor's frame [m], None for a camera."""
 
     files: list[File]
-    points: npt.NDArray[np.floating] | None
+    points: npt.NDArray[np.float32] | None
 
 
 def measure(
@@ -62,7 +62,7 @@ def measure(
     return Measurement([File(f"{path}.pcd", encode_pcd(returns))], places)
 
 
-def _encoded(image: npt.NDArray[np.unsignedinteger], file_format: str, **options: Any) -> bytes:
+def _encoded(image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], file_format: str, **options: Any) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()

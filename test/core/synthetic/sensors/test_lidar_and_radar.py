@@ -23,14 +23,13 @@ def test_radar_speeds_are_relative_along_the_line_of_sight_and_compensated_to_sp
     # off at 14 m/s.
     fixed, aside, leaving = (33.41, -1.55, 0.0), (33.41, 15.77, 0.0), (53.41, -8.55, 14.0)
     world = bodies(fixed, aside, leaving)
+    places = [(x - 3.41, y + 1.55) for x, y, _ in (fixed, aside, leaving)]  # seen from the radar
     model = synthetic.RadarModel(clutter=0, ghosts=0, range_noise=0, azimuth_noise=0, speed_noise=0)
     found = set()
     for turn in range(8):
         for r in radar_scan(world, model, 0.0, np.random.default_rng(turn)):
             sight = np.array([r["x"], r["y"]], dtype=np.float64) / np.hypot(r["x"], r["y"])
-            target = min(range(3), key=lambda k: math.hypot(
-                r["x"] - ((fixed, aside, leaving)[k][0] - 3.41), r["y"] - ((fixed, aside, leaving)[k][1] + 1.55)
-            ))  # fmt: skip
+            target = min(range(3), key=lambda k: math.hypot(r["x"] - places[k][0], r["y"] - places[k][1]))
             found.add(target)
             over_ground = 14 * sight[0] if target == 2 else 0.0
             radial = sight @ [r["vx"], r["vy"]]

@@ -46,9 +46,9 @@ TINY = {
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_street(tmp_path):
     """Also when several processes share the work."""
     first, second, other = (
-        tree(synthetic.generate(tmp_path / name, scenes, seed, jobs=jobs, **TINY)) for name, scenes, seed, jobs in
-        (("a", 2, 7, 1), ("b", 2, 7, 2), ("c", 1, 8, 1))
-    )  # fmt: skip
+        tree(synthetic.generate(tmp_path / name, scenes, seed, jobs=jobs, **TINY))
+        for name, scenes, seed, jobs in (("a", 2, 7, 1), ("b", 2, 7, 2), ("c", 1, 8, 1))
+    )
     assert first == second
     images = [{data for path, data in files.items() if path.endswith(".jpg")} for files in (first, other)]
     assert len(images[0]) == 2 * 7
@@ -188,9 +188,19 @@ def test_the_whole_suite_loads_in_the_devkit_with_twelve_sensors_that_look_where
             forward = [0, 0, 1] if channel.startswith("CAM") else [1, 0, 0]
             heading[channel] = np.degrees(np.arctan2(*Quaternion(pose["rotation"]).rotate(forward)[1::-1]))
     # Left of straight ahead, degrees, as on nuScenes' sensor plan.
-    expected = {"CAM_FRONT": 0, "CAM_FRONT_LEFT": 55, "CAM_FRONT_RIGHT": -55, "CAM_BACK_LEFT": 110,
-                "CAM_BACK_RIGHT": -110, "CAM_BACK": 180, "RADAR_FRONT": 0, "RADAR_FRONT_LEFT": 90,
-                "RADAR_FRONT_RIGHT": -90, "RADAR_BACK_LEFT": 180, "RADAR_BACK_RIGHT": 180}  # fmt: skip
+    expected = {
+        "CAM_FRONT": 0,
+        "CAM_FRONT_LEFT": 55,
+        "CAM_FRONT_RIGHT": -55,
+        "CAM_BACK_LEFT": 110,
+        "CAM_BACK_RIGHT": -110,
+        "CAM_BACK": 180,
+        "RADAR_FRONT": 0,
+        "RADAR_FRONT_LEFT": 90,
+        "RADAR_FRONT_RIGHT": -90,
+        "RADAR_BACK_LEFT": 180,
+        "RADAR_BACK_RIGHT": 180,
+    }
     for channel, angle in expected.items():
         assert abs((heading[channel] - angle + 180) % 360 - 180) < 6, channel
 
