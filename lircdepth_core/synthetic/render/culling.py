@@ -83,7 +83,7 @@ class _Pyramids:
         """Return the pyramids around bundles [T, C, 3]."""
         axis = torch.nn.functional.normalize(torch.nn.functional.normalize(directions, dim=2).mean(1), dim=1)
         up = torch.zeros_like(axis)
-        # Any direction that is not the axis gives two sides; up makes a camera's pyramids follow its rows and columns.
+        # Any direction that is not along the axis would do; with up, a camera's pyramids follow its rows and columns.
         up.scatter_(1, torch.where(axis[:, 2].abs() < 0.9, 2, 0)[:, None], 1.0)
         side = torch.nn.functional.normalize(torch.linalg.cross(up, axis), dim=1)
         top = torch.linalg.cross(axis, side)

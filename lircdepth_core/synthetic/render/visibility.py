@@ -40,7 +40,7 @@ def visible_share(
     met = hits.primitive
     actor = wanted.to(device)[owner[part]].repeat_interleave(len(inside))
     own = (met >= 0) & (wanted.to(device)[owner[met.clamp(min=0)]] == actor)
-    # Rays are weighted by the part's solid angle; those that pass beside it (its corners may be round) do not count.
+    # Rays are weighted by the part's solid angle; those that miss it, since its corners are round, do not count.
     reach = targets.norm(dim=2).flatten()
     passes = ~own & (hits.distance > reach)
     size = view.scene.half[part]

@@ -69,7 +69,7 @@ def camera_frame(
 
     v, u = torch.nonzero(_edges(primitive, normal), as_tuple=True)
     if len(u):
-        # Tile by tile, so that the rays of a bundle stay close together; the last bundle repeats its last pixel.
+        # Ordered by tile, so that the rays of a bundle stay close together; the last bundle repeats its last pixel.
         order = torch.argsort(tiles.number(u, v), stable=True)
         order = torch.cat([order, order[-1:].expand(-len(order) % _EDGE_BUNDLE_PIXELS)])
         u, v = u[order], v[order]

@@ -25,7 +25,7 @@ def develop(
     if weather.dark:
         light = light + _halo(glow, max(8, round(camera.fx / 60)))
     light = light * (weather.exposure * light.new_tensor(weather.balance))
-    # Loss towards the corners of the full picture, whose size the focal length tells even for a crop.
+    # The loss depends on the angle from the optical axis, so that a crop loses as much as the full picture there.
     across = (torch.arange(width, device=light.device) - camera.cx) / camera.fx
     down = (torch.arange(height, device=light.device) - camera.cy) / camera.fy
     light = light * (1 - weather.vignette * 1.3 * (across**2 + down[:, None] ** 2).clamp(max=0.75))[..., None]

@@ -46,7 +46,7 @@ def radar_scan(
     kept = _strongest_by_cell(actor, distance, bearing, rcs, detected)
     clutter = min(generator.poisson(radar.clutter), radar.max_returns)
     ghosts = min(generator.poisson(radar.ghosts), radar.max_returns - clutter)
-    # When there are more than the sensor has room for: near ones crowd, and few of them are reported.
+    # The sensor has room for so many; of the near echoes, which are frequent, it reports few.
     room = radar.max_returns - clutter - ghosts
     if len(kept) > room:
         weight = np.interp(distance[kept], *_REPORTED)

@@ -69,7 +69,7 @@ def _add_town_plot(row: _Row, s: float) -> float:
     random, put, line = row.random, row.put, row.line
     front, depth = min(random.uniform(8, 20), row.end - s), min(random.uniform(9, 14), row.room)
     if random.random() < 0.9:
-        # The chord of a curved road cuts into it: move back by its sagitta.
+        # A straight front would reach into a curved road: move it back by the sagitta of its chord.
         back = line + depth / 2 + 0.25 + front**2 * row.bend / 8
         put(s + front / 2, back, buildings.town_building(random, front - 0.05, depth))
     else:

@@ -20,7 +20,7 @@ Hit: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # t and whether the ray ente
 # ELLIPSOID: |q| <= 1. CYLINDER: x^2 + y^2 <= 1, |z| <= 1. CONE: its radius is 1 at z = -1, 1 + 2 slope at z = 1.
 BOX, HULL, ELLIPSOID, CYLINDER, CONE = range(5)
 KINDS = (BOX, HULL, ELLIPSOID, CYLINDER, CONE)
-_TINY = 1e-20  # a ray parallel to a face: the slab's two distances become huge instead of NaN
+_TINY = 1e-20  # makes the two distances of a slab huge instead of NaN for a ray that is parallel to its faces
 
 
 def lean(top_x: float = 1.0, top_y: float = 1.0, shift: float = 0.0) -> tuple[float, float, float]:
@@ -106,7 +106,7 @@ def _enter_ellipsoid(
 ) -> Hit:
     a = dx * dx + dy * dy + dz * dz
     b = dx * cx + dy * cy + dz * cz
-    # b^2 - a (c^2 - 1), written without the difference of large numbers that drowns a far, thin solid in float32.
+    # This is b^2 - a (c^2 - 1) without the difference of large numbers, in which float32 would lose a far, thin solid.
     under = a - (dy * cz - dz * cy) ** 2 - (dz * cx - dx * cz) ** 2 - (dx * cy - dy * cx) ** 2
     t = (b - torch.sqrt(under.clamp(min=0))) / a
     return t, (under >= 0) & (t > 0)
@@ -156,7 +156,7 @@ def _enter_cone(
         inside = (x * x + y * y <= (1 + slope + slope * end) ** 2) & (candidate > 0)
         t = torch.where(inside, torch.minimum(t, candidate), t)
     hit = torch.isfinite(t)
-    # For a ray that only just misses: where it comes closest, so that a search that rounded has an answer.
+    # Where a ray just misses, return its closest approach: the float32 search may have taken it for a hit.
     return torch.where(hit, t, b / a), hit
 
 

@@ -175,7 +175,7 @@ def draw(random: np.random.Generator, name: str | None = None) -> Weather:
             float(np.sin(angle)),
         )
     warmth = random.uniform(-0.06, 0.06)
-    # Python evaluates the arguments in this order, and each of them draws: do not sort them.
+    # Several arguments draw, and Python evaluates them in this order: do not sort them.
     return Weather(
         name=name,
         sun=towards,

@@ -43,10 +43,10 @@ def test_the_report_compares_with_a_folder_of_scans_and_says_why_it_does_not(tmp
 
 
 def test_synthetic_radar_reaches_far_sees_movers_and_fills_its_scans():
-    """The summary of real scans (median range 50 m, RCS 4.5 dBsm, 125 returns, a tenth of them moving), roughly: far
-    off
-    means that a change of the street or of the sensor broke the likeness, and `lircdepth synth-report` should be
-    run.
+    """Real scans have a median range of 50 m, an RCS of 4.5 dBsm and 125 returns, of which a tenth moves.
+
+    A result far from these means that a change of the street or of the sensor broke the likeness: run
+    `lircdepth synth-report`.
     """
     scans = [
         radar_scan(synthetic.build_world((seed, 0)), synthetic.RadarModel(), 5.0, np.random.default_rng(seed))

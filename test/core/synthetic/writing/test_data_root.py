@@ -42,7 +42,7 @@ def captures(nusc, channel, **wanted):
 
 
 def seconds(nusc, timestamp):
-    """The world's time: its start is the epoch of scene 0."""
+    """Return the world's time [s], which starts at the epoch of scene-9001."""
     return (timestamp - EPOCH_US) * 1e-6
 
 
@@ -164,9 +164,10 @@ def pose_of(nusc, row):
 
 
 def distance_to_surface(world, actor, points, eye):
-    """Return how far points [N, 3] lie from where their line of sight from ``eye`` enters or passes an actor's parts
-    (both
-    in its frame): the least distance to any part's surface along the ray, by stepping along it.
+    """Return how far points [N, 3] lie from the surface of an actor, along their line of sight from ``eye`` [3].
+
+    Points and eye are in the actor's frame. The surface is searched in steps along the ray; the distance is infinite
+    where the ray enters no part nearby.
     """
     steps = np.linspace(-0.15, 0.15, 61)
     sight = (points - eye) / np.linalg.norm(points - eye, axis=1, keepdims=True)
@@ -186,10 +187,9 @@ def distance_to_surface(world, actor, points, eye):
             slope = front if kind == primitives.CONE else 0.0
             inside = (np.hypot(x, y) <= 1 + slope + slope * z) & (np.abs(z) <= 1)
         within |= inside
-    # The first step inside, if the ray is outside before: there the surface is.
+    # The surface lies at a step that is inside when the step before it is outside.
     entered = within[:, 1:] & ~within[:, :-1]
-    place = np.where(entered, np.abs(steps[1:]), np.inf).min(1)
-    return place
+    return np.where(entered, np.abs(steps[1:]), np.inf).min(1)
 
 
 def test_lidar_points_in_an_annotated_box_lie_on_that_object_and_are_counted(nusc, world, data_root):
