@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lircdepth_core.synthetic.render.patterns import band, chance, mix, noise, stripes
+from lircdepth_core.synthetic.render.materials.patterns import band, chance, mix, noise, stripes
 from lircdepth_core.synthetic.world.road import LINE_WIDTH_M, Street
 
 _ASPHALT, _WHITE = (0.15, 0.15, 0.155), (0.72, 0.72, 0.69)

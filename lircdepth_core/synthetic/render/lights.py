@@ -4,7 +4,7 @@
 
 import torch
 
-from lircdepth_core.synthetic.render.patterns import noise
+from lircdepth_core.synthetic.render.materials.patterns import noise
 from lircdepth_core.synthetic.render.raycast import NOTHING, Hits
 from lircdepth_core.synthetic.render.shadows import occluded
 from lircdepth_core.synthetic.world.scene import Snapshot

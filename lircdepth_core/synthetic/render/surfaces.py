@@ -8,7 +8,7 @@ import torch
 
 from lircdepth_core.synthetic.render.ground import paint_ground
 from lircdepth_core.synthetic.render.materials.painting import paint_parts
-from lircdepth_core.synthetic.render.patterns import noise
+from lircdepth_core.synthetic.render.materials.patterns import noise
 from lircdepth_core.synthetic.render.raycast import GROUND, Hits
 from lircdepth_core.synthetic.world.parts import Material
 from lircdepth_core.synthetic.world.scene import Snapshot

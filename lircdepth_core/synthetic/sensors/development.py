@@ -5,7 +5,7 @@
 import numpy as np
 import torch
 
-from lircdepth_core.synthetic.render.patterns import scramble
+from lircdepth_core.synthetic.render.materials.patterns import scramble
 from lircdepth_core.synthetic.sensors.rig import CameraModel
 from lircdepth_core.synthetic.world.world import World
 

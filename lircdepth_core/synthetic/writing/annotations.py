@@ -82,15 +82,7 @@ def annotation_tables(
         indices = range(seen[0], seen[-1] + 1)
         tokens = [own_token("annotation", actor, index) for index in indices]
         instance_token = own_token("instance", actor)
-        tables["instance"].append(
-            {
-                "token": instance_token,
-                "category_token": token("category", world.actors.category[actor]),
-                "nbr_annotations": len(tokens),
-                "first_annotation_token": tokens[0],
-                "last_annotation_token": tokens[-1],
-            }
-        )
+        tables["instance"].append(_instance(instance_token, world.actors.category[actor], tokens))
         for step, index in enumerate(indices):
             position, yaw, _ = states[index]
             level = int(np.searchsorted(_LEVELS, visibility[index][actor], side="right"))
@@ -107,6 +99,16 @@ def annotation_tables(
                 }
             )
     return tables
+
+
+def _instance(instance_token: str, category: str, annotation_tokens: Sequence[str]) -> Row:
+    return {
+        "token": instance_token,
+        "category_token": token("category", category),
+        "nbr_annotations": len(annotation_tokens),
+        "first_annotation_token": annotation_tokens[0],
+        "last_annotation_token": annotation_tokens[-1],
+    }
 
 
 def _box(world: World, actor: int, position: npt.NDArray[np.float64], yaw: float) -> Row:

@@ -4,8 +4,8 @@
 
 import torch
 
+from lircdepth_core.synthetic.render.materials.patterns import band, chance, mix, noise, stripes
 from lircdepth_core.synthetic.render.materials.surface import Paint, Surface
-from lircdepth_core.synthetic.render.patterns import band, chance, mix, noise, stripes
 
 
 def leaves(s: Surface) -> Paint:

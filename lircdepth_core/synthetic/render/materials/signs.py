@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
+from lircdepth_core.synthetic.render.materials.patterns import band, chance, mix, stripes
 from lircdepth_core.synthetic.render.materials.surface import Paint, Surface
-from lircdepth_core.synthetic.render.patterns import band, chance, mix, stripes
 
 _BACK = (0.3, 0.3, 0.31)  # colour of a sign's back
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from lircdepth_core.synthetic.render.patterns import chance, stripes
+from lircdepth_core.synthetic.render.materials.patterns import chance, stripes
 
 GLASS = (0.02, 0.025, 0.03)
 

@@ -4,8 +4,8 @@
 
 import torch
 
+from lircdepth_core.synthetic.render.materials.patterns import band, mix, stripes
 from lircdepth_core.synthetic.render.materials.surface import GLASS, Paint, Surface, letters
-from lircdepth_core.synthetic.render.patterns import band, mix, stripes
 
 
 def cabin(s: Surface) -> Paint:
