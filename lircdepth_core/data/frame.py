@@ -3,8 +3,9 @@
 """The raw frame, which every source of frames gives, and how it becomes a sample that a network takes.
 
 A raw frame is a dict of tensors of one size: "image" uint8 [3, H, W] RGB; "radar" float32 [4, H, W] (depth m, RCS
-dBsm, vx, vy m/s, 0 = no return); "dense" and "single" float32 [1, H, W] metres, 0 = unknown; optionally more maps with
-[C, H, W]. A sample is the same dict with "image" normalised, float32, and a size that is a multiple of 32.
+dBsm, vx, vy m/s, 0 = no return); "dense" and "single" float32 [1, H, W] metres, 0 = unknown, or in their place
+"rendered", which is known at every pixel and BEYOND_RANGE_M for the sky; optionally more maps with [C, H, W]. A sample
+is the same dict with "image" normalised, float32, and a size that is a multiple of 32.
 
 A source of frames is anything with the attributes of FrameSource.
 """
@@ -15,6 +16,8 @@ from typing import Protocol, TypeAlias
 from torch import Tensor
 
 from lircdepth_core.inference.input_plan import InputPlan, normalise
+
+BEYOND_RANGE_M = 255.0  # "rendered" depth from here on, and of the sky: farther than any sensor of the vehicle measures
 
 Frame: TypeAlias = dict[str, Tensor]
 

@@ -1,14 +1,16 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Frames in one safetensors file, held in memory or on a GPU.
+"""Frames in safetensors files, held in memory or on a GPU.
 
 Training on them is as fast as the network, and needs no data set, no decoding and no package but safetensors.
 """
 
+import bisect
+import contextlib
 import functools
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +23,7 @@ from lircdepth_core.data.ground_truth.depth_files import DEPTH_UNITS_PER_METRE
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 
-_DEPTH_MAPS = ("dense", "single", "exact")  # kept as uint16 in the unit of depth files
+_DEPTH_MAPS = ("dense", "single", "exact", "rendered")  # kept as uint16 in the unit of depth files
 _FRAMES_A_TASK = 4  # consecutive ones, which one process makes: they show the same street
 _METADATA_KEY = "lircdepth_frames"
 
@@ -30,17 +32,19 @@ _METADATA_KEY = "lircdepth_frames"
 _Row: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
-def pack(frames: FrameSource, path: str | Path, jobs: int = 1) -> None:
+def pack(frames: FrameSource, path: str | Path, jobs: int = 1, indices: range | None = None) -> None:
     """Write a source of frames to ``path``; with jobs > 1 that many processes make them.
 
-    The file appears when it is complete. Raises LircDepthError when the source has no frame.
+    indices: of the frames to write, None: all. The file appears when it is complete. Raises LircDepthError when the
+    source has no frame.
     """
     from safetensors.torch import save_file
     from tqdm import tqdm
 
     columns: dict[str, list[torch.Tensor]] = {}
-    tasks = [range(i, min(i + _FRAMES_A_TASK, len(frames))) for i in range(0, len(frames), _FRAMES_A_TASK)]
-    with tqdm(total=len(frames), unit="frame", disable=None) as bar:
+    wanted = range(len(frames)) if indices is None else indices
+    tasks = [wanted[i : i + _FRAMES_A_TASK] for i in range(0, len(wanted), _FRAMES_A_TASK)]
+    with tqdm(total=len(wanted), unit="frame", disable=None) as bar:
         single_threaded = functools.partial(torch.set_num_threads, 1)
         results = processes.run(functools.partial(_rows, frames), tasks, jobs, bar.update, start=single_threaded)
     for row in itertools.chain.from_iterable(results):
@@ -52,22 +56,68 @@ def pack(frames: FrameSource, path: str | Path, jobs: int = 1) -> None:
     columns["radar"] = [
         torch.nn.functional.pad(value, (0, most_returns - value.shape[1])) for value in columns["radar"]
     ]
-    header = {"focal_length": float(frames.focal_length), "description": frames.description}
     tensors = {name: torch.stack(values).contiguous() for name, values in columns.items()}
     with written_whole(path) as partial:
-        save_file(tensors, partial, metadata={_METADATA_KEY: json.dumps(header)})
+        save_file(tensors, partial, metadata={_METADATA_KEY: json.dumps(_header(frames))})
+
+
+def shards_of(count: int, length: int) -> list[range]:
+    """Return the indices of each file when ``count`` frames are written into files of ``length`` frames."""
+    return [range(first, min(first + length, count)) for first in range(0, count, length)]
+
+
+def shard_path(folder: Path, indices: range) -> Path:
+    """Return the file that holds the frames ``indices`` of a folder."""
+    return folder / f"frames-{indices.start:06d}.safetensors"
+
+
+def missing_shards(frames: FrameSource, folder: Path, length: int) -> list[range]:
+    """Return the indices of the files that are still to be written into a folder, see ``shards_of``.
+
+    Raises LircDepthError where a file there holds other frames than these.
+    """
+    missing = []
+    for indices in shards_of(len(frames), length):
+        path = shard_path(folder, indices)
+        if not path.exists():
+            missing.append(indices)
+            continue
+        written, expected = _identity(path), (len(indices), tuple(frames.size), _header(frames))
+        if written != expected:
+            raise LircDepthError(f"{path}: holds other frames than these: {written}, expected {expected}")
+    return missing
+
+
+def _header(frames: FrameSource) -> dict[str, Any]:
+    return {"focal_length": float(frames.focal_length), "description": frames.description}
+
+
+def _identity(path: Path) -> tuple[int, tuple[int, ...], dict[str, Any]]:
+    """Return number, size and header of a file's frames. Raises LircDepthError as PackedFrames."""
+    with _opened(path) as file:
+        count, _, *size = file.get_slice("image").get_shape()
+        return count, tuple(size), json.loads((file.metadata() or {})[_METADATA_KEY])
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path, device: str = "cpu") -> Iterator[Any]:
+    """Open a file of frames. Raises LircDepthError when it is missing, incomplete or of another kind."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device=device) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise LircDepthError(f"{path}: no such file of frames") from error
+    except (KeyError, SafetensorError, OSError) as error:
+        raise LircDepthError(f"{path}: not a complete file of frames ({type(error).__name__}: {error})") from error
 
 
 def frames_in(path: str | Path) -> int:
     """Return how many frames a file holds, without reading them. Raises LircDepthError when it is missing."""
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            count: int = file.get_slice("image").get_shape()[0]
-            return count
-    except FileNotFoundError as error:
-        raise LircDepthError(f"{path}: no such file of frames") from error
+    with _opened(path) as file:
+        count: int = file.get_slice("image").get_shape()[0]
+        return count
 
 
 def _rows(frames: FrameSource, indices: Sequence[int], advance: Callable[[int], object]) -> list[_Row]:
@@ -99,16 +149,9 @@ class PackedFrames:
     """
 
     def __init__(self, path: str | Path, device: str | torch.device = "cpu") -> None:
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, framework="pt", device=str(device)) as file:
-                header = json.loads((file.metadata() or {})[_METADATA_KEY])
-                self._columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        except FileNotFoundError as error:
-            raise LircDepthError(f"{path}: no such file of frames") from error
-        except (KeyError, SafetensorError) as error:
-            raise LircDepthError(f"{path}: not a complete file of frames ({type(error).__name__}: {error})") from error
+        with _opened(path, str(device)) as file:
+            header = json.loads((file.metadata() or {})[_METADATA_KEY])
+            self._columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         self.focal_length: float = header["focal_length"]
         self.description: str = header["description"]
         height, width = self._columns["image"].shape[-2:]
@@ -128,3 +171,48 @@ class PackedFrames:
         for name in frame.keys() & set(_DEPTH_MAPS):
             frame[name] = frame[name].to(torch.int32).float() / DEPTH_UNITS_PER_METRE
         return frame | {"radar": radar}
+
+
+class JoinedFrames:
+    """Several sources of frames of one size and focal length as one. Raises LircDepthError where they differ."""
+
+    def __init__(self, sources: Sequence[FrameSource]) -> None:
+        self._sources = list(sources)
+        if not self._sources:
+            raise LircDepthError("no frames to join")
+        first = self._sources[0]
+        self.size, self.focal_length = first.size, first.focal_length
+        for source in self._sources:
+            if tuple(source.size) != tuple(self.size) or source.focal_length != self.focal_length:
+                raise LircDepthError(
+                    f"{source.description}: {source.size} pixels, focal length {source.focal_length:g}, expected "
+                    f"{self.size} and {self.focal_length:g} as of {first.description}"
+                )
+        self._starts = [0, *itertools.accumulate(map(len, self._sources))]
+        kinds = list(dict.fromkeys(source.description for source in self._sources))
+        self.description = f"{'; '.join(kinds)} ({len(self)} frames)"
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def frame(self, index: int) -> Frame:
+        """Return the raw frame ``index``, see data.frame."""
+        which = bisect.bisect_right(self._starts, index) - 1
+        return self._sources[which].frame(index - self._starts[which])
+
+
+def open_packed(paths: str | Path | Sequence[str | Path], device: str | torch.device = "cpu") -> FrameSource:
+    """Return the frames of a file, of all files in a folder, or of several of both, on a device.
+
+    Raises LircDepthError as PackedFrames and JoinedFrames, and for a folder without a file of frames.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    files: list[Path] = []
+    for path in map(Path, paths):
+        found = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+        if not found:
+            raise LircDepthError(f"{path}: no file of frames (*.safetensors) in this folder")
+        files += (file for file in found if not file.name.startswith("."))
+    sources = [PackedFrames(file, device) for file in files]
+    return sources[0] if len(sources) == 1 else JoinedFrames(sources)

@@ -7,6 +7,7 @@ import torch
 from lircdepth_core.synthetic.render.materials.patterns import noise
 from lircdepth_core.synthetic.render.raycast import NOTHING, Hits
 from lircdepth_core.synthetic.render.shadows import occluded
+from lircdepth_core.synthetic.render.texture import shadow_of_the_unseen
 from lircdepth_core.synthetic.world.scene import Snapshot
 from lircdepth_core.synthetic.world.weather import Weather
 from lircdepth_core.synthetic.world.world import World
@@ -41,6 +42,9 @@ def direct_light(world: World, view: Snapshot, points: torch.Tensor, hits: Hits,
     lit = torch.ones_like(away)
     hidden = occluded(view.scene, raised, towards)
     lit[index] = torch.where(hidden, 0.0 if sunny else 0.4, 1.0)
+    if sunny and world.texture is not None and world.texture.shade:
+        fixed = points + points.new_tensor(view.origin)
+        lit = lit * shadow_of_the_unseen(world.texture, fixed, towards)
     return lit
 
 

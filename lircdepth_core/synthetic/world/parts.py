@@ -48,6 +48,11 @@ class Material(IntEnum):
     CLOTH = 24
     SKIN = 25
     METAL = 26
+    CONCRETE = 27
+    PLASTER = 28
+    SHEET = 29
+    PANELS = 30
+    BOARDS = 31
 
 
 class Part(NamedTuple):

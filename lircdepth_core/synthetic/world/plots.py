@@ -16,7 +16,7 @@ _DEEPEST_M = 60.0
 _CROSSING_DEPTH_M = 12.0  # beside a crossing street, whose plots lie behind those of the road
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """One side of a street that is filled with plots up to ``end``.
 
     line: distance of the plots from the street's middle. room: how deep buildings may be. bend: the curvature [1/m].
@@ -30,8 +30,11 @@ class _Row(NamedTuple):
     bend: float
 
 
-def add_plots(site: Site) -> None:
-    """Fill both sides of the road."""
+AddPlot: TypeAlias = Callable[[Row, float], float]  # adds a plot at a place [m] of a row; returns its front [m]
+
+
+def add_plots(site: Site, add_plot: AddPlot | None = None) -> None:
+    """Fill both sides of the road; add_plot: in place of the plots of the site's setting."""
     street = site.street
     for side in (-1, 1):
 
@@ -39,7 +42,7 @@ def add_plots(site: Site) -> None:
             site.facing(s, side * out, drawing)
 
         for start, end in site.blocks(street.edge - street.kerb + street.crossing_kerb):
-            _fill(site, put, start, end, street.edge, _DEEPEST_M)
+            _fill(site, put, start, end, street.edge, _DEEPEST_M, add_plot)
 
 
 def add_crossing_plots(site: Site, junction: float, side: int) -> None:
@@ -56,15 +59,17 @@ def add_crossing_plots(site: Site, junction: float, side: int) -> None:
         _fill(site, put, places[0], places[-1], line, _CROSSING_DEPTH_M)
 
 
-def _fill(site: Site, put: Put, start: float, end: float, line: float, room: float) -> None:
-    row = _Row(site.random, put, end, line, room, abs(site.road.curvature))
-    add_plot = {"town": _add_town_plot, "suburb": _add_suburb_plot, "arterial": _add_arterial_plot}[site.setting]
+def _fill(
+    site: Site, put: Put, start: float, end: float, line: float, room: float, add_plot: AddPlot | None = None
+) -> None:
+    row = Row(site.random, put, end, line, room, abs(site.road.curvature))
+    add_plot = add_plot or PLOTS[site.setting]
     s = start
     while s < end - 5:
         s += add_plot(row, s)
 
 
-def _add_town_plot(row: _Row, s: float) -> float:
+def _add_town_plot(row: Row, s: float) -> float:
     """Add a building of a terrace, or a gap with trees; return its front [m]."""
     random, put, line = row.random, row.put, row.line
     front, depth = min(random.uniform(8, 20), row.end - s), min(random.uniform(9, 14), row.room)
@@ -79,7 +84,7 @@ def _add_town_plot(row: _Row, s: float) -> float:
     return front
 
 
-def _add_suburb_plot(row: _Row, s: float) -> float:
+def _add_suburb_plot(row: Row, s: float) -> float:
     """Add a house in its garden; return its front [m], infinite where there is no room for another one."""
     random, put, line = row.random, row.put, row.line
     front, garden = random.uniform(15, 24), random.uniform(3.5, 8.0)
@@ -95,7 +100,7 @@ def _add_suburb_plot(row: _Row, s: float) -> float:
     return front
 
 
-def _add_arterial_plot(row: _Row, s: float) -> float:
+def _add_arterial_plot(row: Row, s: float) -> float:
     """Add a hall or green space, and a guard rail or a fence before it; return its front [m]."""
     random, put, line = row.random, row.put, row.line
     front, back = random.uniform(25, 55), random.uniform(4, 16)
@@ -113,3 +118,6 @@ def _add_arterial_plot(row: _Row, s: float) -> float:
         if kind < 0.7:
             put(step, line + 0.35, drawing)
     return front
+
+
+PLOTS: dict[str, AddPlot] = {"town": _add_town_plot, "suburb": _add_suburb_plot, "arterial": _add_arterial_plot}

@@ -17,6 +17,7 @@ from lircdepth_core import geometry
 from lircdepth_core.synthetic.world.actors import Actors, Parts
 from lircdepth_core.synthetic.world.road import Road, Street
 from lircdepth_core.synthetic.world.scene import Scene, Snapshot
+from lircdepth_core.synthetic.world.texture import Texture
 from lircdepth_core.synthetic.world.weather import Weather
 
 MAX_DURATION_S = 20.0  # the length of a nuScenes scene; every street is long enough for it
@@ -32,6 +33,7 @@ class World:
     weather: light and air. ego_speed: mean speed of the ego vehicle [m/s]. ego_phase: of its weaving [rad].
     ego_offset: its lane's offset from the centre line [m], negative on the right. lamps: period [m] of the street
     lamps along the road, 0 without lamps. number: makes the noise of one scene another than that of the next.
+    texture: of all surfaces, None for what their materials show alone.
     """
 
     street: Street
@@ -44,6 +46,7 @@ class World:
     lamps: float = 0.0
     number: int = 0
     difficulty: str = "medium"
+    texture: Texture | None = None
     _parts_by_device: dict[str, Parts] = field(default_factory=dict, repr=False, compare=False)
 
     @property

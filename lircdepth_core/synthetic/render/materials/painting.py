@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from lircdepth_core.synthetic.render.materials import buildings, nature, signs, vehicles
+from lircdepth_core.synthetic.render.materials import buildings, concrete, nature, signs, vehicles
 from lircdepth_core.synthetic.render.materials.surface import Paint, Surface
 from lircdepth_core.synthetic.world.actors import Parts
 from lircdepth_core.synthetic.world.parts import Material
@@ -45,6 +45,11 @@ _PAINTERS: dict[Material, Callable[[Surface], Paint]] = {
     Material.BRICK: buildings.brick,
     Material.PICKETS: buildings.pickets,
     Material.CLOTH: nature.cloth,
+    Material.CONCRETE: concrete.concrete,
+    Material.PLASTER: concrete.plaster,
+    Material.SHEET: concrete.sheet,
+    Material.PANELS: concrete.panels,
+    Material.BOARDS: concrete.boards,
 }
 
 
