@@ -47,18 +47,19 @@ class Report:
     about: what was measured (weights, data, truth ...). errors: {variant: {group: mean errors}}, where a variant is
     what gave the depth ("radar", "no radar", or the name of a guess) and a group is a cap ("0-50 m"), a range bin
     ("10-20 m bin") or a condition ("night"; to the greatest cap). left_out: images without a result; reasons: the
-    first ones.
+    first ones. notes: what a reader of the figures must know.
     """
 
     about: dict[str, Any]
     errors: dict[str, dict[str, Errors]]
     left_out: int = 0
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
         """How many images were evaluated."""
-        return int(next(iter(self.errors.values()))[WHOLE_RANGE]["images"])
+        return int(next(iter(self.errors.values()))[cap_group(min(CAPS))]["images"])
 
     def mean(self, name: str, variant: str | None = None, group: str = WHOLE_RANGE) -> float:
         """Return one figure; by default that of the first variant over the whole range."""
@@ -67,8 +68,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
-        reasons = {"reasons": list(self.reasons)} if self.reasons else {}
-        return self.about | {"frames": self.frames, "left_out": self.left_out} | reasons | {"errors": self.errors}
+        lists = {"reasons": self.reasons, "notes": self.notes}
+        given = {name: list(texts) for name, texts in lists.items() if texts}
+        return self.about | {"frames": self.frames, "left_out": self.left_out} | given | {"errors": self.errors}
 
     def lines(self) -> list[str]:
         """Return the table: a line for each group of the first variant, with the MAE of the second beside it.
@@ -98,6 +100,7 @@ class Report:
         if self.left_out:
             why = f": {self.reasons[0]}" if self.reasons else ""
             notes.append(f"{self.left_out} images were left out{why}")
+        notes += self.notes
         return [*tabulate(rows, header, floatfmt=".3f").splitlines(), *notes]
 
     def write(self, folder: str | Path, panels: Sequence[Panel] | None = None, title: str = "") -> None:
@@ -119,6 +122,7 @@ class ErrorCollector:
         self._errors: dict[str, dict[str, list[Errors]]] = {}
         self.left_out = 0
         self.reasons: list[str] = []
+        self._notes: dict[str, None] = {}  # each once, in the order in which they came
 
     def add(
         self,
@@ -126,12 +130,15 @@ class ErrorCollector:
         depth: npt.NDArray[np.floating[Any]],
         truth: npt.NDArray[np.floating[Any]],
         conditions: Collection[str] = (),
+        farthest: float = float("inf"),
     ) -> None:
         """Take one image: depth and truth [H, W] or [N], metres; NaN in depth and 0 in truth are unknown.
 
-        Raises LircDepthError, and takes nothing of the image, when there is no pixel to evaluate at one of the caps.
+        farthest [m]: what the encoding of depth or truth can hold. Groups that reach beyond are not measured: of what
+        is farther nothing is known. Raises LircDepthError, and takes nothing of the image, when there is no pixel to
+        evaluate at one of the caps.
         """
-        found = _by_group(depth, truth, conditions)
+        found = _by_group(depth, truth, conditions, farthest)
         groups = self._errors.setdefault(variant, {})
         for group, errors in found.items():
             groups.setdefault(group, []).append(errors)
@@ -142,6 +149,10 @@ class ErrorCollector:
         if len(self.reasons) < _REASONS_KEPT:
             self.reasons.append(reason)
 
+    def note(self, text: str) -> None:
+        """Add a line for the reader of the report, unless it is there already."""
+        self._notes[text] = None
+
     def report(self, about: dict[str, Any]) -> Report:
         """Return the means. Raises LircDepthError when no image was taken."""
         if not self._errors:
@@ -151,16 +162,23 @@ class ErrorCollector:
             variant: {group: mean_errors(errors) for group, errors in groups.items()}
             for variant, groups in self._errors.items()
         }
-        return Report(about, means, self.left_out, tuple(self.reasons))
+        return Report(about, means, self.left_out, tuple(self.reasons), tuple(self._notes))
 
 
 def _by_group(
-    depth: npt.NDArray[np.floating[Any]], truth: npt.NDArray[np.floating[Any]], conditions: Collection[str]
+    depth: npt.NDArray[np.floating[Any]],
+    truth: npt.NDArray[np.floating[Any]],
+    conditions: Collection[str],
+    farthest: float,
 ) -> dict[str, Errors]:
-    found = {cap_group(cap): depth_errors(depth, truth, cap) for cap in CAPS}
+    found = {cap_group(cap): depth_errors(depth, truth, cap) for cap in CAPS if cap <= farthest}
     for near, far in RANGES:
+        if far > farthest:
+            continue
         inside = (truth > near) & (truth < far)
         if (inside & (truth > NEAREST_TRUTH) & ~np.isnan(depth)).any():
             # Depth is clamped to the whole range, not to the end of the bin.
             found[f"{near:g}-{far:g} m bin"] = depth_errors(depth, np.where(inside, truth, 0), max(CAPS))
-    return found | {condition: depth_errors(depth, truth, max(CAPS)) for condition in conditions}
+    if max(CAPS) <= farthest:
+        found |= {condition: depth_errors(depth, truth, max(CAPS)) for condition in conditions}
+    return found

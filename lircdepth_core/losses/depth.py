@@ -8,7 +8,8 @@ Depth is [N, 1, H, W] in metres, true maps with 0 where nothing was measured.
 import torch
 from torch import Tensor, nn
 
-from lircdepth_core.losses.reduction import at_least_float32, masked_mean
+from lircdepth_core.losses.reduction import masked_mean
+from lircdepth_core.models.common.blocks import at_least_float32
 
 _LEAST_SUM = 1e-6  # keeps the quotient finite where both depths are 0: there is no uncertainty then
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lircdepth_core.losses.depth import Uncertainty
-from lircdepth_core.losses.reduction import at_least_float32, masked_mean
+from lircdepth_core.losses.reduction import masked_mean
+from lircdepth_core.models.common.blocks import at_least_float32
 
 _SMALLEST_NORM = 1e-6  # a feature vector shorter than this has no direction
 

@@ -19,8 +19,3 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     # A mean count below one is possible (one pixel on one of two ranks), so that only a count of zero is replaced.
     total = torch.where(mask, values, torch.zeros_like(values)).sum()
     return total / torch.where(count > 0, count, torch.ones_like(count))
-
-
-def at_least_float32(tensor: Tensor) -> Tensor:
-    """Return the tensor, in float32 if it is in half precision: bfloat16 is too coarse for sums over a map."""
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

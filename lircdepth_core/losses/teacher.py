@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from lircdepth_core.losses.reduction import at_least_float32, masked_mean
+from lircdepth_core.losses.reduction import masked_mean
+from lircdepth_core.models.common.blocks import at_least_float32
 
 _TOLERANCE_M = 0.4  # between a return's depth and the true depth of a pixel, up to which the return holds for the pixel
 _LEAST_PROBABILITY = 1e-6  # the probability is clamped from below, so that its logarithm stays finite

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of a bag's depth images against its lidar.
 
-Each depth image is compared with the lidar scan nearest to it in time, moved into the camera's frame at the image's
-time and projected as nuScenes does; where the bag has ground truth (depth_gt/image) of the same stamp, with that.
+Each depth image is compared with one kind of truth: where the bag has ground truth (depth_gt/image), with that of the
+same stamp; otherwise with the lidar scan nearest to it in time, moved into the camera's frame at the image's time and
+projected as nuScenes does. A mean over both kinds would compare with neither.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from lircdepth_ros.bags.reading import open_bag, read_messages
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, require_size
 from lircdepth_ros.messages.clouds import cloud_to_points
-from lircdepth_ros.messages.depth import depth_of
+from lircdepth_ros.messages.depth import FARTHEST_IN_MILLIMETRES, depth_of, holds_millimetres
 from lircdepth_ros.messages.stamps import stamp_to_ns
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from rosbags.rosbag2 import Reader
 
 VARIANT = "depth"  # in the report
+TRUTHS = ("auto", "ground-truth", "lidar")
 _WINDOW_S = 0.05  # a lidar at 10 Hz always has a scan within this
 _COMPRESSED = "/compressedDepth"
 
@@ -57,24 +59,29 @@ class _Topics:
     info: str
     truth: str
     lidar: str
+    kind: str  # what depth is compared with: "ground truth" or "lidar"
 
     @classmethod
-    def find(cls, types: Iterable[str], depth: str, lidar: str, depth_bag: str, reference_bag: str) -> _Topics:
-        """Choose among a bag's topics. Raises LircDepthError where one is missing."""
+    def find(
+        cls, types: Iterable[str], depth: str, lidar: str, depth_bag: str, reference_bag: str, chosen: str
+    ) -> _Topics:
+        """Choose among a bag's topics. chosen: one of TRUTHS. Raises LircDepthError where one is missing."""
         if depth not in types and f"{depth}{_COMPRESSED}" in types:
             depth += _COMPRESSED
         folder = depth.removesuffix(_COMPRESSED).rpartition("/")[0]
         camera = folder.rpartition("/")[0]
         truth = f"{camera}/depth_gt/image"
-        for topic, where in ((depth, depth_bag), (lidar, reference_bag)):
-            if topic not in types and not (topic == lidar and truth in types):
+        kind = "ground truth" if chosen == "ground-truth" or (chosen == "auto" and truth in types) else "lidar"
+        against = truth if kind == "ground truth" else lidar
+        for topic, where in ((depth, depth_bag), (against, reference_bag)):
+            if topic not in types:
                 raise LircDepthError(f"{where} has no topic {topic}; there are {', '.join(sorted(types))}")
         own_info = f"{folder}/camera_info"
         # A recording of depth without its camera_info has that of the camera.
         info = next((topic for topic in (own_info, f"{camera}/camera_info") if topic in types), None)
         if info is None:
             raise LircDepthError(f"{depth_bag} has no topic {own_info}, nor {camera}/camera_info")
-        return cls(depth, own_info, info, truth, lidar)
+        return cls(depth, own_info, info, truth, lidar, kind)
 
 
 @dataclass
@@ -91,11 +98,13 @@ def evaluate(
     depth_topic: str,
     lidar_topic: str,
     calibration: str | None = None,
+    truth: str = "auto",
 ) -> BagErrors:
     """Return the errors of the depth images of one bag; lidar and poses may be in another one.
 
-    Images that cannot be compared are counted. Raises LircDepthError when a topic is missing, a message is damaged, or
-    no image can be compared.
+    truth: one of TRUTHS; auto takes ground truth where there is any, and the lidar otherwise. Images that cannot be
+    compared are counted. Raises LircDepthError when a topic is missing, a message is damaged, or no image can be
+    compared.
     """
     from tqdm import tqdm
 
@@ -103,11 +112,12 @@ def evaluate(
     with ExitStack() as stack:
         readers = [stack.enter_context(closing(open_bag(path))) for path in paths]
         types = {c.topic: c.msgtype for reader in readers for c in reader.connections}
-        topics = _Topics.find(types, depth_topic, lidar_topic, str(depth_bag), str(reference_bag))
+        topics = _Topics.find(types, depth_topic, lidar_topic, str(depth_bag), str(reference_bag), truth)
         poses = BagPoses(types, calibration_of(reference_bag, calibration))
         matcher = FrameMatcher([lidar_topic], cloud_to_points, poses, _WINDOW_S, 2 * _WINDOW_S)
-        comparison = _Comparison(poses, matcher, lidar_topic)
-        used = {topics.depth, topics.info, topics.truth, topics.lidar, *poses.topics}
+        comparison = _Comparison(poses, matcher, lidar_topic, topics.kind)
+        against = topics.truth if topics.kind == "ground truth" else topics.lidar
+        used = {topics.depth, topics.info, against, *poses.topics}
         own = {topics.depth, topics.own_info}  # from the bag with depth; everything else is the reference's
         sources = []
         for reader, wanted in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
@@ -150,14 +160,27 @@ def _by_stamp(reader: Reader, connections: Sequence[Connection]) -> Iterator[tup
         yield latest, connection.topic, message
 
 
-class _Comparison:
-    """Compares matched depth images with ground truth or lidar."""
+@dataclass(frozen=True)
+class _Compared:
+    """One image's depth and truth [N] where the truth is known, and a picture of the truth.
 
-    def __init__(self, poses: PoseSource, matcher: FrameMatcher, lidar_topic: str) -> None:
-        self._poses, self._matcher, self._lidar_topic = poses, matcher, lidar_topic
+    farthest [m]: what the truth's encoding can hold, or None for no end.
+    """
+
+    depth: Depth
+    truth: Depth
+    panel: Panel
+    farthest: float | None
+
+
+class _Comparison:
+    """Compares matched depth images with one kind of truth: "ground truth" or "lidar"."""
+
+    def __init__(self, poses: PoseSource, matcher: FrameMatcher, lidar_topic: str, kind: str) -> None:
+        self._poses, self._matcher, self._lidar_topic, self._kind = poses, matcher, lidar_topic, kind
         self.ground_truth: dict[int, definitions.Message] = {}  # depth images by stamp
         self._held: deque[Match] = deque()  # matches that the ground truth of the same time may still follow
-        self._collector, self._truths = ErrorCollector(), Counter[str]()
+        self._collector, self._evaluated, self._counted_as_cap = ErrorCollector(), 0, 0
         self._panels: list[Panel] = []
 
     def take(self, matches: Iterable[Match], now: float = math.inf) -> int:
@@ -178,19 +201,36 @@ class _Comparison:
         """Add the errors of one image. Raises LircDepthError where there is nothing to compare it with."""
         for stamp in [stamp for stamp in self.ground_truth if stamp < match.stamp]:  # of images without depth
             del self.ground_truth[stamp]
-        if match.stamp in self.ground_truth:
-            truth = depth_of(self.ground_truth.pop(match.stamp))
-            if truth.shape != depth.shape:
-                raise LircDepthError(f"ground truth is {truth.shape}, depth is {depth.shape}")
-            known = ~np.isnan(truth)
-            self._collector.add(VARIANT, depth[known], truth[known])
-            self._count("ground truth", match, depth, truth_panel(np.nan_to_num(truth)))
-            return
+        found = self._ground_truth(match, depth) if self._kind == "ground truth" else self._lidar(match, depth)
+        farthest = math.inf if found.farthest is None else found.farthest
+        predicted = found.depth
+        if holds_millimetres(match.image[0]):
+            farthest = FARTHEST_IN_MILLIMETRES
+            lost = np.isnan(predicted)
+            predicted = np.where(lost, np.float32(np.inf), predicted)
+            self._counted_as_cap += int(lost.sum())
+        self._collector.add(VARIANT, predicted, found.truth, farthest=farthest)
+        if farthest < math.inf:
+            self._collector.note(f"16UC1 ends at {farthest:g} m: nothing is measured to a cap beyond")
+        self._evaluated += 1
+        if not self._panels:  # the first image stands for all
+            self._panels = [Panel(f"depth at {match.stamp}", depth=depth), found.panel]
+
+    def _ground_truth(self, match: Match, depth: Depth) -> _Compared:
+        if match.stamp not in self.ground_truth:
+            raise LircDepthError("no ground truth of its stamp")
+        message = self.ground_truth.pop(match.stamp)
+        truth = depth_of(message)
+        if truth.shape != depth.shape:
+            raise LircDepthError(f"ground truth is {truth.shape}, depth is {depth.shape}")
+        known = ~np.isnan(truth)
+        farthest = FARTHEST_IN_MILLIMETRES if holds_millimetres(message) else None
+        return _Compared(depth[known], truth[known], truth_panel(np.nan_to_num(truth)), farthest)
+
+    def _lidar(self, match: Match, depth: Depth) -> _Compared:
         pixels, true = self._lidar_in_image(match, depth)
-        self._collector.add(VARIANT, at_pixels(depth, pixels), true)
-        self._count(
-            "lidar", match, depth, Panel("lidar", np.full((*depth.shape, 3), 255, np.uint8), None, (pixels, true))
-        )
+        panel = Panel("lidar", np.full((*depth.shape, 3), 255, np.uint8), None, (pixels, true))
+        return _Compared(at_pixels(depth, pixels), true, panel, None)
 
     def _lidar_in_image(self, match: Match, depth: Depth) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         if self._lidar_topic not in match.scans:
@@ -205,14 +245,11 @@ class _Comparison:
         require_size(depth, size, "depth")
         return points_in_image(geometry.transform_points(transform, points), intrinsics, *size)
 
-    def _count(self, truth: str, match: Match, depth: Depth, panel: Panel) -> None:
-        self._truths[truth] += 1
-        if not self._panels:  # the first image stands for all
-            self._panels = [Panel(f"depth at {match.stamp}", depth=depth), panel]
-
     def result(self, about: dict[str, Any]) -> BagErrors:
         """Return what ``evaluate`` returns."""
-        truth = " and ".join(
-            f"{kind} ({self._truths[kind]})" for kind in ("ground truth", "lidar") if self._truths[kind]
-        )
-        return BagErrors(self._collector.report(about | {"truth": truth}), self._panels)
+        if self._counted_as_cap:
+            self._collector.note(
+                f"{self._counted_as_cap} pixels with a true depth are 0 in 16UC1, which is none or beyond "
+                f"{FARTHEST_IN_MILLIMETRES:g} m: they are counted as the cap"
+            )
+        return BagErrors(self._collector.report(about | {"truth": f"{self._kind} ({self._evaluated})"}), self._panels)

@@ -164,7 +164,7 @@ class SceneMessages:
                         self._ground_truth_messages,
                         (sample, record),
                         sample["data"][LIDAR],
-                        record["width"] * record["height"] * 2,
+                        record["width"] * record["height"] * np.dtype(np.float32).itemsize,
                     )
 
     def _annotation_events(self) -> Iterator[_Event]:
@@ -310,16 +310,17 @@ class SceneMessages:
         return building.camera_info(stamp, record["channel"], intrinsics, record["width"], record["height"])
 
     def _ground_truth_messages(self, source: tuple[Record, Record]) -> list[TopicMessage]:
-        """Draw the key frame's lidar scan (16UC1, millimetres, 0 where no point falls); the nearest point wins."""
+        """Draw the key frame's lidar scan (32FC1, metres, NaN where no point falls); the nearest point wins.
+
+        Not 16UC1, which ends at 65.535 m: errors are published to 80 m.
+        """
         sample, record = source
         channel = record["channel"]
         pixels, depth = nuscenes.project_channel(self.nusc, sample, LIDAR, channel)
-        millimetres = np.zeros((record["height"], record["width"]), np.uint16)
-        fits = depth <= 65.535
-        pixels, depth = pixels[fits], depth[fits]
+        truth = np.full((record["height"], record["width"]), np.nan, np.float32)
         places, nearest = geometry.nearest_points(pixels, depth, record["width"])
-        millimetres.flat[places] = np.rint(depth[nearest] * 1000)
-        image = building.image(record["timestamp"] * NANOSECONDS, channel, millimetres, "16UC1")
+        truth.flat[places] = depth[nearest]
+        image = building.image(record["timestamp"] * NANOSECONDS, channel, truth, "32FC1")
         return [(f"/{channel}/depth_gt/camera_info", self._camera_info(record)), (f"/{channel}/depth_gt/image", image)]
 
     def _annotation_messages(self, sample: Record) -> list[TopicMessage]:

@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration", metavar="YAML", help="sensors' mounting (default: the bag's, or its /tf_static)"
     )
+    parser.add_argument(
+        "--truth",
+        choices=evaluation.TRUTHS,
+        default="auto",
+        help="what depth is compared with; auto: ground truth where the bag has depth_gt, else the lidar",
+    )
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for results.json, table.txt and eval.png")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON to a file, too")
 
@@ -30,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table. Raises LircDepthError."""
     reference = arguments.reference or arguments.bag
     found = evaluation.evaluate(
-        arguments.bag, reference, arguments.depth_topic, arguments.lidar_topic, arguments.calibration
+        arguments.bag, reference, arguments.depth_topic, arguments.lidar_topic, arguments.calibration, arguments.truth
     )
     if arguments.json:
         with written_whole(arguments.json) as partial:

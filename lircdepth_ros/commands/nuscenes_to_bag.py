@@ -42,7 +42,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-lidar", action="store_true", help="leave the lidar out")
     parser.add_argument("--key-frames-only", action="store_true", help="leave sweeps out")
     parser.add_argument("--raw", action="store_true", help="images as sensor_msgs/Image instead of the original JPEG")
-    parser.add_argument("--ground-truth", action="store_true", help="add the lidar's depth at key frames, 16UC1")
+    parser.add_argument("--ground-truth", action="store_true", help="add the lidar's depth at key frames, 32FC1")
 
 
 def _selection_of(arguments: argparse.Namespace) -> Selection:

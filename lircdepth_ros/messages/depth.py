@@ -19,6 +19,7 @@ COMPRESSED_DEPTH_FORMAT = "16UC1; compressedDepth png"
 COMPRESSED_DEPTH_HEADER_BYTES = 12
 _METRES_PER_MILLIMETRE = np.float32(0.001)
 _MAX_MILLIMETRES = 65535
+FARTHEST_IN_MILLIMETRES = _MAX_MILLIMETRES / 1000  # metres, in 16UC1
 
 
 def fill_depth_image(message: protocols.Image, depth: npt.NDArray[np.float32], encoding: str) -> int:
@@ -58,6 +59,11 @@ def byte_array(values: npt.NDArray[Any]) -> array.array[int]:
     data = array.array("B")
     data.frombytes(np.ascontiguousarray(values).view(np.uint8).reshape(-1).data)
     return data
+
+
+def holds_millimetres(message: protocols.Image | protocols.CompressedImage) -> bool:
+    """Return whether a depth message is in 16UC1, in which 0 stands for no depth and for what is beyond 65.535 m."""
+    return protocols.is_compressed(message) or message.encoding == "16UC1"
 
 
 def depth_of(message: protocols.Image | protocols.CompressedImage) -> npt.NDArray[np.float32]:

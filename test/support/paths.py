@@ -7,3 +7,4 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 SUPPORT = REPOSITORY / "test" / "support"
 SHARED = REPOSITORY.parent / "shared"
+PARITY = REPOSITORY / "test/core/models/parity"

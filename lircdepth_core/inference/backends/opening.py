@@ -22,6 +22,7 @@ from lircdepth_core.inference.device import choose_device, cpu_name
 from lircdepth_core.inference.graph import onnx_export, rewriting
 from lircdepth_core.inference.graph.precision import reduced
 from lircdepth_core.inference.graph.quantisation import Calibration, quantised
+from lircdepth_core.models.cafnet import CaFNet
 
 # The precisions of each backend on each kind of device. PyTorch's float32 on a GPU multiplies in TF32.
 PRECISIONS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -120,6 +121,9 @@ class _Opener:
             key = self._machine_key([_version("triton")])
             return CompiledBackend(rewriting.rewritten(self._load_network()), device, precision, self._cache, key)
         if name == "openvino":
+            if precision == "int8" and isinstance(self._load_network(), CaFNet):
+                # OpenVINO 2026.4 ends the process with a segmentation fault where it compiles the teacher's decoder.
+                raise LircDepthError("precision 'int8': OpenVINO cannot compile the teacher in it, onnxruntime can")
             return OpenVINOBackend(self._cached_graph, self._graph_key(), self._cache, precision)
         key = self._machine_key([onnx_export.VERSION, _version("onnxruntime"), _version("tensorrt")])
         return OnnxRuntimeBackend(self._cached_graph, device, precision, self._cache, key)

@@ -12,7 +12,6 @@ from lircdepth_core.models.common.blocks import convolution
 from lircdepth_core.models.common.torchvision_loader import load_torchvision
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
-_TINY_COUNT = 1e-8  # keeps the quotient finite where no pixel was measured
 
 _ResNet: TypeAlias = Any  # of torchvision, which has no types
 
@@ -63,7 +62,9 @@ class SparseConv(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the map and the mask of the output. x: [N, C, H, W]. mask: [N, 1, H, W], 1 = measured."""
-        x = self.conv(x * mask) / (self.sparsity(mask) + _TINY_COUNT) + self.bias[:, None, None]
+        # The count is a whole number, exact in every precision; where it is 0, the quotient is 0 / 1.
+        count = self.sparsity(mask).clamp_min(1)
+        x = self.conv(x * mask) / count + self.bias[:, None, None]
         return functional.elu(x), self.pool(mask)
 
 

@@ -28,7 +28,7 @@ from lircdepth_core.radar import RadarScan, decode_pcd
 from lircdepth_ros import cli
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import building, definitions
-from lircdepth_ros.messages.depth import depth_of
+from lircdepth_ros.messages.depth import depth_of, to_millimetres
 from paths import REPOSITORY, SUPPORT
 
 DEPTH = "/CAM_FRONT/depth/image"
@@ -280,6 +280,70 @@ def test_ground_truth_goes_before_lidar_and_equal_depth_has_no_error(root, tmp_p
     assert (metrics["frames"], metrics["truth"]) == (2, "ground truth (2)")
     assert metrics["errors"]["depth"]["0-80 m"]["mae"] == 0
     assert metrics["errors"]["depth"]["0-80 m"]["pixels"] > 10
+
+
+def written_depth(path, depths, encoding, topic="/CAM_FRONT/depth"):
+    """Write depth maps, 0.1 s apart, and their camera_info as a bag."""
+    height, width = depths[0].shape
+    store = definitions.typestore()
+    with new_bag(path) as writer:
+        image, info = (
+            writer.add_connection(f"{topic}/{name}", f"sensor_msgs/msg/{kind}", typestore=store)
+            for name, kind in (("image", "Image"), ("camera_info", "CameraInfo"))
+        )
+        for number, depth in enumerate(depths):
+            stamp = 10**18 + number * 10**8
+            pixels = depth if encoding == "32FC1" else to_millimetres(depth)[0]
+            writer.write(image, stamp, definitions.serialize(building.image(stamp, "CAM_FRONT", pixels, encoding)))
+            message = building.camera_info(stamp, "CAM_FRONT", np.eye(3), width, height)
+            writer.write(info, stamp, definitions.serialize(message))
+    return path
+
+
+@pytest.mark.parametrize(("predicted_in", "true_in"), [("16UC1", "32FC1"), ("32FC1", "16UC1"), ("32FC1", "32FC1")])
+def test_what_16uc1_cannot_hold_is_not_measured_and_never_lost(tmp_path, predicted_in, true_in):
+    """A wall at 40 m, of which a half is estimated at 70 m, and one at 75 m that is estimated 5 m too near."""
+    from lircdepth_ros.bags.evaluation import evaluate
+
+    true = np.repeat(np.float32([40, 75, 10]), 8).reshape(3, 8).astype(np.float32)
+    depth = true.copy()
+    depth[0, :4] = 70
+    depth[1] = 70
+    predicted = written_depth(tmp_path / "depth", [depth, depth], predicted_in)
+    truth = written_depth(tmp_path / "truth", [true, true], true_in, "/CAM_FRONT/depth_gt")
+    report = evaluate(predicted, truth, DEPTH, "/LIDAR_TOP/points").report
+    assert report.frames == 2
+    assert report.about["truth"] == "ground truth (2)"
+    # Clamped to the cap of 50 m, a quarter of 16 pixels is 10 m off.
+    assert report.mean("mae", group="0-50 m") == pytest.approx(10 / 4, abs=1e-3)
+    if "16UC1" in (predicted_in, true_in):
+        assert "0-80 m" not in report.errors["depth"]
+        assert "0-70 m" not in report.errors["depth"]
+        assert "50-80 m bin" not in report.errors["depth"]
+        assert "16UC1 ends at 65.535 m" in "\n".join(report.lines())
+        assert ("24 pixels with a true depth are 0" in "\n".join(report.lines())) == (predicted_in == "16UC1")
+    else:
+        assert report.mean("mae") == pytest.approx((4 * 30 + 8 * 5) / 24, abs=1e-3)
+
+
+def test_a_run_has_one_truth(root, tmp_path, capsys):
+    """Ground truth at key frames and lidar in between would give a mean that is of neither."""
+    from lircdepth_ros.bags.evaluation import evaluate
+
+    bag = convert(root, tmp_path / "bag", "scene-0001", "--ground-truth")
+    depth = infer_bag(bag, tmp_path / "depth")
+    found = {
+        truth: evaluate(depth, bag, DEPTH, "/LIDAR_TOP/points", truth=truth).report
+        for truth in ("auto", "ground-truth", "lidar")
+    }
+    assert found["auto"].errors == found["ground-truth"].errors
+    assert (found["auto"].about["truth"], found["auto"].left_out) == ("ground truth (2)", 5)
+    assert "no ground truth of its stamp" in found["auto"].reasons[0]
+    assert (found["lidar"].about["truth"], found["lidar"].left_out) == ("lidar (7)", 0)
+    bare = convert(root, tmp_path / "bare", "scene-0001")
+    command = ["eval-bag", str(depth), "--reference", str(bare), "--truth", "ground-truth"]
+    assert cli.main(command) == 2
+    assert "has no topic /CAM_FRONT/depth_gt/image" in capsys.readouterr().err
 
 
 def test_lidar_is_moved_by_the_ego_motion_between_its_stamp_and_the_images(root, bag, tmp_path):

@@ -131,7 +131,7 @@ MUTATIONS = {
     "box": ("/annotations", lambda m: setattr(m.markers[1].scale, "x", 1.0), "scale"),
     "box lost": ("/annotations", lambda m: m.markers.pop(), "instances"),
     "description": ("/scene", lambda m: setattr(m, "data", "scene-0002"), "data"),
-    "ground truth": ("/CAM_FRONT/depth_gt/image", lambda m: flip(m.data, 4001), "data (largest error above 1 mm)"),
+    "ground truth": ("/CAM_FRONT/depth_gt/image", lambda m: flip(m.data, 8003), "pixels with depth"),
 }  # fmt: skip
 
 
