@@ -5,9 +5,9 @@
 import torch
 
 from lircdepth_core.synthetic.render.materials.patterns import noise
+from lircdepth_core.synthetic.render.materials.texture import shadow_of_the_unseen
 from lircdepth_core.synthetic.render.raycast import NOTHING, Hits
 from lircdepth_core.synthetic.render.shadows import occluded
-from lircdepth_core.synthetic.render.texture import shadow_of_the_unseen
 from lircdepth_core.synthetic.world.scene import Snapshot
 from lircdepth_core.synthetic.world.weather import Weather
 from lircdepth_core.synthetic.world.world import World

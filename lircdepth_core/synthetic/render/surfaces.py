@@ -9,8 +9,8 @@ import torch
 from lircdepth_core.synthetic.render.ground import paint_ground
 from lircdepth_core.synthetic.render.materials.painting import paint_parts
 from lircdepth_core.synthetic.render.materials.patterns import noise
+from lircdepth_core.synthetic.render.materials.texture import textured
 from lircdepth_core.synthetic.render.raycast import GROUND, Hits
-from lircdepth_core.synthetic.render.texture import textured
 from lircdepth_core.synthetic.world.parts import Material
 from lircdepth_core.synthetic.world.scene import Snapshot
 from lircdepth_core.synthetic.world.world import World

@@ -4,8 +4,8 @@
 
 import torch
 
+from lircdepth_core.synthetic.render.materials.patterns import band, chance, mix, noise, stripes
 from lircdepth_core.synthetic.render.materials.surface import GLASS, Paint, Surface
-from lircdepth_core.synthetic.render.patterns import band, chance, mix, noise, stripes
 
 
 def _around(s: Surface) -> torch.Tensor:

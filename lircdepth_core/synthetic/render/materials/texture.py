@@ -4,7 +4,7 @@
 
 import torch
 
-from lircdepth_core.synthetic.render.patterns import noise
+from lircdepth_core.synthetic.render.materials.patterns import noise
 from lircdepth_core.synthetic.world.texture import Texture
 
 _COARSEST_M = 6.0
