@@ -119,8 +119,7 @@ class NuScenesFrames:
         """Return [(RadarScan, camera_from_radar)] of a key frame. Raises LircDepthError when a file is missing."""
         camera, channel, _ = self.channels
         match, poses = key_frame_match(self.nusc, sample, camera, channel, self._sweeps)
-        inputs, _ = radar_inputs(match, camera, poses, self._velocity_compensation, _refuse)
-        return inputs
+        return radar_inputs(match, camera, poses, self._velocity_compensation, _refuse).scans
 
     def _radar(self, sample: Record, record: Record) -> npt.NDArray[np.float32]:
         intrinsics, size = self._intrinsics(record), (record["width"], record["height"])

@@ -47,6 +47,7 @@ class Calibration:
         return invert(self._base_from(target_frame)) @ self._base_from(source_frame)
 
     def _base_from(self, frame: str) -> Float64Array:
+        frame = frame.lstrip("/")  # which tf had, and tf2 has not
         if frame == BASE_FRAME:
             return rigid_transform((0, 0, 0), (1, 0, 0, 0))
         if frame not in self.base_from_sensor:

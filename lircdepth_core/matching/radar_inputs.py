@@ -5,12 +5,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.matching.assembler import Match
 from lircdepth_core.matching.poses import PoseSource, Transform
 from lircdepth_core.radar import RadarScan
+
+NO_EGO_MOTION = "no ego motion between radar and camera stamps: the vehicle is taken to stand"
+
+
+@dataclass
+class RadarInputs:
+    """What DepthPipeline takes of a match.
+
+    scans: [(scan, camera_from_radar)]. without_motion: whether a matched scan lacks the ego motion to the image's time.
+    past_left_out: how many past sweeps are not used, because the ego motion since then is not known.
+    """
+
+    scans: list[tuple[RadarScan, Transform]] = field(default_factory=list)
+    without_motion: bool = False
+    past_left_out: int = 0
 
 
 def radar_inputs(
@@ -19,20 +35,23 @@ def radar_inputs(
     poses: PoseSource,
     velocity_compensation: bool,
     leave_out: Callable[[str, LircDepthError], None],
-) -> tuple[list[tuple[RadarScan, Transform]], bool]:
-    """Return [(scan, camera_from_radar)] of all scans of a match, and whether one of them lacks ego motion.
+) -> RadarInputs:
+    """Return the scans of a match with their transforms, past sweeps included.
 
     match: its scans and past sweeps hold (RadarScan, frame id). velocity_compensation: returns of moving things are
     moved on by their own velocity to the time of the image, too. A scan without a transform is left out, and told to
-    ``leave_out(name of the radar, error)``.
+    ``leave_out(name of the radar, error)``. A past sweep without ego motion is left out: it would be drawn in the wrong
+    place, and the newest scan is there.
     """
-    inputs = []
-    without_motion = False
+    inputs = RadarInputs()
     for name, newest in match.scans.items():
         for scan in (newest, *match.past.get(name, ())):
             returns, frame = scan.data
             try:
                 transform, moved = poses.camera_from_sensor(camera_frame, match.stamp, frame, scan.stamp)
+                if not moved and scan is not newest:
+                    inputs.past_left_out += 1
+                    continue
                 if velocity_compensation:
                     mounting, _ = poses.camera_from_sensor(camera_frame, match.stamp, frame, match.stamp)
                     seconds = (match.stamp - scan.stamp) / 1e9
@@ -41,6 +60,6 @@ def radar_inputs(
             except LircDepthError as error:
                 leave_out(name, error)
                 continue
-            without_motion |= not moved
-            inputs.append((returns, transform))
-    return inputs, without_motion
+            inputs.without_motion |= not moved
+            inputs.scans.append((returns, transform))
+    return inputs

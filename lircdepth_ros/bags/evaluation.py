@@ -9,10 +9,11 @@ projected as nuScenes does. A mean over both kinds would compare with neither.
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +27,15 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.pictures import Panel, truth_panel
 from lircdepth_core.evaluation.report import ErrorCollector, Report
 from lircdepth_core.evaluation.truth import at_pixels, points_in_image
+from lircdepth_core.geometry.calibration import BASE_FRAME
+from lircdepth_core.matching.account import DAMAGED, Account
 from lircdepth_core.matching.assembler import Match
-from lircdepth_core.matching.poses import PoseSource
 from lircdepth_ros.bags.depth_job import calibration_of
 from lircdepth_ros.bags.frames import FrameMatcher
 from lircdepth_ros.bags.poses import BagPoses
-from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.bags.reading import BagAccount, open_bag, read_messages, require_type
 from lircdepth_ros.messages import definitions
-from lircdepth_ros.messages.camera_info import camera_matrix, require_size
+from lircdepth_ros.messages.camera_info import camera_matrix, projection_offset, require_size
 from lircdepth_ros.messages.clouds import cloud_to_points
 from lircdepth_ros.messages.depth import FARTHEST_IN_MILLIMETRES, depth_of, holds_millimetres
 from lircdepth_ros.messages.stamps import stamp_to_ns
@@ -46,6 +48,7 @@ VARIANT = "depth"  # in the report
 TRUTHS = ("auto", "ground-truth", "lidar")
 _WINDOW_S = 0.05  # a lidar at 10 Hz always has a scan within this
 _COMPRESSED = "/compressedDepth"
+_NOT_COMPARED = "not_compared"  # in the account: nothing to compare it with, or it does not fit
 
 Depth = npt.NDArray[np.floating[Any]]
 
@@ -63,9 +66,12 @@ class _Topics:
 
     @classmethod
     def find(
-        cls, types: Iterable[str], depth: str, lidar: str, depth_bag: str, reference_bag: str, chosen: str
+        cls, types: Mapping[str, str], depth: str, lidar: str, depth_bag: str, reference_bag: str, chosen: str
     ) -> _Topics:
-        """Choose among a bag's topics. chosen: one of TRUTHS. Raises LircDepthError where one is missing."""
+        """Choose among the topics of bags, {topic: type}. chosen: one of TRUTHS.
+
+        Raises LircDepthError where a topic is missing, or of another type.
+        """
         if depth not in types and f"{depth}{_COMPRESSED}" in types:
             depth += _COMPRESSED
         folder = depth.removesuffix(_COMPRESSED).rpartition("/")[0]
@@ -81,7 +87,19 @@ class _Topics:
         info = next((topic for topic in (own_info, f"{camera}/camera_info") if topic in types), None)
         if info is None:
             raise LircDepthError(f"{depth_bag} has no topic {own_info}, nor {camera}/camera_info")
-        return cls(depth, own_info, info, truth, lidar, kind)
+        topics = cls(depth, own_info, info, truth, lidar, kind)
+        topics._check(types)
+        return topics
+
+    def _check(self, types: Mapping[str, str]) -> None:
+        """Raise LircDepthError, naming both types, for a topic of a type that is not read."""
+        image = "sensor_msgs/msg/CompressedImage" if self.depth.endswith(_COMPRESSED) else "sensor_msgs/msg/Image"
+        require_type(types, self.depth, image)
+        require_type(types, self.info, "sensor_msgs/msg/CameraInfo")
+        if self.kind == "ground truth":
+            require_type(types, self.truth, "sensor_msgs/msg/Image")
+        else:
+            require_type(types, self.lidar, "sensor_msgs/msg/PointCloud2")
 
 
 @dataclass
@@ -99,12 +117,15 @@ def evaluate(
     lidar_topic: str,
     calibration: str | None = None,
     truth: str = "auto",
+    fixed_frame: str = "",
+    base_frame: str = BASE_FRAME,
+    odometry_topic: str = "/odom",
 ) -> BagErrors:
     """Return the errors of the depth images of one bag; lidar and poses may be in another one.
 
-    truth: one of TRUTHS; auto takes ground truth where there is any, and the lidar otherwise. Images that cannot be
-    compared are counted. Raises LircDepthError when a topic is missing, a message is damaged, or no image can be
-    compared.
+    truth: one of TRUTHS; auto takes ground truth where there is any, and the lidar otherwise. fixed_frame, base_frame,
+    odometry_topic: see BagPoses. Images that cannot be compared, and damaged messages, are counted. Raises
+    LircDepthError when a topic is missing or of another type, when a bag is damaged, or when no image can be compared.
     """
     from tqdm import tqdm
 
@@ -113,9 +134,10 @@ def evaluate(
         readers = [stack.enter_context(closing(open_bag(path))) for path in paths]
         types = {c.topic: c.msgtype for reader in readers for c in reader.connections}
         topics = _Topics.find(types, depth_topic, lidar_topic, str(depth_bag), str(reference_bag), truth)
-        poses = BagPoses(types, calibration_of(reference_bag, calibration))
-        matcher = FrameMatcher([lidar_topic], cloud_to_points, poses, _WINDOW_S, 2 * _WINDOW_S)
-        comparison = _Comparison(poses, matcher, lidar_topic, topics.kind)
+        poses = BagPoses(types, calibration_of(reference_bag, calibration), odometry_topic, fixed_frame, base_frame)
+        account, bag_account = Account(), BagAccount()
+        matcher = FrameMatcher([lidar_topic], cloud_to_points, poses, account, _WINDOW_S, 2 * _WINDOW_S)
+        comparison = _Comparison(poses, matcher, account, lidar_topic, topics.kind)
         against = topics.truth if topics.kind == "ground truth" else topics.lidar
         used = {topics.depth, topics.info, against, *poses.topics}
         own = {topics.depth, topics.own_info}  # from the bag with depth; everything else is the reference's
@@ -123,38 +145,51 @@ def evaluate(
         for reader, wanted in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
             connections = [c for c in reader.connections if c.topic in wanted]
             if connections:
-                sources.append(_by_stamp(reader, connections))
+                sources.append(_by_stamp(reader, connections, bag_account))
+            if reader is readers[-1]:  # where the poses are
+                poses.read_static(reader)
         count = sum(c.msgcount for c in readers[0].connections if c.topic == topics.depth)
         with tqdm(total=count, desc="evaluate", unit=" images", disable=None) as bar:
             for now, topic, message in heapq.merge(*sources, key=lambda entry: entry[0]):
                 bar.update(comparison.take(matcher.poll(now - 1), now))
-                if topic == topics.depth:
+                if message is None:
+                    if topic == topics.depth:
+                        account.received += 1
+                        account.drop(DAMAGED, bag_account.reasons[-1])
+                elif topic == topics.depth:
                     matcher.add_image(message, now)
                 elif topic == topics.info:
-                    matcher.camera_info = message
+                    matcher.add_camera_info(message)
                 elif topic == topics.truth:
                     comparison.ground_truth[stamp_to_ns(message.header.stamp)] = message
                 elif topic == topics.lidar:
                     matcher.add_cloud(topic, message)
                 else:
-                    poses.add(topic, message)
+                    try:
+                        poses.add(topic, message)
+                    except LircDepthError as error:
+                        bag_account.damaged[topic] += 1
+                        account.note(f"{topic} at {now}: {error}")
                 bar.update(comparison.take(matcher.poll(now), now))
             bar.update(comparison.take(matcher.poll()))
-    return comparison.result({"depth": str(depth_bag), "reference": str(reference_bag)})
+    account.check(waiting=matcher.pending)
+    return comparison.result({"depth": str(depth_bag), "reference": str(reference_bag)}, bag_account)
 
 
-def _by_stamp(reader: Reader, connections: Sequence[Connection]) -> Iterator[tuple[int, str, definitions.Message]]:
-    """Yield (header stamp [ns], topic, message). Log times of two bags may lie years apart; the sensors' do not.
+def _by_stamp(
+    reader: Reader, connections: Sequence[Connection], account: BagAccount
+) -> Iterator[tuple[int, str, definitions.Message | None]]:
+    """Yield (header stamp [ns], topic, message), or None for a damaged one.
 
-    In a recording a message may come a little after one with a later stamp: it then takes that one's.
+    Log times of two bags may lie years apart; the sensors' do not. In a recording a message may come a little after one
+    with a later stamp: it then takes that one's.
     """
-    typestore, latest = definitions.typestore(), 0
-    message: definitions.Message
-    for connection, logged, data in read_messages(reader, connections):
-        try:
-            message = typestore.deserialize_cdr(data, connection.msgtype)
-        except Exception as error:  # rosbags lets a decoder's own errors through
-            raise LircDepthError(f"{connection.topic} at {logged}: message is damaged: {error}") from error
+    latest = 0
+    for connection, logged, data in read_messages(reader, connections, account=account):
+        message = account.decode(connection, logged, data)
+        if message is None:
+            yield latest, connection.topic, None
+            continue
         stamped = message.transforms if hasattr(message, "transforms") else [message]
         latest = max([latest, *(stamp_to_ns(entry.header.stamp) for entry in stamped)])
         yield latest, connection.topic, message
@@ -176,8 +211,12 @@ class _Compared:
 class _Comparison:
     """Compares matched depth images with one kind of truth: "ground truth" or "lidar"."""
 
-    def __init__(self, poses: PoseSource, matcher: FrameMatcher, lidar_topic: str, kind: str) -> None:
-        self._poses, self._matcher, self._lidar_topic, self._kind = poses, matcher, lidar_topic, kind
+    def __init__(
+        self, poses: BagPoses, matcher: FrameMatcher, account: Account, lidar_topic: str, kind: str
+    ) -> None:
+        self._poses, self._matcher, self._account = poses, matcher, account
+        self._lidar_topic, self._kind = lidar_topic, kind
+        self._without_motion = 0
         self.ground_truth: dict[int, definitions.Message] = {}  # depth images by stamp
         self._held: deque[Match] = deque()  # matches that the ground truth of the same time may still follow
         self._collector, self._evaluated, self._counted_as_cap = ErrorCollector(), 0, 0
@@ -190,11 +229,11 @@ class _Comparison:
         while self._held and self._held[0].image[1] < now:
             match = self._held.popleft()
             number += 1
-            depth = depth_of(match.image[0])
             try:
-                self._compare(match, depth)
+                self._compare(match, depth_of(match.image[0]))
+                self._account.done += 1
             except LircDepthError as error:
-                self._collector.leave_out(f"image at {match.stamp}: {error}")
+                self._account.drop(_NOT_COMPARED, f"image at {match.stamp}: {error}")
         return number
 
     def _compare(self, match: Match, depth: Depth) -> None:
@@ -235,21 +274,46 @@ class _Comparison:
     def _lidar_in_image(self, match: Match, depth: Depth) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         if self._lidar_topic not in match.scans:
             raise LircDepthError(f"no lidar scan within {_WINDOW_S} s")
-        if self._matcher.camera_info is None:
+        info = self._matcher.camera_info(match)
+        if info is None:
             raise LircDepthError("no camera_info so far")
         scan = match.scans[self._lidar_topic]
         points, frame = scan.data
         camera_frame = match.image[0].header.frame_id
-        transform, _ = self._poses.camera_from_sensor(camera_frame, match.stamp, frame, scan.stamp)
-        intrinsics, size = camera_matrix(self._matcher.camera_info)
+        transform, moved = self._poses.camera_from_sensor(camera_frame, match.stamp, frame, scan.stamp)
+        intrinsics, size = camera_matrix(info)
         require_size(depth, size, "depth")
-        return points_in_image(geometry.transform_points(transform, points), intrinsics, *size)
+        self._without_motion += not moved
+        points = geometry.transform_points(transform, points) + projection_offset(info)
+        return points_in_image(points, intrinsics, *size)
 
-    def result(self, about: dict[str, Any]) -> BagErrors:
-        """Return what ``evaluate`` returns."""
+    def result(self, about: dict[str, Any], bag_account: BagAccount) -> BagErrors:
+        """Return what ``evaluate`` returns. Raises LircDepthError, with the causes, where no image was compared."""
+        account = self._account
+        if not account.done:
+            why = account.reasons[0] if account.reasons else bag_account.missing_text() or "there is none"
+            causes = f" ({account.causes()}; the first: {why})" if account.received else f": {why}"
+            raise LircDepthError(f"none of {account.received} depth images can be evaluated{causes}")
+        if self._without_motion:
+            self._collector.note(
+                f"{self._without_motion} lidar scans are used without ego motion: {self._poses.motionless()}"
+            )
+        for topic, number in self._matcher.refused.items():
+            self._collector.note(f"{number} scans of {topic} are left out")
+        for topic, number in bag_account.damaged.items():
+            self._collector.note(f"{number} messages of {topic} are damaged")
+        if bag_account.missing():
+            self._collector.note(bag_account.missing_text())
         if self._counted_as_cap:
             self._collector.note(
                 f"{self._counted_as_cap} pixels with a true depth are 0 in 16UC1, which is none or beyond "
                 f"{FARTHEST_IN_MILLIMETRES:g} m: they are counted as the cap"
             )
-        return BagErrors(self._collector.report(about | {"truth": f"{self._kind} ({self._evaluated})"}), self._panels)
+        counts = {
+            "images": account.received,
+            "dropped_by_cause": dict(account.dropped),
+            "without_ego_motion": self._without_motion,
+        }
+        report = self._collector.report(about | {"truth": f"{self._kind} ({self._evaluated})"} | counts)
+        left_out, reasons = sum(account.dropped.values()), tuple(dict.fromkeys(account.reasons))
+        return BagErrors(dataclasses.replace(report, left_out=left_out, reasons=reasons), self._panels)

@@ -4,85 +4,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-
-import numpy as np
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
-from lircdepth_core.matching.poses import CalibrationPoses, Transform
+from lircdepth_core.geometry.frame_tree import FrameTree, frame_name
+from lircdepth_core.matching.poses import Transform
+from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type
 from lircdepth_ros.messages.definitions import Message
 from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix
 from lircdepth_ros.messages.stamps import stamp_to_ns
 
+if TYPE_CHECKING:
+    from rosbags.rosbag2 import Reader
+
+_STATIC, _MOVING = "/tf_static", "/tf"
+_TF_MESSAGE, _ODOMETRY = "tf2_msgs/msg/TFMessage", "nav_msgs/msg/Odometry"
+_ODOMETRY_PARENT = "odom"  # of odometry that names no frame
+
 
 class BagPoses:
-    """A PoseSource that is fed with a bag's messages, in the bag's order.
+    """A PoseSource that is fed with a bag's messages, in the bag's order: a tree of frames over time.
 
-    topics: of the bag. calibration: the mounting; without one that of the bag's /tf_static. Ego motion is that of the
-    odometry topic, or else of the transform fixed_frame -> base_link in /tf.
+    topics: {topic: type} of the bag. calibration: the mounting, which goes before that of /tf_static. Ego motion is
+    that of the odometry topic where the bag has it, else of /tf, through fixed_frame; without one through "odom" or the
+    root of the tree. base_frame: the vehicle's frame, where odometry names none that is known, and in the calibration.
+    Raises LircDepthError for a topic of another type.
     """
 
     def __init__(
         self,
-        topics: Collection[str],
+        topics: Mapping[str, str],
         calibration: Calibration | None = None,
         odometry_topic: str = "/odom",
-        fixed_frame: str = "odom",
+        fixed_frame: str = "",
+        base_frame: str = BASE_FRAME,
     ) -> None:
-        self._poses = CalibrationPoses(calibration)
-        self._fixed_frame = fixed_frame
-        self._static: dict[str, tuple[str, Transform]] = {}  # child frame: (parent frame, parent <- child)
-        self._ego_topic = next((topic for topic in (odometry_topic, "/tf") if topic in topics), None)
-        wanted = {self._ego_topic} if calibration is not None else {self._ego_topic, "/tf_static"}
-        self.topics = wanted & set(topics)
+        self._tree = FrameTree()
+        self._fixed_frame, self._base_frame = frame_name(fixed_frame), frame_name(base_frame)
+        self._calibrated = set(calibration.base_from_sensor) if calibration is not None else set()
+        for frame, transform in calibration.base_from_sensor.items() if calibration is not None else ():
+            self._tree.add_static(base_frame, frame, transform)
+        self._odometry_topic = odometry_topic if odometry_topic in topics else None
+        self._odometry_child: str | None = None
+        self.topics = {topic for topic in (self._odometry_topic, _MOVING, _STATIC) if topic in topics}
+        for topic in self.topics:
+            require_type(topics, topic, _ODOMETRY if topic == self._odometry_topic else _TF_MESSAGE)
+        self._may_move = self.topics != {_STATIC} and bool(self.topics)
+
+    def read_static(self, reader: Reader) -> None:
+        """Take the first transform of each frame in a bag's /tf_static, wherever in the bag it comes."""
+        connections = [connection for connection in reader.connections if connection.topic == _STATIC]
+        if not connections or _STATIC not in self.topics:
+            return
+        account = BagAccount()
+        for connection, log_time, data in read_messages(reader, connections):
+            message = account.decode(connection, log_time, data)
+            for stamped in message.transforms if message is not None else ():
+                if not self._tree.ancestors(stamped.child_frame_id)[1:]:
+                    try:
+                        self._add_static(stamped)
+                    except ValueError:
+                        continue  # it is named when it comes in its turn
 
     def add(self, topic: str, message: Message) -> None:
         """Take a message of one of ``topics``. Raises LircDepthError for a transform that is not rigid."""
-        if topic == "/tf_static":
+        try:
+            if topic == self._odometry_topic:
+                self._add_odometry(message)
+                return
             for stamped in message.transforms:
-                parent, child = stamped.header.frame_id.lstrip("/"), stamped.child_frame_id.lstrip("/")
-                self._static[child] = parent, _rigid(transform_to_matrix, stamped.transform)
-            self._poses.calibration = Calibration(dict(mounting(self._static)))
-        elif topic == "/tf":
-            for stamped in message.transforms:
-                if (stamped.header.frame_id, stamped.child_frame_id) == (self._fixed_frame, BASE_FRAME):
-                    pose = _rigid(transform_to_matrix, stamped.transform)
-                    self._poses.add_pose(stamp_to_ns(stamped.header.stamp), pose)
-        else:
-            pose = _rigid(pose_to_matrix, message.pose.pose)
-            self._poses.add_pose(stamp_to_ns(message.header.stamp), pose)
+                if topic == _STATIC:
+                    self._add_static(stamped)
+                else:
+                    self._add_moving(stamped)
+        except ValueError as error:
+            raise LircDepthError(f"a transform that is not rigid: {error}") from error
+
+    def _add_static(self, stamped: Message) -> None:
+        child = frame_name(stamped.child_frame_id)
+        if child not in self._calibrated:
+            self._tree.add_static(stamped.header.frame_id, child, transform_to_matrix(stamped.transform))
+
+    def _add_moving(self, stamped: Message) -> None:
+        child = frame_name(stamped.child_frame_id)
+        if child not in self._calibrated and child != self._odometry_child:
+            transform = transform_to_matrix(stamped.transform)
+            self._tree.add(stamped.header.frame_id, child, stamp_to_ns(stamped.header.stamp), transform)
+
+    def _add_odometry(self, message: Message) -> None:
+        pose = pose_to_matrix(message.pose.pose)
+        child = frame_name(message.child_frame_id)
+        self._odometry_child = child = child if child in self._tree else self._base_frame
+        parent = frame_name(message.header.frame_id) or _ODOMETRY_PARENT
+        self._tree.add(parent, child, stamp_to_ns(message.header.stamp), pose)
+
+    def _fixed(self, camera_frame: str, sensor_frame: str) -> str | None:
+        return self._fixed_frame or self._tree.fixed_frame(camera_frame, sensor_frame)
 
     def ready(self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int) -> bool:
         """See PoseSource."""
-        return self._ego_topic is None or self._poses.ready(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
+        if not self._may_move:
+            return True
+        try:
+            fixed = self._fixed(camera_frame, sensor_frame)
+        except LircDepthError:
+            return False
+        return (
+            fixed is not None
+            and self._tree.covers(camera_frame, fixed, camera_stamp)
+            and self._tree.covers(sensor_frame, fixed, sensor_stamp)
+        )
 
     def camera_from_sensor(
         self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int
     ) -> tuple[Transform, bool]:
         """See PoseSource."""
-        if self._poses.calibration is None:
-            raise LircDepthError("the bag has no /tf_static so far: give a calibration file")
-        return self._poses.camera_from_sensor(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
+        if not self._tree.frames:
+            raise LircDepthError("the bag has no /tf_static: give a calibration file")
+        fixed = self._fixed(camera_frame, sensor_frame)
+        return self._tree.sensor_to_sensor(camera_frame, camera_stamp, sensor_frame, sensor_stamp, fixed)
 
-
-def mounting(static: Mapping[str, tuple[str, Transform]]) -> Iterator[tuple[str, Transform]]:
-    """Yield (frame, base_link <- frame) of every frame that hangs on base_link.
-
-    static: {child frame: (parent frame, parent <- child)}.
-    """
-    for frame in static:
-        transform, at, steps = np.eye(4), frame, 0
-        while at in static and at != BASE_FRAME and steps <= len(static):  # a circle of frames has no end
-            parent, parent_from_child = static[at]
-            transform = parent_from_child if steps == 0 else parent_from_child @ transform
-            at, steps = parent, steps + 1
-        if at == BASE_FRAME:
-            yield frame, transform
-
-
-def _rigid(matrix_of: Callable[[Message], Transform], message: Message) -> Transform:
-    try:
-        return matrix_of(message)
-    except ValueError as error:
-        raise LircDepthError(f"the bag has a transform that is not rigid: {error}") from error
+    def motionless(self) -> str:
+        """Return why frames are without ego motion, as far as the whole bag tells."""
+        if not self._may_move:
+            return "the bag has neither odometry nor /tf"
+        if self._fixed_frame and self._fixed_frame not in self._tree:
+            return f"no transform leads to the fixed frame {self._fixed_frame!r}; known: {', '.join(self._tree.frames)}"
+        if not self._tree.moves:
+            return "no transform of the bag moves"
+        through = self._fixed_frame or "the root of the tree"
+        return f"no pose of the vehicle in {through} is known at the stamps of image and scan"

@@ -9,6 +9,7 @@ import json
 
 from lircdepth_core.files import written_whole
 from lircdepth_ros.bags import evaluation
+from lircdepth_ros.bags.depth_job import add_frame_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what depth is compared with; auto: ground truth where the bag has depth_gt, else the lidar",
     )
+    parser.add_argument("--odometry-topic", default="/odom", help="ego motion; without it /tf (default: %(default)s)")
+    add_frame_arguments(parser)
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for results.json, table.txt and eval.png")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON to a file, too")
 
@@ -36,7 +39,15 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table. Raises LircDepthError."""
     reference = arguments.reference or arguments.bag
     found = evaluation.evaluate(
-        arguments.bag, reference, arguments.depth_topic, arguments.lidar_topic, arguments.calibration, arguments.truth
+        arguments.bag,
+        reference,
+        arguments.depth_topic,
+        arguments.lidar_topic,
+        arguments.calibration,
+        arguments.truth,
+        arguments.fixed_frame,
+        arguments.base_frame,
+        arguments.odometry_topic,
     )
     if arguments.json:
         with written_whole(arguments.json) as partial:

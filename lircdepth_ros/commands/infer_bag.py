@@ -15,7 +15,7 @@ from typing import Any
 
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions
+from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions, add_frame_arguments
 from lircdepth_ros.bags.reading import open_bag
 from lircdepth_ros.bags.video import video
 from lircdepth_ros.bags.writing import new_bag
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--odometry-topic", default=default.odometry_topic, help="ego motion; without it /tf (default: %(default)s)"
     )
+    add_frame_arguments(parser)
     options.add_arguments(parser)
     for name, kind in (("sync-window", float), ("max-wait", float), ("accumulate-sweeps", int)):
         value = getattr(default, name.replace("-", "_"))
@@ -83,15 +84,21 @@ def run(arguments: argparse.Namespace) -> None:
         ):
             job.process(pipeline, writer, add_video_frame)
         seconds = time.perf_counter() - started
-    counts = {name: job.counts[name] for name in ("images", "frames", "fused", "camera_only", "dropped")}
     summary = {
         "bag": arguments.output,
-        **counts,
+        "images": job.account.received,
+        "frames": job.account.done,
+        **{name: job.counts[name] for name in ("fused", "camera_only", "without_ego_motion")},
+        "dropped": sum(job.account.dropped.values()),
+        "dropped_by_cause": dict(job.account.dropped),
+        "damaged": dict(job.bag_account.damaged),
+        "missing": job.bag_account.missing(),
         "seconds": round(seconds, 3),
+        "remarks": job.remarks,
         "reasons": job.reasons[:_REASONS_KEPT],
         "caution": pipeline.header.caution,
     }
-    _report(summary, arguments, evaluates=arguments.lidar_topic in job.types and job.counts["frames"] > 0)
+    _report(summary, arguments, evaluates=arguments.lidar_topic in job.types)
 
 
 def _report(summary: dict[str, Any], arguments: argparse.Namespace, evaluates: bool) -> None:
@@ -105,16 +112,24 @@ def _report(summary: dict[str, Any], arguments: argparse.Namespace, evaluates: b
             f"{arguments.depth_topic}/image",
             arguments.lidar_topic,
             arguments.calibration,
+            fixed_frame=arguments.fixed_frame,
+            base_frame=arguments.base_frame,
+            odometry_topic=arguments.odometry_topic,
         ).report
         summary["metrics"] = report.as_dict()
         table = [f"{report.frames} depth images against {report.about['truth']}", *report.lines()]
+    for remark in summary["remarks"]:
+        print(f"note: {remark}", file=sys.stderr)
     for reason in summary["reasons"][:_REASONS_PRINTED]:
         print(f"left out: {reason}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(summary, indent=2))
         return
+    causes = ", ".join(f"{number} {cause}" for cause, number in summary["dropped_by_cause"].items())
     print(
-        "{bag}: {frames} depth images of {images} images ({fused} fused, {camera_only} camera only, {dropped} left "
-        "out) in {seconds} s".format(**summary)
+        "{bag}: {frames} depth images of {images} images ({fused} fused, {camera_only} camera only, "
+        "{without_ego_motion} without ego motion, {dropped} left out{causes}) in {seconds} s".format(
+            **summary, causes=f": {causes}" if causes else ""
+        )
     )
     print("\n".join([line for line in (summary["caution"],) if line] + table))

@@ -77,11 +77,26 @@ class PointCloud2(Protocol):
         """The fields of one point."""
 
 
+class RegionOfInterest(Protocol):
+    """sensor_msgs/RegionOfInterest, in pixels of the full resolution."""
+
+    x_offset: int
+    y_offset: int
+    height: int
+    width: int
+
+
 class CameraInfo(Protocol):
     """sensor_msgs/CameraInfo: its size and calibration."""
 
     height: int
     width: int
+    binning_x: int
+    binning_y: int
+
+    @property
+    def roi(self) -> RegionOfInterest:
+        """The part of the full resolution that the image shows; all zero for all of it."""
 
     @property
     def d(self) -> Iterable[float]:

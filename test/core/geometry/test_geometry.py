@@ -127,9 +127,31 @@ def test_a_trajectory_interpolates_extrapolates_a_little_and_no_more():
 def test_a_trajectory_forgets_the_future_when_time_goes_back():
     trajectory = Trajectory()
     for stamp, x in ((0, 0.0), (100, 1.0), (200, 2.0), (50, 50.0)):
-        trajectory.add(stamp, turn(0, x))
+        trajectory.add(stamp * MILLISECOND, turn(0, x))
     assert len(trajectory) == 2
-    assert trajectory.pose_at(50)[0, 3] == 50.0
+    assert trajectory.pose_at(50 * MILLISECOND)[0, 3] == 50.0
+
+
+def test_a_pose_that_comes_a_little_late_takes_its_place_among_the_others():
+    trajectory = Trajectory()
+    for stamp, x in ((0, 0.0), (100, 1.0), (50, 0.9), (100, 2.0)):
+        trajectory.add(stamp * MILLISECOND, turn(0, x))
+    assert len(trajectory) == 3
+    assert trajectory.pose_at(75 * MILLISECOND)[0, 3] == pytest.approx(1.45)
+    assert trajectory.pose_at(100 * MILLISECOND)[0, 3] == 2.0, "of two poses with one stamp the later one counts"
+
+
+def test_noise_between_two_poses_close_in_time_is_not_taken_for_speed():
+    """At 10 m/s, with 1 mm of noise between poses 10 us apart: 100 ms later the vehicle is 1 m on, not 10 m more."""
+    trajectory = Trajectory()
+    for stamp, x in ((0, 0.0), (50_000, 0.5), (100_000, 1.0), (100_010, 1.001)):
+        trajectory.add(stamp * 1000, turn(0, x))
+    assert trajectory.pose_at(200_000 * 1000)[0, 3] == pytest.approx(2.0, abs=0.01)
+    close = Trajectory()
+    for stamp, x in ((0, 0.0), (10, 0.001)):
+        close.add(stamp * 1000, turn(0, x))
+    assert close.pose_at(5000)[0, 3] == pytest.approx(0.0005), "between two poses there is nothing to extrapolate"
+    assert close.pose_at(100_000_000) is None, "no speed is known yet"
 
 
 def test_a_trajectory_is_bounded():
