@@ -112,7 +112,7 @@ class _Radar:
         ]
 
     def may_still_bring_nearer(self, stamp: int, nearest: Scan | None, window: int) -> bool:
-        """Return whether a scan that is still to come may be nearer to ``stamp`` than ``nearest``, and in the window."""
+        """Return whether a scan that is still to come may be nearer to ``stamp`` than this one, and in the window."""
         if nearest is None:
             return True
         newest = self.scans[-1].stamp
@@ -171,17 +171,14 @@ class FrameAssembler:
     def add_image(self, stamp: int, image: Any, now: int) -> None:
         """Take an image that arrived at ``now``.
 
-        One with the stamp of an earlier image is a duplicate, one that steps back by less than the window (and by less
-        than a second) is out of order: only that image is dropped. A larger step back is a jump in time (a bag that
-        loops): the images that wait for what came before it are dropped.
+        One that steps back by less than the window (and than a second) is a duplicate where an image of its stamp
+        was there, else out of order: only that image is dropped. A larger step back is a jump in time (a bag that
+        loops): the images that still wait are dropped.
         """
         self.received += 1
         if self._last_image is not None and stamp <= self._last_image:
-            if stamp == self._last_image or stamp in self._recent_images:
-                self._drop(DUPLICATE, stamp, image)
-                return
-            if self._last_image - stamp < min(self.window, _LONGEST_STEP_BACK):
-                self._drop(OUT_OF_ORDER, stamp, image)
+            if stamp == self._last_image or self._last_image - stamp < min(self.window, _LONGEST_STEP_BACK):
+                self._drop(DUPLICATE if stamp in self._recent_images else OUT_OF_ORDER, stamp, image)
                 return
             self.time_jumps += 1
             self._drop_waiting_after(-1)
@@ -249,6 +246,6 @@ def stamp_offset_text(radar: str, offset: int) -> str:
     """Return in words what an offset [ns] of FrameAssembler.stamp_offsets means."""
     direction = "ahead of" if offset > 0 else "behind"
     return (
-        f"{radar}: its stamps are {abs(offset) / 1e9:.1f} s {direction} those of the images that come with them, so that "
-        "no scan is in time; set the clocks alike (TAI is 37 s ahead of UTC, GPS time 18 s)"
+        f"{radar}: its stamps are {abs(offset) / 1e9:.1f} s {direction} those of the images that come with them, so "
+        "that no scan is in time; set the clocks alike (TAI is 37 s ahead of UTC, GPS time 18 s)"
     )

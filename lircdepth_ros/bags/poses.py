@@ -48,10 +48,10 @@ class BagPoses:
             self._tree.add_static(base_frame, frame, transform)
         self._odometry_topic = odometry_topic if odometry_topic in topics else None
         self._odometry_child: str | None = None
-        self.topics = {topic for topic in (self._odometry_topic, _MOVING, _STATIC) if topic in topics}
+        self.topics = {odometry_topic, _MOVING, _STATIC} & set(topics)
         for topic in self.topics:
             require_type(topics, topic, _ODOMETRY if topic == self._odometry_topic else _TF_MESSAGE)
-        self._may_move = self.topics != {_STATIC} and bool(self.topics)
+        self._may_move = bool(self.topics - {_STATIC})
 
     def read_static(self, reader: Reader) -> None:
         """Take the first transform of each frame in a bag's /tf_static, wherever in the bag it comes."""

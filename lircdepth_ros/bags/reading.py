@@ -34,7 +34,7 @@ class BagAccount:
         self._declared: Counter[str] = Counter()
 
     def declare(self, topic: str, number: int) -> None:
-        """Note how many messages of a topic the bag says that it has, where all of them are to be read."""
+        """Note how many messages of a topic the bag says that it has, after all of them were read."""
         self._declared[topic] += number
 
     def missing(self) -> dict[str, int]:
@@ -95,9 +95,6 @@ def read_messages(
     The arguments are those of Reader.messages. account: notes what the bag declares of the selected connections (unless
     only a span is read) and what was read. Raises LircDepthError when the bag is damaged.
     """
-    if account is not None and not any(limit is not None for limit in span.values()):
-        for connection in selection[0] if selection and selection[0] else reader.connections:
-            account.declare(connection.topic, connection.msgcount)
     count = 0
     try:
         for entry in reader.messages(*selection, **span):
@@ -114,6 +111,9 @@ def read_messages(
                 f"{path} has no index, and its messages are not in the order of time: run mcap sort {files} -o NEW.mcap"
             ) from error
         raise LircDepthError(f"{path} is damaged after {count} messages: {reason}{_remedy(path)}") from error
+    if account is not None and not any(limit is not None for limit in span.values()):
+        for connection in selection[0] if selection and selection[0] else reader.connections:
+            account.declare(connection.topic, connection.msgcount)
 
 
 def require_type(types: Mapping[str, str], topic: str, *expected: str) -> None:
@@ -163,7 +163,7 @@ def _scan_chunks_without_index(reader: Reader) -> None:
 
     rosbags passes over a chunk whose index names none of the wanted channels, and reads the whole chunk otherwise.
     """
-    storage = reader.storage
+    storage: Any = reader.storage
     for mcap in getattr(storage, "storages", [storage]):
         chunks = [chunk for chunk in getattr(mcap, "chunks", ()) if not chunk.channel_count]
         if not chunks:

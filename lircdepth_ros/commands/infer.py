@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lircdepth_core.files import written_whole
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_core.radar import RadarScan
 from lircdepth_core.radar.point_files import read_points
+from lircdepth_ros.messages.clouds import missing_fields_caution, radar_field_names
 from lircdepth_ros.messages.depth import to_millimetres
 
 
@@ -50,6 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
     radars = []
     if arguments.radar:
         scan = read_scan(arguments.radar, arguments.radar_fields)
+        caution = missing_fields_caution(arguments.radar_fields.split())
+        if caution:
+            print(f"note: {caution}", file=sys.stderr)
         radars.append((scan, calibration.transform(camera, radar_frame)))
     image = _read_image(arguments.image)
     chosen = options.from_arguments(arguments)
@@ -69,9 +74,7 @@ def read_scan(path: str | Path, fields: str) -> RadarScan:
 
     Raises LircDepthError.
     """
-    names = fields.split()
-    if len(names) != 6:
-        raise LircDepthError(f"--radar-fields is '{fields}', expected six names: x y z rcs vx vy")
+    names = radar_field_names(fields, "--radar-fields")
     columns = read_points(path)
     missing = [name for name in names if name not in columns and name != "0"]
     if missing:

@@ -10,23 +10,28 @@ from collections.abc import Mapping, Sequence
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from lircdepth_core.matching.radar_inputs import NO_EGO_MOTION
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.depth_node.statistics import Statistics
 
 OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
 
-NO_EGO_MOTION = "no ego motion between radar and camera stamps: the vehicle is taken to stand"
 _REPORT_PERIOD_S = 1.0  # between reports when the level does not change
 
 
 def assess(
-    statistics: Statistics, settings: Settings, remarks: Sequence[str] = (), waiting: Sequence[str] = ()
+    statistics: Statistics,
+    settings: Settings,
+    remarks: Sequence[str] = (),
+    waiting: Sequence[str] = (),
+    no_scans: Sequence[str] = (),
 ) -> tuple[bytes, str]:
     """Judge an active node: return (level, message). The message names the worst finding and its remedy.
 
     settings: its stale_after, latency_warn, latency_error, camera_only_warn and drop_warn are the limits.
     remarks: warnings that stand whatever the numbers say. waiting: why no image or depth can come, likeliest first.
+    no_scans: why no radar scan can be in time.
     """
     stale_after = settings.stale_after
     silent = statistics.age("frames_in")
@@ -49,24 +54,31 @@ def assess(
     depth = statistics.recent("frames_out")
     alone = statistics.recent("camera_only") / max(depth, 1)
     if depth and alone > settings.camera_only_warn:
-        reasons = reasons or "no radar scan came in time, or none was in view"
+        reasons = "; ".join(no_scans) or reasons or "no radar scan came in time, or none was in view"
         return WARN, f"{100 * alone:.0f} % of depth is from the camera alone: {reasons}"
     if remarks:
         return WARN, remarks[0]
     return OK, "depth is published"
 
 
-def standing_remarks(journal: Journal, silent: Sequence[str], caution: str) -> list[str]:
+def standing_remarks(
+    journal: Journal, silent: Sequence[str], caution: str, unaccounted: int = 0, ego_motion: str = ""
+) -> list[str]:
     """Return the warnings that stand whatever the numbers say, the worst first.
 
-    silent: why topics are silent. caution: what to know about untrained weights, or an empty text.
+    silent: why topics are silent. caution: what to know about untrained weights, or an empty text. unaccounted: images
+    of which nothing is known. ego_motion: where it should come from.
     """
     statistics = journal.statistics
     remarks = list(journal.problems.values())
+    if unaccounted:
+        remarks.insert(0, f"{unaccounted} images are neither published nor dropped: an error of this program")
     if statistics.recent("scans_refused") or statistics.recent("scans_without_transform"):
         remarks.append(f"radar scans are left out: {statistics.recent_error()}")
     if statistics.recent("without_ego_motion"):
-        remarks.append(NO_EGO_MOTION)
+        remarks.append(f"{NO_EGO_MOTION} ({ego_motion})" if ego_motion else NO_EGO_MOTION)
+    if statistics.recent("views_failed"):
+        remarks.append(f"depth is published, but not all of its views: {statistics.recent_error()}")
     remarks += silent
     if caution:
         remarks.append(caution)

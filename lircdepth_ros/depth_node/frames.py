@@ -15,19 +15,34 @@ from typing import TypeAlias
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.matching.assembler import FrameAssembler, Match
-from lircdepth_core.matching.poses import PoseSource, Transform
-from lircdepth_core.matching.radar_inputs import radar_inputs
+from lircdepth_core.matching.assembler import (
+    DUPLICATE,
+    OUT_OF_ORDER,
+    TIME_JUMP,
+    FrameAssembler,
+    Match,
+    stamp_offset_text,
+)
+from lircdepth_core.matching.camera_infos import CameraInfos
+from lircdepth_core.matching.poses import Transform
+from lircdepth_core.matching.radar_inputs import NO_EGO_MOTION, radar_inputs
 from lircdepth_core.radar import RadarScan
 from lircdepth_ros.depth_node.clock import NodeClock
-from lircdepth_ros.depth_node.diagnostics import NO_EGO_MOTION
 from lircdepth_ros.depth_node.journal import Journal
+from lircdepth_ros.depth_node.poses import NodePoses
 from lircdepth_ros.depth_node.settings import Settings
-from lircdepth_ros.messages.clouds import cloud_to_radar_scan
+from lircdepth_ros.messages.camera_info import moved_to_projection
+from lircdepth_ros.messages.clouds import cloud_to_radar_scan, missing_fields_caution, radar_field_names
 from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND, stamp_to_ns
 
 ImageMessage: TypeAlias = "Image | CompressedImage"
 RadarInputs: TypeAlias = "list[tuple[RadarScan, Transform]]"
+
+_WHY_DROPPED = {
+    DUPLICATE: "the stamp of an image repeats that of an earlier one: is the topic published twice?",
+    OUT_OF_ORDER: "an image is older than the one before it",
+    TIME_JUMP: "the stamps went back before the image had its radar scans",
+}
 
 
 @dataclass
@@ -53,7 +68,7 @@ class FrameMatching:
     def __init__(
         self,
         settings: Settings,
-        poses: PoseSource,
+        poses: NodePoses,
         clock: NodeClock,
         journal: Journal,
         hand_over: Callable[[Frame], None],
@@ -64,9 +79,13 @@ class FrameMatching:
         self._journal = journal
         self._hand_over = hand_over
         self._keep_polling = keep_polling
-        self._camera_info: CameraInfo | None = None
+        self._camera_infos = CameraInfos()
         self._stopped = False
-        self._assembler = FrameAssembler(settings.radar_topics, ready=self._is_ready)
+        self._assembler = FrameAssembler(settings.radar_topics, ready=self._is_ready, on_drop=self._on_drop)
+        self._fields = radar_field_names(settings.radar_fields, "radar_fields")
+        caution = missing_fields_caution(self._fields)
+        if caution:
+            journal.say_once("radar_fields", caution)
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
@@ -80,6 +99,18 @@ class FrameMatching:
     def time_jumps(self) -> int:
         """How often the stamps of images went back."""
         return self._assembler.time_jumps
+
+    @property
+    def pending(self) -> int:
+        """How many images wait for a radar scan or a transform."""
+        return self._assembler.pending
+
+    def clock_remarks(self) -> list[str]:
+        """Return a text for each radar whose stamps are so far from the images' that no scan can be in time."""
+        return [stamp_offset_text(*entry) for entry in self._assembler.stamp_offsets().items()]
+
+    def _on_drop(self, cause: str, _stamp: int, _image: object) -> None:
+        self._journal.drop(cause, _WHY_DROPPED[cause])
 
     def on_image(self, message: ImageMessage) -> None:
         """Take an image: it becomes a frame when its radar scans and transforms are there, or when it waited enough."""
@@ -100,8 +131,8 @@ class FrameMatching:
         )
 
     def on_camera_info(self, message: CameraInfo) -> None:
-        """Take the camera's calibration: the newest counts for every frame."""
-        self._camera_info = message
+        """Take the camera's calibration: that of an image's own stamp counts, and without one the newest."""
+        self._camera_infos.add(stamp_to_ns(message.header.stamp), message)
         self.match()
 
     def on_radar(self, topic: str, message: PointCloud2) -> None:
@@ -113,7 +144,7 @@ class FrameMatching:
         try:
             if stamp == 0:
                 raise LircDepthError("a scan has stamp 0: it cannot be matched to an image; set the driver's clock")
-            scan = cloud_to_radar_scan(message, self._settings.radar_fields.split())
+            scan = cloud_to_radar_scan(message, self._fields)
         except LircDepthError as error:
             self._journal.leave_scan_out("scans_refused", topic, error)
             return
@@ -139,26 +170,30 @@ class FrameMatching:
 
     def _is_ready(self, match: Match) -> bool:
         message, _ = match.image
-        return self._camera_info is not None and all(
+        return self._camera_infos.ready(match.stamp) and all(
             self._poses.ready(message.header.frame_id, match.stamp, scan.data[1], scan.stamp)
             for scan in match.scans.values()
         )
 
     def _release(self, match: Match) -> None:
         message, arrived = match.image
-        if self._camera_info is None:
+        camera_info = self._camera_infos.take(match.stamp)
+        if camera_info is None:
             self._journal.drop("no_camera_info", f"no camera_info on {self._settings.camera_info_topic} yet")
             return
-        radars, without_motion = radar_inputs(
+        inputs = radar_inputs(
             match,
             message.header.frame_id,
             self._poses,
             self._settings.velocity_compensation,
             lambda topic, error: self._journal.leave_scan_out("scans_without_transform", topic, error),
         )
-        if without_motion:
+        if inputs.without_motion:
             self._journal.statistics.count("without_ego_motion")
-            self._journal.say_once("ego_motion", NO_EGO_MOTION)
+            self._journal.say_once("ego_motion", f"{NO_EGO_MOTION} ({self._poses.describe()})")
+        if inputs.past_left_out:
+            self._journal.statistics.count("past_sweeps_left_out", inputs.past_left_out)
         for scan in match.scans.values():
             self._journal.statistics.sample({"sync_offset_ms": (scan.stamp - match.stamp) / 1e6})
-        self._hand_over(Frame(message, self._camera_info, radars, arrived))
+        radars = moved_to_projection(inputs.scans, camera_info)
+        self._hand_over(Frame(message, camera_info, radars, arrived))

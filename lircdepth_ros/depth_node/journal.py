@@ -38,9 +38,9 @@ class Journal:
             else:
                 self._logger.warning(f"{text} (said once; see /diagnostics)")
 
-    def drop(self, cause: str, reason: str) -> None:
-        """Count and log an image that gives no depth."""
-        self.statistics.drop(cause, reason)
+    def drop(self, cause: str, reason: str, under_way: bool = False) -> None:
+        """Count and log an image that gives no depth. under_way: see Statistics.drop."""
+        self.statistics.drop(cause, reason, under_way)
         self.say_once(cause, f"image left out: {reason}", error=True)
 
     def leave_scan_out(self, counter: str, topic: str, error: Exception) -> None:

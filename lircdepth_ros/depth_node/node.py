@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,7 +40,7 @@ from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_ros.depth_node import parameters, qos
 from lircdepth_ros.depth_node.clock import NodeClock
 from lircdepth_ros.depth_node.frames import Frame, FrameMatching
-from lircdepth_ros.depth_node.job import Job, process
+from lircdepth_ros.depth_node.job import DEACTIVATED, Job, process
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.outputs import DepthOutputs
 from lircdepth_ros.depth_node.poses import NodePoses, make_poses
@@ -83,6 +84,7 @@ class Configured:
 class Active:
     """Everything that the node holds from its activation to its deactivation. A job remembers the one it belongs to."""
 
+    journal: Journal
     frames: FrameMatching
     jumps: JumpHandle
     poll_timer: Timer  # runs only while a frame waits
@@ -97,6 +99,7 @@ class DepthNode(LifecycleNode):
         super().__init__("depth_node")
         self._configured: Configured | None = None
         self._active: Active | None = None
+        self._publishing = threading.Lock()  # a frame is published, or the node is deactivated: not both at a time
         self._journal = Journal(self.get_logger())
         # Wall time: a simulated clock that stands still must not silence the node.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -222,7 +225,7 @@ class DepthNode(LifecycleNode):
             poses.forget_after(stamp)
 
         # Set before the first subscription, so that no callback finds half of an activation.
-        self._active = active = Active(frames, clock.watch_jumps(on_jump), poll_timer, [poll_timer])
+        self._active = active = Active(journal, frames, clock.watch_jumps(on_jump), poll_timer, [poll_timer])
         try:
             poses.start(journal, frames.match)
             for kind, topic, callback in _inputs(settings, frames):
@@ -230,8 +233,11 @@ class DepthNode(LifecycleNode):
         except BaseException:
             self._stop_listening()
             raise
-        topics = [subscription.topic_name for subscription in active.subscriptions]
-        reporter = Reporter(self, configured.diagnostics, configured.pipeline, journal, frames, topics)
+        topics = {
+            subscription.topic_name: qos.type_name(kind)
+            for subscription, (kind, _, _) in zip(active.subscriptions, _inputs(settings, frames), strict=True)
+        }
+        reporter = Reporter(self, configured.diagnostics, configured.pipeline, journal, frames, poses, topics)
         active.timers.append(
             self.create_timer(_ASSESS_PERIOD_S, lambda: reporter.report(configured.settings), clock=self._steady)
         )
@@ -239,7 +245,8 @@ class DepthNode(LifecycleNode):
         self.get_logger().info(f"active: {image_topic} + {radar_topics} -> {configured.outputs.depth.topic_name}")
 
     def _stop_listening(self) -> None:
-        active, self._active = self._active, None
+        with self._publishing:  # a frame that is being published comes out before, and none comes out afterwards
+            active, self._active = self._active, None
         if active is None:
             return
         assert self._configured is not None, "an active node is configured"
@@ -250,7 +257,8 @@ class DepthNode(LifecycleNode):
             self.destroy_subscription(subscription)
         for timer in active.timers:
             self.destroy_timer(timer)
-        self._configured.worker.discard()
+        if self._configured.worker.discard() is not None:
+            active.journal.statistics.drop(DEACTIVATED, under_way=True)
 
     def _release(self) -> None:
         configured, self._configured = self._configured, None
@@ -297,8 +305,12 @@ class DepthNode(LifecycleNode):
         # replace each other while they wait, so they are not decoded ahead.
         ahead = decoder is not None and worker.next_is_free()
         decoded = decoder.submit(any_image_to_rgb, frame.image) if decoder is not None and ahead else None
-        if worker.submit(Job(frame, time.perf_counter(), self._active, decoded)) is not None:
-            self._journal.statistics.drop("busy")
+        active = self._active
+        assert active is not None, "frames are matched by an active node"
+        active.journal.statistics.hand_over()
+        replaced = worker.submit(Job(frame, time.perf_counter(), active, decoded))
+        if replaced is not None:
+            replaced.activation.journal.statistics.drop("busy", under_way=True)
 
     def _report_qos(self, topic: str, text: str) -> None:
         self._journal.report_qos(topic, text)
@@ -307,7 +319,7 @@ class DepthNode(LifecycleNode):
 
     def _process(self, job: Job) -> None:
         """Compute and publish one frame; every error is counted, and the thread lives on for the next frame."""
-        configured, journal = self._configured, self._journal
+        configured, journal = self._configured, job.activation.journal
         assert configured is not None, "the worker stops before the configuration is gone"
         try:
             process(
@@ -315,22 +327,24 @@ class DepthNode(LifecycleNode):
                 configured.pipeline,
                 configured.outputs,
                 configured.settings,
-                journal.statistics,
-                self._still_wanted,
+                self._publish,
                 lambda: self.get_clock().now().nanoseconds,
             )
         except LircDepthError as error:
-            journal.drop("bad_input", str(error))
+            journal.drop("bad_input", str(error), under_way=True)
         except MemoryError as error:
-            journal.drop("out_of_memory", str(error) or "out of memory")
+            journal.drop("out_of_memory", str(error) or "out of memory", under_way=True)
         except Exception as error:
             if not self.context.ok():
                 return  # the process was asked to stop while the network ran
             self.get_logger().error(traceback.format_exc())
-            journal.drop("internal_error", f"{type(error).__name__}: {error}")
+            journal.drop("internal_error", f"{type(error).__name__}: {error}", under_way=True)
 
-    def _still_wanted(self, job: Job) -> bool:
-        return job.activation is self._active
+    @contextmanager
+    def _publish(self, job: Job) -> Iterator[bool]:
+        """Give whether a job's activation still is the node's, and keep it so for as long as the block runs."""
+        with self._publishing:
+            yield job.activation is self._active
 
 
 def _load_pipeline(settings: Settings) -> DepthPipeline:

@@ -48,14 +48,20 @@ class DepthOutputs:
         depth: npt.NDArray[np.float32],
         image: npt.NDArray[np.uint8],
         intrinsics: npt.NDArray[np.float64],
+        offset: npt.NDArray[np.float64],
         radars: RadarInputs,
         settings: Settings,
     ) -> None:
-        """Publish coloured depth, points and radar overlay of depth [H, W] m, each only while it has a subscriber."""
+        """Publish coloured depth, points and radar overlay of depth [H, W] m, each only while it has a subscriber.
+
+        offset: camera_info.projection_offset.
+        """
         if self._color.get_subscription_count():
             self._color.publish(rgb_message(header, colorize(depth, settings.max_range)))
         if self._points.get_subscription_count():
             points = organised_points(depth, image, intrinsics, settings.points_stride)
+            points["x"] -= offset[0]
+            points["y"] -= offset[1]
             self._points.publish(cloud_message(header, points))
         if self._overlay.get_subscription_count():
             picture = draw_returns(image, intrinsics, radars, settings.max_range)
@@ -82,6 +88,9 @@ def depth_messages(
         k=camera_info.k,
         r=camera_info.r,
         p=camera_info.p,
+        binning_x=camera_info.binning_x,
+        binning_y=camera_info.binning_y,
+        roi=camera_info.roi,
     )
     return image, info, beyond_encoding
 

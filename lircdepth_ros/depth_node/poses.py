@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,12 +16,13 @@ from rclpy.time import Time
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import Calibration
+from lircdepth_core.geometry.frame_tree import frame_name
 from lircdepth_core.matching.poses import CalibrationPoses, PoseSource, Transform
 from lircdepth_ros.depth_node import qos
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix
-from lircdepth_ros.messages.stamps import stamp_to_ns
+from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND, stamp_to_ns
 
 try:
     import tf2_ros
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _MAX_EXTRAPOLATION_NS = 100_000_000
 _ODOMETRY_QUEUE_DEPTH = 100
+_PATIENCE_S = 2.0  # after which a pose that never came is not waited for, frame by frame
 
 
 class NodePoses(PoseSource, Protocol):
@@ -75,6 +78,7 @@ class OdometryPoses(CalibrationPoses):
         self._node = node
         self._topic = odometry_topic
         self._subscription: Subscription[Odometry] | None = None
+        self._heard_at = 0.0  # time.monotonic() of the start, or of the last pose
 
     def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
         """See NodePoses."""
@@ -86,10 +90,12 @@ class OdometryPoses(CalibrationPoses):
                 journal.statistics.count("poses_refused")
                 journal.say_once("odometry", f"{self._topic}: pose left out: {error}")
                 return
+            self._heard_at = time.monotonic()
             self.add_pose(stamp_to_ns(message.header.stamp), pose)
             on_pose()
 
         self.forget_after(-1)  # all poses of an earlier activation
+        self._heard_at = time.monotonic()
         self._subscription = qos.create_subscription(
             self._node, Odometry, self._topic, add, journal.report_qos, depth=_ODOMETRY_QUEUE_DEPTH
         )
@@ -101,7 +107,9 @@ class OdometryPoses(CalibrationPoses):
         self._subscription = None
 
     def ready(self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int) -> bool:
-        """See PoseSource. Without any pose the answer is final only if nobody publishes odometry."""
+        """See PoseSource. Odometry that nobody publishes, or that has been silent for long, is not waited for."""
+        if time.monotonic() - self._heard_at > _PATIENCE_S:
+            return True
         if not self.has_poses:
             return self._node.count_publishers(self._topic) == 0
         return super().ready(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
@@ -116,13 +124,15 @@ class TfPoses:
 
     def __init__(self, node: Node, fixed_frame: str) -> None:
         self._node = node
-        self._fixed_frame = fixed_frame
+        self._fixed_frame = frame_name(fixed_frame)
         self._buffer = tf2_ros.Buffer()
         self._listener: tf2_ros.TransformListener | None = None
+        self._started_at = 0.0  # time.monotonic()
 
     def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
         """See NodePoses. tf2 does not tell of new transforms: the node asks ``ready`` again and again."""
         self._listener = tf2_ros.TransformListener(self._buffer, self._node)
+        self._started_at = time.monotonic()
 
     def stop(self) -> None:
         """See NodePoses."""
@@ -135,17 +145,25 @@ class TfPoses:
         self._buffer.clear()
 
     def ready(self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int) -> bool:
-        """See PoseSource."""
-        return bool(
-            self._buffer.can_transform_full(
-                camera_frame, _time(camera_stamp), sensor_frame, _time(sensor_stamp), self._fixed_frame
-            )
-        )
+        """See PoseSource. Where the vehicle's motion never came, or has been silent for long, it is not waited for."""
+        camera_frame, sensor_frame = frame_name(camera_frame), frame_name(sensor_frame)
+        if self._buffer.can_transform_full(
+            camera_frame, _time(camera_stamp), sensor_frame, _time(sensor_stamp), self._fixed_frame
+        ):
+            return True
+        if not self._buffer.can_transform(camera_frame, sensor_frame, _time(0)):
+            return False  # not even the mounting is known yet
+        try:
+            latest = self._buffer.lookup_transform(self._fixed_frame, camera_frame, _time(0))
+        except tf2_ros.TransformException:
+            return time.monotonic() - self._started_at > _PATIENCE_S
+        return camera_stamp - stamp_to_ns(latest.header.stamp) > _PATIENCE_S * NANOSECONDS_PER_SECOND
 
     def camera_from_sensor(
         self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int
     ) -> tuple[Transform, bool]:
         """See PoseSource."""
+        camera_frame, sensor_frame = frame_name(camera_frame), frame_name(sensor_frame)
         camera_pose, sensor_pose = self._pose(camera_frame, camera_stamp), self._pose(sensor_frame, sensor_stamp)
         if camera_pose is not None and sensor_pose is not None:
             return geometry.invert(camera_pose) @ sensor_pose, True

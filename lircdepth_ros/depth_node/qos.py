@@ -7,7 +7,7 @@ ROS's own mechanism is used: parameters such as ``qos_overrides./RADAR_FRONT/poi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rclpy.exceptions import ParameterException
@@ -85,16 +85,31 @@ def _overridable(topic: str, create: Callable[..., _Created], *arguments: Any, *
         raise LircDepthError(f"qos_overrides.{topic}: {error}") from error
 
 
-def silent_topics(node: Node, statistics: Statistics, topics: Sequence[str], image_topic: str) -> list[str]:
-    """Return the reasons why messages do not come, one text for each silent topic, the image's first."""
+def type_name(kind: type) -> str:
+    """Return a message class's ROS name, such as sensor_msgs/msg/Image."""
+    package, folder, *_ = kind.__module__.split(".")
+    return f"{package}/{folder}/{kind.__name__}"
+
+
+def silent_topics(node: Node, statistics: Statistics, topics: Mapping[str, str], image_topic: str) -> list[str]:
+    """Return the reasons why messages do not come, one text for each silent topic, the image's first.
+
+    topics: {name: type that is read}.
+    """
     if statistics.seconds_active() < _NO_PUBLISHER_AFTER_S:
         return []
+    published = {topic: {info.topic_type for info in node.get_publishers_info_by_topic(topic)} for topic in topics}
     reasons = [
         f"no publisher on {topic}: start the driver, or compare `ros2 topic list` and remap"
-        for topic in topics
-        if node.count_publishers(topic) == 0
+        for topic, types in published.items()
+        if not types
     ]
-    if node.count_publishers(image_topic) and statistics.age("frames_in") > _NO_PUBLISHER_AFTER_S:
+    reasons += [
+        f"{topic} is published as {', '.join(sorted(types))}, expected {topics[topic]}"
+        for topic, types in published.items()
+        if types and topics[topic] not in types
+    ]
+    if topics[image_topic] in published[image_topic] and statistics.age("frames_in") > _NO_PUBLISHER_AFTER_S:
         reasons.insert(
             0,
             f"{image_topic} has a publisher, but no image arrives: where large images are published, Fast DDS needs "

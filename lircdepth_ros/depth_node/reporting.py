@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -14,13 +14,14 @@ from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_ros.depth_node import diagnostics, qos
 from lircdepth_ros.depth_node.frames import FrameMatching
 from lircdepth_ros.depth_node.journal import Journal
+from lircdepth_ros.depth_node.poses import NodePoses
 from lircdepth_ros.depth_node.settings import Settings
 
 _BYTES_PER_MEBIBYTE = 2**20
 
 
 class Reporter:
-    """Reports on one activation. topics: resolved names of the inputs, the image's first."""
+    """Reports on one activation. topics: {resolved name: type} of the inputs, the image's first."""
 
     def __init__(
         self,
@@ -29,27 +30,36 @@ class Reporter:
         pipeline: DepthPipeline,
         journal: Journal,
         frames: FrameMatching,
-        topics: Sequence[str],
+        poses: NodePoses,
+        topics: Mapping[str, str],
     ) -> None:
         self._node = node
         self._publisher = publisher
         self._pipeline = pipeline
         self._journal = journal
         self._frames = frames
+        self._poses = poses
         self._topics = topics
         self._schedule = diagnostics.ReportSchedule()
 
     def report(self, settings: Settings) -> None:
         """Judge the node, and publish that when it is due."""
         statistics, header = self._journal.statistics, self._pipeline.header
-        silent = qos.silent_topics(self._node, statistics, self._topics, self._topics[0])
-        remarks = diagnostics.standing_remarks(self._journal, silent, header.caution if header.random else "")
+        silent = qos.silent_topics(self._node, statistics, self._topics, next(iter(self._topics)))
+        waiting_frames = self._frames.pending
+        remarks = diagnostics.standing_remarks(
+            self._journal,
+            silent,
+            header.caution if header.random else "",
+            statistics.unaccounted(waiting_frames),
+            self._poses.describe(),
+        )
         waiting = [*self._journal.problems.values(), *silent]
-        level, message = diagnostics.assess(statistics, settings, remarks, waiting)
+        level, message = diagnostics.assess(statistics, settings, remarks, waiting, self._frames.clock_remarks())
         if not self._schedule.is_due(level):
             return
         backend = self._pipeline.backend
-        values = statistics.values() | {
+        values = statistics.values(waiting_frames) | {
             "time_jumps": self._frames.time_jumps,
             "last_error": statistics.last_error,
             "weights": settings.weights,

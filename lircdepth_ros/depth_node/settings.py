@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.options import PipelineOptions, option, options_of
+from lircdepth_ros.messages.clouds import radar_field_names
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Settings(PipelineOptions):
     radar_topics: tuple[str, ...] = option(("/RADAR_FRONT/points",), "PointCloud2 of each radar.")
     radar_fields: str = option(
         "x y z rcs vx vy",
-        "PointCloud2 fields: position [m], radar cross section [dBsm], velocity relative to the sensor [m/s].",
+        "PointCloud2 fields: position [m], radar cross section [dBsm], velocity relative to the sensor [m/s]; 0: none.",
     )
     odometry_topic: str = option("/odom", "Odometry, read for ego motion when transforms come from a calibration file.")
     depth_topic: str = option(
@@ -84,10 +85,7 @@ class Settings(PipelineOptions):
     autostart: bool = option(True, "Configure and activate at start; false waits for lifecycle commands.")
 
     def __post_init__(self) -> None:
-        if len(self.radar_fields.split()) != 6:
-            raise LircDepthError(
-                f"radar_fields is '{self.radar_fields}', expected six names, for x y z rcs vx vy in this order"
-            )
+        radar_field_names(self.radar_fields, "radar_fields")
         if not self.radar_topics or len(set(self.radar_topics)) < len(self.radar_topics):
             raise LircDepthError(f"radar_topics is {list(self.radar_topics)}, expected one or more different topics")
 

@@ -26,27 +26,48 @@ class Statistics:
         self._samples: dict[str, deque[float]] = {}
         self._last: dict[str, float] = {}
         self._started = time.monotonic()
+        self._under_way = 0  # frames that were handed to the network, and have not ended
         self.last_error = ""
         self._last_error_at = 0.0
 
     def count(self, name: str, number: int = 1) -> None:
         """Count an event: in all, and for its rate."""
-        now = time.monotonic()
         with self._lock:
-            self._counters[name] += number
-            if number:
-                self._last[name] = now
-                recent = self._recent.setdefault(name, deque())
-                recent.append(now)
-                while recent[0] < now - RATE_WINDOW_S:
-                    recent.popleft()
+            self._count(name, number)
 
-    def drop(self, cause: str, reason: str = "") -> None:
-        """Count a frame that gives no depth, by cause. ``reason`` is the text of the error behind it."""
-        self.count("dropped")
-        self.count(f"dropped_{cause}")
+    def _count(self, name: str, number: int) -> None:
+        now = time.monotonic()
+        self._counters[name] += number
+        if number:
+            self._last[name] = now
+            recent = self._recent.setdefault(name, deque())
+            recent.append(now)
+            while recent[0] < now - RATE_WINDOW_S:
+                recent.popleft()
+
+    def drop(self, cause: str, reason: str = "", under_way: bool = False) -> None:
+        """Count a frame that gives no depth, by cause. ``reason`` is the text of the error behind it.
+
+        under_way: whether it was handed over to the network before.
+        """
+        self._count_together(("dropped", f"dropped_{cause}"), -1 if under_way else 0)
         if reason:
             self.error(reason)
+
+    def hand_over(self) -> None:
+        """Count a frame that is on its way to the network: it ends by ``publish`` or by ``drop``."""
+        self._count_together((), 1)
+
+    def publish(self, fused: bool) -> None:
+        """Count a frame whose depth is published."""
+        self._count_together(("frames_out", "fused" if fused else "camera_only"), -1)
+
+    def _count_together(self, names: tuple[str, ...], under_way: int) -> None:
+        """Count events such that whoever reads the values sees all of them or none."""
+        with self._lock:
+            self._under_way += under_way
+            for name in names:
+                self._count(name, 1)
 
     def error(self, text: str) -> None:
         """Keep the text of an error, as the reason behind what is counted."""
@@ -84,11 +105,24 @@ class Statistics:
         """Return the seconds since the activation."""
         return time.monotonic() - self._started
 
-    def values(self) -> dict[str, float]:
-        """Return everything to report as {name: number}: counters, rates [Hz], p50 and p99 of each sample."""
+    def unaccounted(self, waiting: int) -> int:
+        """Return how many images were neither published nor dropped, nor are under way. 0, or there is an error here.
+
+        waiting: images that wait for their radar scan or a transform.
+        """
+        with self._lock:
+            done = self._counters["frames_out"] + self._counters["dropped"]
+            return self._counters["frames_in"] - done - waiting - self._under_way
+
+    def values(self, waiting: int = 0) -> dict[str, float]:
+        """Return everything to report as {name: number}: counters, rates [Hz], p50 and p99 of each sample.
+
+        frames_waiting are those that wait for a scan (``waiting``), for the network, or are in it.
+        """
         now = time.monotonic()
         with self._lock:
             values: dict[str, float] = {name: self._counters.get(name, 0) for name in _ALWAYS_REPORTED}
+            values["frames_waiting"] = waiting + self._under_way
             values |= self._counters
             samples = {name: np.array(kept) for name, kept in self._samples.items()}
             recent = {name: sum(m > now - RATE_WINDOW_S for m in moments) for name, moments in self._recent.items()}

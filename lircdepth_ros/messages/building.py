@@ -144,9 +144,11 @@ def odometry(
 ) -> Message:
     """Return a nav_msgs/Odometry: pose parent <- child, twist (m/s, rad/s) in the child's frame.
 
-    The covariances are zero, which in this message means that they are not known.
+    The covariances are not known. The message defines no value for that; zero is read as certainty by filters, so
+    that the first element is -1, as sensor_msgs/Imu marks what there is no estimate of.
     """
     unknown = np.zeros(36)
+    unknown[0] = -1.0
     twist = _new("geometry_msgs/msg/Twist", _vector3(linear), _vector3(angular))
     return _new(
         "nav_msgs/msg/Odometry",

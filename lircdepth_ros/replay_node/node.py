@@ -46,7 +46,7 @@ class ReplayNode(Node):
         super().__init__("replay_node")
         self._sleep = sleep
         self._settings = parameters.declare_and_read(self)
-        source = open_source(self._settings)
+        self._source = source = open_source(self._settings)
         self._control = RemoteControl()
         self._output = RecordedPublishers(self, source, self._settings, sleep)
         self._player = Player(source, self._output.topics, self._settings, self._output, self._control, sleep)
@@ -71,6 +71,20 @@ class ReplayNode(Node):
             self.get_logger().info(f"published {total} messages ({lateness}): {counts}")
             if self._output.unsent:
                 self.get_logger().warning(f"lost, the middleware had no room: {dict(self._output.unsent)}")
+            self._warn_of_damage()
+        if not total:
+            raise LircDepthError(f"no message of {self._source.name} was published")
+
+    def _warn_of_damage(self) -> None:
+        """Log what the bag, or its last lap, lacks and what of it is damaged."""
+        account = self._source.account
+        if account is None:
+            return
+        if account.damaged:
+            counts = ", ".join(f"{topic} {count}" for topic, count in sorted(account.damaged.items()))
+            self.get_logger().warning(f"left out, damaged: {counts}; the first: {account.reasons[0]}")
+        if account.missing():
+            self.get_logger().warning(account.missing_text())
 
     def _wait_for_subscriptions(self) -> None:
         timeout = self._settings.wait_for_subscribers

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.bags.reading import BagAccount, open_bag, read_messages
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.replay_node.settings import ReplaySettings
 
@@ -41,11 +41,13 @@ class Source(Protocol):
     start: int
     end: int
     topics: dict[str, Topic]
+    account: BagAccount | None  # of what was read; None where everything is made from files that were looked at before
 
     def messages(self, topics: Collection[str], start: int | None = None, stop: int | None = None) -> Iterator[Message]:
         """Yield the messages of topics from ``start`` to before ``stop``, to the end without it.
 
-        Raises LircDepthError when the source turns out damaged.
+        A message that cannot be decoded is left out, and counted in ``account``: a subscriber could end by it. Raises
+        LircDepthError when the source turns out damaged.
         """
 
 
@@ -68,6 +70,7 @@ class BagSource:
         self._reader = open_bag(path)
         if not self._reader.message_count:
             raise LircDepthError(f"{path} holds no messages")
+        self.account: BagAccount | None = None
         self.start, self.end = self._reader.start_time, self._reader.end_time
         self.topics: dict[str, Topic] = {}
         for connection in self._reader.connections:
@@ -78,8 +81,13 @@ class BagSource:
     def messages(self, topics: Collection[str], start: int | None = None, stop: int | None = None) -> Iterator[Message]:
         """See Source."""
         connections = [connection for connection in self._reader.connections if connection.topic in topics]
-        for connection, stamp, data in read_messages(self._reader, connections, start=start, stop=stop):
-            yield connection.topic, stamp, data
+        whole = (start is None or start <= self.start) and stop is None
+        span = {} if whole else {"start": start, "stop": stop}
+        self.account = account = BagAccount()
+        types = definitions.typestore().types
+        for connection, stamp, data in read_messages(self._reader, connections, account=account, **span):
+            if connection.msgtype not in types or account.decode(connection, stamp, data) is not None:
+                yield connection.topic, stamp, data
 
 
 class NuscenesSource:
@@ -92,6 +100,7 @@ class NuscenesSource:
         for name, value in (("dataroot", dataroot), ("scene", scene)):
             if not value:
                 raise LircDepthError(f"parameter '{name}' is not set, and source is 'nuscenes'")
+        self.account: BagAccount | None = None
         nusc = nuscenes.open_nuscenes(dataroot, version)
         self._scene = SceneMessages(nusc, nuscenes.find_scene(nusc, scene))
         self._scene.check_files()

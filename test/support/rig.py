@@ -58,6 +58,7 @@ class Rig:
         quality = QoSProfile(depth=50)
         self.depth, self.depth_info, self.status = [], [], {}
         self.level, self.message, self.levels = None, "", []
+        self.unbalanced = []  # reports in which an image was lost from the account
         node.create_subscription(Image, "/CAM_FRONT/depth/image", self.depth.append, quality)
         node.create_subscription(CameraInfo, "/CAM_FRONT/depth/camera_info", self.depth_info.append, quality)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, quality)
@@ -67,6 +68,12 @@ class Rig:
         self.status = {pair.key: pair.value for pair in status.values}
         self.level, self.message = status.level, status.message
         self.levels.append(status.level)
+        done = self.count("frames_out") + self.count("dropped")
+        causes = sum(int(value) for name, value in self.status.items() if name.startswith("dropped_"))
+        kinds = self.count("fused") + self.count("camera_only")
+        whole = self.count("frames_in"), self.count("dropped"), self.count("frames_out")
+        if whole != (done + self.count("frames_waiting"), causes, kinds):
+            self.unbalanced.append(self.status)
 
     def count(self, name):
         return int(self.status.get(name, 0))
@@ -265,3 +272,4 @@ def depth_node(rig, calibration):
             pytest.fail(f"the node did not end on SIGINT:\n{output}")
         assert "Traceback" not in output, output
         assert process.returncode == 0, output
+    assert not rig.unbalanced, "an image is neither published, nor dropped for a cause, nor waiting"

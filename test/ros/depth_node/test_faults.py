@@ -307,6 +307,67 @@ def test_corrupt_jpeg(rig, node):
     healthy(rig)
 
 
+# --- the account of images ---------------------------------------------------------------------------------------
+
+
+def test_each_image_sent_twice(rig, node):
+    """Depth once for each; the repetitions are counted. (The rig checks the account of every report.)"""
+    node()
+
+    def twice(stamp):
+        rig.send_image(stamp, picture())
+        rig.send_image(stamp, picture())
+
+    stamps = rig.drive(2.0, image=twice)
+    rig.wait(lambda: rig.count("frames_in") == 2 * len(stamps), "all images at the node")
+    rig.wait(lambda: rig.count("frames_waiting") == 0, "account")
+    busy = rig.count("dropped_busy")
+    assert (rig.count("dropped_duplicate"), rig.count("frames_out")) == (len(stamps), len(stamps) - busy)
+    assert rig.count("time_jumps") == 0
+    rig.wait(lambda: len(rig.depth) == len(stamps) - busy, "depth")
+    assert len({stamp_of(message) for message in rig.depth}) == len(rig.depth)
+
+
+def test_an_image_out_of_order(rig, node):
+    node()
+    rig.send_info(SECOND)
+    for milliseconds in (1000, 1080, 1040, 1160):
+        rig.send_image(milliseconds * SECOND // 1000, picture())
+        rig.spin(0.2)
+    rig.wait(lambda: rig.count("frames_in") == 4 and rig.count("frames_waiting") == 0, "account")
+    assert rig.count("dropped_out_of_order") == 1
+    assert rig.count("time_jumps") == 0
+    assert "an image is older than the one before it" in rig.status["last_error"]
+
+
+def test_radar_clock_that_is_37_s_ahead(rig, node):
+    node()
+    expect(
+        rig,
+        WARN,
+        "from the camera alone: /RADAR_FRONT/points: its stamps are 3[67]..* s ahead of those of the images",
+        scans=lambda stamp: rig.send_scan(stamp + 37 * SECOND, RETURNS),
+    )
+    healthy(rig)
+
+
+def test_radar_without_velocities(rig, node):
+    process = node(radar_fields="'x y z rcs 0 0'")
+    names = ("x", "y", "z", "rcs")
+    healthy(rig, scans=lambda stamp: rig.send_scan(stamp, RETURNS, names=names))
+    assert rig.count("fused") > 0
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert output.count("vx, vy of the radar is taken as 0: the network never learnt") == 1
+
+
+def test_a_topic_of_another_type(rig, node):
+    """It is a publisher, so that 'no publisher' would be wrong; both types are named."""
+    node(image_transport="raw", image_topic="/CAM_FRONT/image_rect/compressed", ready=False)
+    words = "/CAM_FRONT/image_rect/compressed is published as sensor_msgs/msg/CompressedImage, expected sensor_msgs/msg/Image"
+    expect(rig, STALE, words)
+
+
 # --- QoS, transforms ---------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,98 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""One frame through the worker: it is published or dropped, and counted once, whatever happens around it."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import pytest
+
+pytest.importorskip("rclpy", reason="the node needs rclpy")
+from sensor_msgs.msg import CameraInfo, Image
+
+from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_ros.depth_node.frames import Frame
+from lircdepth_ros.depth_node.job import Job, process
+from lircdepth_ros.depth_node.journal import Journal
+from lircdepth_ros.depth_node.outputs import DepthOutputs
+from lircdepth_ros.depth_node.settings import Settings
+from rig import INTRINSICS, header, picture
+
+
+class Middleware:
+    """Stands for a publisher of rclpy: everybody listens, and one topic does not take anything."""
+
+    def __init__(self, topic, refuses):
+        self.topic, self.refuses, self.published = topic, refuses, []
+
+    def get_subscription_count(self):
+        return 1
+
+    def publish(self, message):
+        if self.topic.endswith(self.refuses):
+            raise RuntimeError("no room")
+        self.published.append(message)
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def error(self, text):
+        self.lines.append(text)
+
+    warning = error
+
+
+@dataclass
+class Activation:
+    journal: Journal
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return DepthPipeline.from_weights("tiny", device="cpu", backend="eager")
+
+
+@pytest.fixture
+def run(pipeline):
+    """Process one image; return (statistics, log, messages by topic)."""
+
+    def run(refuses="nothing", wanted=True):
+        made, log = {}, Log()
+
+        def create(kind, topic):
+            made[topic] = Middleware(topic, refuses)
+            return made[topic]
+
+        pixels = picture()
+        image = Image(header=header(10**9, "CAM_FRONT"), height=96, width=160, encoding="rgb8", step=480)
+        image.data = pixels.tobytes()
+        info = CameraInfo(width=160, height=96, k=INTRINSICS.ravel())
+        settings, journal = Settings(), Journal(log)
+        journal.statistics.count("frames_in")
+        journal.statistics.hand_over()
+        job = Job(Frame(image, info, [], 0.0), 0.0, Activation(journal))
+        process(job, pipeline, DepthOutputs(create, settings), settings, lambda job: nullcontext(wanted), lambda: 0)
+        return journal.statistics, log, {topic: publisher.published for topic, publisher in made.items()}
+
+    return run
+
+
+@pytest.mark.parametrize("view", ["radar_overlay", "color", "points", "pipeline_latency_ms"])
+def test_depth_whose_view_cannot_be_published_is_published_and_not_dropped(run, view):
+    statistics, log, published = run(refuses=view)
+    values = statistics.values()
+    assert len(published["/CAM_FRONT/depth/image"]) == 1
+    assert (values["frames_out"], values["dropped"], values["frames_waiting"], values["views_failed"]) == (1, 0, 0, 1)
+    assert statistics.unaccounted(0) == 0
+    assert len(log.lines) == 1
+    assert "RuntimeError: no room" in log.lines[0]
+
+
+def test_a_frame_of_a_node_that_was_deactivated_is_dropped_and_counted(run):
+    statistics, _, published = run(wanted=False)
+    values = statistics.values()
+    assert not any(published.values())
+    assert (values["frames_out"], values["dropped"], values["dropped_deactivated"]) == (0, 1, 1)
+    assert (values["frames_waiting"], statistics.unaccounted(0)) == (0, 0)
