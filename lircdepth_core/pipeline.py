@@ -64,8 +64,8 @@ class DepthPipeline:
     """Image, intrinsics and radar scans to a depth image.
 
     backend: see lircdepth_core.inference.backends. header: checkpoints.Header of the weights; the input is resized so
-    that the camera's focal length becomes that of their training. inference_scale multiplies that size, uncorrected:
-    faster, less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or "edge_aware" (see
+    that the camera's focal lengths, along both axes, become that of their training. inference_scale multiplies that
+    size, uncorrected: faster, less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or "edge_aware" (see
     lircdepth_core.inference.upsampling). max_range [m]: depth beyond it becomes +Inf.
     Buffers are kept from frame to frame: one frame at a time.
     """
@@ -149,7 +149,9 @@ class DepthPipeline:
                 f"intrinsics {matrix.tolist()} are not those of a calibrated pinhole camera: expected 3x3 with "
                 "positive focal lengths"
             )
-        return InputPlan.make(height, width, self.inference_scale * self.header.focal_length / float(matrix[0, 0]))
+        # Along each axis, so that a camera whose pixels are not square looks as one of the weights' training.
+        horizontal, vertical = self.inference_scale * self.header.focal_length / np.diag(matrix)[:2]
+        return InputPlan.make(height, width, float(horizontal), float(vertical))
 
     @torch.inference_mode()
     def __call__(

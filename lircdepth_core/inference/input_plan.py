@@ -39,13 +39,16 @@ class InputPlan:
     crop_width: int
 
     @classmethod
-    def make(cls, height: int, width: int, scale: float) -> InputPlan:
-        """Return the plan for an image of height x width pixels at ``scale``.
+    def make(cls, height: int, width: int, scale: float, vertical_scale: float | None = None) -> InputPlan:
+        """Return the plan for an image of height x width pixels at ``scale``; rows may have another one.
 
         Raises LircDepthError when less than 32 pixels are left in a direction.
         """
-        same_scale = abs(scale - 1) < SAME_SCALE_TOLERANCE
-        resized_height, resized_width = (height, width) if same_scale else (round(height * scale), round(width * scale))
+        scales = (scale if vertical_scale is None else vertical_scale, scale)
+        resized_height, resized_width = (
+            size if abs(along - 1) < SAME_SCALE_TOLERANCE else round(size * along)
+            for size, along in zip((height, width), scales, strict=True)
+        )
         crop_height, crop_width = (size // STRIDE * STRIDE for size in (resized_height, resized_width))
         if crop_height == 0 or crop_width == 0:
             raise LircDepthError(

@@ -94,6 +94,21 @@ def test_a_camera_of_half_the_focal_length_is_enlarged_to_that_of_training():
     assert not np.isnan(frame.depth[2:]).any()
 
 
+@pytest.mark.parametrize("upsampling", ["nearest", "edge_aware"])
+@pytest.mark.parametrize(("rows", "columns"), [(0.5, 1.0), (1.0, 0.5), (0.5, 2.0)])
+def test_a_camera_whose_pixels_are_not_square_is_brought_to_square_ones(rows, columns, upsampling):
+    """fx and fy differ: both become the focal length of training, so that the return falls where it did before."""
+    matrix = INTRINSICS * [[columns], [rows], [1.0]]
+    pipe = pipeline(upsampling=upsampling)
+    image = np.zeros((round(900 * rows), round(1600 * columns), 3), np.uint8)
+    frame = pipe(image, matrix, [(scan([20.0, 2.0, 0.0]), CAMERA_FROM_RADAR)])
+    assert pipe.backend.image.shape == (1, 3, 896, 1600)
+    assert frame.depth.shape == image.shape[:2]
+    row, column = np.argwhere(pipe.backend.radar[0, 0].numpy() > 0)[0]
+    assert abs(row + 4 - 549.3) <= 1
+    assert abs(column - 699.3) <= 1
+
+
 def test_a_smaller_input_pixel_is_the_mean_over_its_area():
     """As a camera of that size would take it, and as the renderer's pictures of training are."""
     image = np.random.default_rng(0).integers(0, 256, (260, 400, 3), dtype=np.uint8)

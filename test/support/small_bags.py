@@ -88,3 +88,24 @@ def cut(message):
 def infer_bag(bag, output, *options):
     """Run the command; return its exit status."""
     return cli.main(["infer-bag", str(bag), "-o", str(output), "--weights", "tiny", "--backend", "eager", *options])
+
+
+def without_index(bag, output, **options):
+    """Write a bag's MCAP file anew with the official library, without the index of messages; options: its own."""
+    from mcap.reader import make_reader
+    from mcap.writer import IndexType, Writer
+
+    with open(next(bag.glob("*.mcap")), "rb") as source, open(output, "wb") as target:
+        writer = Writer(target, index_types=IndexType.ALL & ~IndexType.MESSAGE, **options)
+        writer.start(profile="ros2", library="test")
+        schemas, channels = {}, {}
+        for schema, channel, message in make_reader(source).iter_messages():
+            if schema.id not in schemas:
+                schemas[schema.id] = writer.register_schema(schema.name, schema.encoding, schema.data)
+            if channel.id not in channels:
+                channels[channel.id] = writer.register_channel(
+                    channel.topic, channel.message_encoding, schemas[schema.id], channel.metadata
+                )
+            writer.add_message(channels[channel.id], message.log_time, message.data, message.publish_time)
+        writer.finish()
+    return output

@@ -308,40 +308,15 @@ def test_a_topic_of_another_type_is_named_with_both_types(tmp_path, refusal, top
 # --- storage -----------------------------------------------------------------------------------------------------
 
 
-def rewritten(bag, output, **options):
-    """Write a bag's MCAP file anew with the official library, without some of its indexes."""
-    from mcap.reader import make_reader
-    from mcap.writer import Writer
-
-    with open(next(bag.glob("*.mcap")), "rb") as source, open(output, "wb") as target:
-        writer = Writer(target, **options)
-        writer.start(profile="ros2", library="test")
-        schemas, channels = {}, {}
-        for schema, channel, message in make_reader(source).iter_messages():
-            if schema.id not in schemas:
-                schemas[schema.id] = writer.register_schema(schema.name, schema.encoding, schema.data)
-            if channel.id not in channels:
-                channels[channel.id] = writer.register_channel(
-                    channel.topic, channel.message_encoding, schemas[schema.id], channel.metadata
-                )
-            writer.add_message(channels[channel.id], message.log_time, message.data, message.publish_time)
-        writer.finish()
-    return output
-
-
-def without_index(**other):
-    IndexType = pytest.importorskip("mcap.writer", reason="written with the official library").IndexType
-    return {"index_types": IndexType.ALL & ~IndexType.MESSAGE} | other
-
-
 @pytest.mark.parametrize(
     "options",
     [{}, {"use_statistics": False}, {"chunk_size": 2000}, {"repeat_channels": False, "repeat_schemas": False}],
     ids=["no message index", "nor statistics", "many chunks", "nor channels in the summary"],
 )
 def test_an_mcap_without_message_index_is_read_as_if_it_had_one(tmp_path, options):
+    pytest.importorskip("mcap.writer", reason="written with the official library")
     bag = small.write(tmp_path / "bag", [*small.frames(5), ("/tf_static", START, small.static_tf())])
-    path = rewritten(bag, tmp_path / "recovered.mcap", **without_index(**options))
+    path = small.without_index(bag, tmp_path / "recovered.mcap", **options)
     with closing(open_bag(bag)) as before, closing(open_bag(path)) as after:
         for only in ([IMAGE], [IMAGE, RADAR], []):
             content = [
@@ -362,7 +337,7 @@ def test_messages_without_an_index_out_of_order_are_refused_with_the_remedy(tmp_
     entries = small.frames(3)
     bag = small.write(tmp_path / "bag", entries)
     output = tmp_path / "unsorted.mcap"
-    rewritten(bag, output, use_chunking=False)
+    small.without_index(bag, output, use_chunking=False)
     data, swapped = output.read_bytes(), io.BytesIO()
     from mcap.reader import make_reader
 

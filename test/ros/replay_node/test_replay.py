@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 import pytest
 
+import small_bags as small
 import tiny_nuscenes
 
 if importlib.util.find_spec("rclpy") is None:
@@ -375,3 +376,46 @@ def test_wrong_input_is_one_error_line_and_status_2(bag, tmp_path, make, paramet
     (line,) = [line for line in output.splitlines() if "error" in line.lower()]
     assert line.startswith("replay_node: error: ")
     assert re.search(expected, line), line
+
+
+def replayed(bag, **parameters):
+    """Replay without a subscriber; return (exit status, output)."""
+    with process(*replay_command(bag, rate=5.0, **parameters)) as replay:
+        output, _ = replay.communicate(timeout=60)
+        return replay.returncode, output
+
+
+def test_an_mcap_without_message_index_is_replayed_whole(tmp_path):
+    pytest.importorskip("mcap.writer", reason="written with the official library")
+    path = small.without_index(small.write(tmp_path / "bag", small.frames(3)), tmp_path / "recovered.mcap")
+    status, output = replayed(path)
+    assert status == 0
+    assert "published 9 messages" in output
+    assert not re.search("not in it|damaged", output)
+
+
+def test_a_damaged_message_is_left_out_and_named_with_its_time(tmp_path):
+    """A subscriber may end by what it cannot decode."""
+    entries = small.frames(3)
+    topic, when, message = entries[2]
+    entries[2] = (topic, when, small.cut(message))
+    status, output = replayed(small.write(tmp_path / "bag", entries))
+    assert status == 0
+    assert "published 8 messages" in output
+    assert f"left out, damaged: {topic} 1; the first: {topic} at {when}: message is damaged" in output
+
+
+def test_what_a_bag_declares_and_does_not_have_is_said(tmp_path):
+    bag = small.write(tmp_path / "bag", small.frames(3))
+    metadata = bag / "metadata.yaml"
+    metadata.write_text(metadata.read_text().replace("message_count: 3", "message_count: 5"))
+    status, output = replayed(bag)
+    assert status == 0
+    assert f"declares messages that are not in it: 2 of 5 on {small.INFO}" in output
+
+
+def test_a_replay_that_publishes_nothing_is_an_error(tmp_path):
+    entries = [(topic, when, small.cut(message)) for topic, when, message in small.frames(1)]
+    status, output = replayed(small.write(tmp_path / "bag", entries))
+    assert status == 2
+    assert "no message of" in output.splitlines()[-1]
