@@ -65,8 +65,8 @@ class DepthPipeline:
 
     backend: see lircdepth_core.inference.backends. header: checkpoints.Header of the weights; the input is resized so
     that the camera's focal lengths, along both axes, become that of their training. inference_scale multiplies that
-    size, uncorrected: faster, less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or "edge_aware" (see
-    lircdepth_core.inference.upsampling). max_range [m]: depth beyond it becomes +Inf.
+    size, uncorrected: faster, less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or
+    "edge_aware" (see lircdepth_core.inference.upsampling). max_range [m]: depth beyond it becomes +Inf.
     Buffers are kept from frame to frame: one frame at a time.
     """
 
