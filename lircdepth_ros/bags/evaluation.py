@@ -211,9 +211,7 @@ class _Compared:
 class _Comparison:
     """Compares matched depth images with one kind of truth: "ground truth" or "lidar"."""
 
-    def __init__(
-        self, poses: BagPoses, matcher: FrameMatcher, account: Account, lidar_topic: str, kind: str
-    ) -> None:
+    def __init__(self, poses: BagPoses, matcher: FrameMatcher, account: Account, lidar_topic: str, kind: str) -> None:
         self._poses, self._matcher, self._account = poses, matcher, account
         self._lidar_topic, self._kind = lidar_topic, kind
         self._without_motion = 0

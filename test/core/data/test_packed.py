@@ -5,8 +5,8 @@
 import pytest
 import torch
 
-from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.frame import BEYOND_RANGE_M
+from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames, missing_shards, open_packed, pack, shard_path
 from lircdepth_core.errors import LircDepthError
 

@@ -426,8 +426,8 @@ def test_eval_bag_leaves_one_damaged_message_out(tmp_path, capsys, which):
     ]
     found = evaluated(small.write(tmp_path / "bag", entries), tmp_path)
     assert found["frames"] == (4 if "camera_info" in which else 3)
-    assert f"1 messages of {which} are damaged" in found["remarks"]
-    assert f"note: 1 messages of {which} are damaged" in capsys.readouterr().err
+    assert f"1 messages of {which} are damaged" in found["notes"]
+    assert f"1 messages of {which} are damaged" in capsys.readouterr().out
 
 
 def test_eval_bag_counts_duplicates_and_says_that_there_was_no_ego_motion(tmp_path):
@@ -436,7 +436,7 @@ def test_eval_bag_counts_duplicates_and_says_that_there_was_no_ego_motion(tmp_pa
     found = evaluated(small.write(tmp_path / "bag", entries), tmp_path)
     assert (found["images"], found["dropped_by_cause"]) == (8, {"duplicate": 4})
     assert found["without_ego_motion"] == 4
-    assert any("without ego motion: the bag has neither" in text for text in found["remarks"])
+    assert any("without ego motion: the bag has neither" in text for text in found["notes"])
 
 
 def test_eval_bag_without_any_result_is_an_error_with_causes_and_counts(tmp_path, capsys):

@@ -354,8 +354,12 @@ def test_radar_clock_that_is_37_s_ahead(rig, node):
 def test_radar_without_velocities(rig, node):
     process = node(radar_fields="'x y z rcs 0 0'")
     names = ("x", "y", "z", "rcs")
-    healthy(rig, scans=lambda stamp: rig.send_scan(stamp, RETURNS, names=names))
-    assert rig.count("fused") > 0
+
+    def send(stamp):
+        rig.send_scan(stamp, RETURNS, names=names)
+
+    healthy(rig, scans=send)
+    rig.drive_until(lambda: rig.count("fused") > 0, "fused depth", scans=send)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert output.count("vx, vy of the radar is taken as 0: the network never learnt") == 1
