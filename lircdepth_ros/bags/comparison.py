@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lircdepth_ros.messages.definitions import Message
-from lircdepth_ros.messages.stamps import stamp_to_ns
 
 POINT_DTYPES = {1: "i1", 2: "u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4", 7: "<f4", 8: "<f8"}
 
@@ -56,7 +55,7 @@ def _brief(value: Any) -> str:
 
 def header_fields(header: Message, stamp: int, frame: str) -> Iterator[Check]:
     """Check a std_msgs/Header."""
-    yield "header.stamp", stamp_to_ns(header.stamp), stamp
+    yield "header.stamp", header.stamp.sec * 10**9 + header.stamp.nanosec, stamp
     yield "header.frame_id", header.frame_id, frame
 
 

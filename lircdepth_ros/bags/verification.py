@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every message of a converted bag compared with the nuScenes scene that it came from.
 
-What is expected is read through the devkit, apart from the converter's code, so that a fault there shows here.
+What is expected is read through the devkit and derived here, apart from the converter's code, so that a fault there
+shows here: of lircdepth_core.data.nuscenes only what opens tables is used.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lircdepth_core.data import nuscenes
+from lircdepth_core.data.nuscenes.tables import find_scene
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros.bags.comparison import (
     Check,
@@ -31,6 +32,7 @@ from lircdepth_ros.bags.comparison import (
     transform_fields,
     xyz,
 )
+from lircdepth_ros.bags.derivation import lidar_times, map_origins, twists
 from lircdepth_ros.bags.reading import open_bag, read_messages
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.definitions import Message
@@ -70,7 +72,7 @@ def verify(bag: str | Path, nusc: Any, scene_name: str | None = None) -> dict[st
         scene_name = scene_name or about.get("scene")
         if not scene_name:
             raise LircDepthError(f"{bag} does not say which scene it holds: give --scene")
-        scene = nuscenes.find_scene(nusc, scene_name)
+        scene = find_scene(nusc, scene_name)
         types = {connection.topic: connection.msgtype for connection in reader.connections}
         selection, left_out = (json.loads(about.get(key, "{}")) for key in ("selection", "left_out"))
         checker = _Checker(nusc, scene, types, selection, left_out)
@@ -151,7 +153,7 @@ class _Checker:
         stamps = dict(sorted(self.poses.items()))
         end = max(max(stamps), max(max(records) for records in self.expected.values() if records))
         annotated = {s["timestamp"] * 1000: s for s in self.samples} if any(s["anns"] for s in self.samples) else {}
-        known = self.location in nuscenes.MAP_ORIGINS
+        known = self.location in map_origins()
         expected: dict[str, dict[int, Any]] = {
             "/tf_static": {self.start: None},
             "/scene": {self.start: None},
@@ -276,7 +278,7 @@ class _Checker:
         yield from cloud_fields(message, _LIDAR_FIELDS, len(scan))
         for i, name in enumerate(("x", "y", "z", "intensity", "ring")):
             yield name, column(message, name), scan[:, i]
-        yield "time", column(message, "time"), Near(nuscenes.lidar_point_times(scan[:, 4]), 1e-6)
+        yield "time", column(message, "time"), Near(lidar_times(scan[:, 4]), 1e-6)
 
     def _ground_truth(self, message: Message, record: Record) -> Iterator[Check]:
         """Check against the devkit's projection in float64, in which the nearest point is drawn last."""
@@ -329,14 +331,13 @@ class _Checker:
         yield "child_frame_id", message.child_frame_id, "base_link"
         yield from pose_fields(message.pose.pose, poses)
         if self._twists is None:
-            ordered = sorted(self.poses.items())
-            transforms = [matrix_of(max(rows, key=lambda row: row["token"])) for _, rows in ordered]
-            stamps = np.array([pose_stamp for pose_stamp, _ in ordered])
-            twists = zip(*nuscenes.body_twists((stamps - stamps[0]) / 1e9, transforms), strict=True)
-            self._twists = dict(zip(stamps.tolist(), twists, strict=True))
+            self._twists = twists({t: max(rows, key=lambda row: row["token"]) for t, rows in self.poses.items()})
         linear, angular = self._twists[stamp]
         yield "twist.linear", xyz(message.twist.twist.linear), Near(linear, 1e-6)
         yield "twist.angular", xyz(message.twist.twist.angular), Near(angular, 1e-6)
+        unknown = np.array([-1.0] + [0.0] * 35)
+        yield "pose.covariance", message.pose.covariance, unknown
+        yield "twist.covariance", message.twist.covariance, unknown
 
     def _fix(self, message: Message, _stamp: int, poses: list[Record]) -> Iterator[Check]:
         from nuscenes.scripts.export_poses import derive_latlon
