@@ -15,6 +15,8 @@ from lircdepth_core.geometry.transforms import Float64Array
 if TYPE_CHECKING:
     from nuscenes.nuscenes import NuScenes
 
+_ROUNDING_S = 1e-9  # far below the microsecond of nuScenes' stamps, so that poses just ``half_window`` apart count
+
 
 def base_from_sensor(calibrated_sensor: Record) -> Float64Array:
     """Return the 4x4 transform base_link <- sensor of a calibrated_sensor record."""
@@ -53,8 +55,9 @@ def body_twists(
     apart, and a difference over microseconds would be noise. A single pose has velocity zero.
     """
     times, transforms = np.asarray(stamps, dtype=np.float64), np.asarray(poses, dtype=np.float64)
-    before = np.maximum(np.searchsorted(times, times - half_window, side="right") - 1, 0)
-    after = np.minimum(np.searchsorted(times, times + half_window, side="left"), len(times) - 1)
+    window = half_window - _ROUNDING_S
+    before = np.maximum(np.searchsorted(times, times - window, side="right") - 1, 0)
+    after = np.minimum(np.searchsorted(times, times + window, side="left"), len(times) - 1)
     duration = (times[after] - times[before])[:, None]
     duration[duration == 0] = np.inf  # a single pose
     rotations, positions = transforms[:, :3, :3], transforms[:, :3, 3]
