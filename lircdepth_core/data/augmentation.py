@@ -66,7 +66,8 @@ class Augmentation:
         low, high = self.colour_range
         gamma, brightness, *channels = (low + (high - low) * torch.rand(5, generator=generator)).tolist()
         gain = brightness * image.new_tensor(channels)[:, None, None]
-        return (image**gamma * gain).clamp(0, 1)
+        recoloured: Tensor = (image**gamma * gain).clamp(0, 1)
+        return recoloured
 
     def _thinned(self, radar: Tensor, without_scan: bool, generator: torch.Generator) -> Tensor:
         share = self.drop_points * float(torch.rand((), generator=generator))

@@ -6,7 +6,7 @@ Moving objects are taken out of every sweep by their annotated boxes and accumul
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +113,7 @@ def _camera_from_global(nusc: "NuScenes", record: Record) -> Float64Array:
     return geometry.invert(nuscenes.global_from_base(nusc.get("ego_pose", record["ego_pose_token"])) @ base_from_camera)
 
 
-def _moved(transform: Float64Array, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def _moved(transform: Float64Array, points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     """Return the points [N, 3] in front of the camera, moved by a transform into its frame.
 
     The transform was multiplied out in float64, so that float32 is exact to 0.1 mm here.
