@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from lircdepth_core.data.frame import Frame, cropped
+from lircdepth_core.data.photometric import Photometric
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.input_plan import normalise
 from lircdepth_core.models.common.interface import STRIDE
 
 _LATERAL_VELOCITY_CHANNEL = 3  # of the radar: vy, to the left, which changes its sign in a mirror
+
+_CLUTTER_DEPTHS_M = (2.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Augmentation:
     crop: (height, width) of a random crop, multiples of 32. flip: probability of a mirror. colour: probability of a
     change of gamma, brightness and each channel, all drawn from colour_range. drop_scan: probability that a whole
     radar scan is taken away. drop_points: the share of returns that are taken away is drawn for each frame, between 0
-    and this.
+    and this. clutter: the mean number of false returns that are added is drawn for each frame, between 0 and this; they
+    lie at the height of the true ones. photometric: stronger changes of the picture, see Photometric.
     """
 
     crop: tuple[int, int] = (352, 704)
@@ -32,6 +36,8 @@ class Augmentation:
     colour_range: tuple[float, float] = (0.9, 1.1)
     drop_scan: float = 0.0
     drop_points: float = 0.0
+    clutter: float = 0.0
+    photometric: Photometric | None = None
 
     def __call__(self, frame: Mapping[str, Tensor], generator: torch.Generator) -> Frame:
         """Return the training sample of a raw frame (see data.frame); ``generator`` (CPU) makes every choice.
@@ -57,9 +63,13 @@ class Augmentation:
         image = sample["image"].float() / 255
         if chance(self.colour):
             image = self._recoloured(image, generator)
+        if self.photometric is not None:
+            image = self.photometric(image, generator)
         sample["image"] = normalise(image)
         if self.drop_scan or self.drop_points:
             sample["radar"] = self._thinned(sample["radar"], chance(self.drop_scan), generator)
+        if self.clutter:
+            sample["radar"] = self._cluttered(sample["radar"], generator)
         return sample
 
     def _recoloured(self, image: Tensor, generator: torch.Generator) -> Tensor:
@@ -73,3 +83,27 @@ class Augmentation:
         share = self.drop_points * float(torch.rand((), generator=generator))
         keep = torch.rand(radar.shape[-2:], generator=generator) >= share
         return torch.zeros_like(radar) if without_scan else radar * keep.to(radar.device)
+
+    def _cluttered(self, radar: Tensor, generator: torch.Generator) -> Tensor:
+        rows, columns = torch.nonzero(radar[0].cpu() > 0, as_tuple=True)
+        if not len(rows):  # without a scan nothing measures wrongly
+            return radar
+        count = int(torch.poisson(self.clutter * torch.rand(1, generator=generator), generator=generator))
+
+        def among(length: int) -> Tensor:
+            return torch.randint(length, (count,), generator=generator)
+
+        row = rows[among(len(rows))]
+        column = among(radar.shape[-1])
+        # Cross section and velocity are those of a true return, so that the depth alone gives a false one away.
+        source = among(len(rows))
+        nearest, farthest = _CLUTTER_DEPTHS_M
+        depth = nearest * (farthest / nearest) ** torch.rand(count, generator=generator)
+        values = radar[:, rows[source], columns[source]].clone()
+        values[0] = depth.to(radar.device)
+        result = radar.clone()
+        for place in torch.argsort(depth, descending=True).tolist():  # the nearest comes last, and wins its pixel
+            there = result[:, row[place], column[place]]
+            if not 0 < float(there[0]) < float(values[0, place]):
+                there.copy_(values[:, place])
+        return result

@@ -19,6 +19,8 @@ from lircdepth_core.inference.input_plan import InputPlan, normalise
 
 BEYOND_RANGE_M = 255.0  # "rendered" depth from here on, and of the sky: farther than any sensor of the vehicle measures
 
+TRAINING_TRUTHS = ("rendered", "dense", "single")  # the maps of true depth that training may see
+
 Frame: TypeAlias = dict[str, Tensor]
 
 

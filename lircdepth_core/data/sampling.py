@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lircdepth_core.data.frame import Frame, FrameSource
+from lircdepth_core.data.frame import TRAINING_TRUTHS, Frame, FrameSource
 from lircdepth_core.errors import LircDepthError
 
 
@@ -43,7 +43,7 @@ class TrainingSet(Dataset[Frame]):
         generator = seeded(self.seed, epoch % self.repeat if self.repeat else epoch, index)
         for skipped in range(len(self)):
             sample = self.augmentation(self.frames.frame((index + skipped) % len(self)), generator)
-            if bool((sample["dense"] > 0).any() | (sample["single"] > 0).any()):
+            if any(bool((sample[name] > 0).any()) for name in TRAINING_TRUTHS if name in sample):
                 return sample | {"skipped": torch.tensor(skipped)}
         raise LircDepthError(f"{self.frames.description}: no frame has any ground truth")
 

@@ -13,6 +13,7 @@ import torch
 
 from lircdepth_core import geometry
 from lircdepth_core.data import ground_truth
+from lircdepth_core.data.frame import BEYOND_RANGE_M
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 
 Truth = Literal["lidar", "exact"]
@@ -33,8 +34,18 @@ def of_key_frame(frames: NuScenesFrames, sample: dict[str, Any], kind: Truth) ->
 
 
 def of_prepared_frame(sample: dict[str, torch.Tensor]) -> Depth:
-    """Return a prepared frame's exact depth [H, W] metres where it has it, or its single lidar scan; 0 = unknown."""
-    return sample.get("exact", sample["single"])[0].numpy()
+    """Return a prepared frame's rendered depth [H, W] metres where it has it, or its single lidar scan; 0 = unknown.
+
+    The rendered depth is "rendered" or, of frames with lidar, "exact".
+    """
+    return next(sample[name] for name in ("rendered", "exact", "single") if name in sample)[0].numpy()
+
+
+def sky_of(sample: dict[str, torch.Tensor]) -> npt.NDArray[np.bool_] | None:
+    """Return where a prepared frame shows the sky, bool [H, W], or None where its truth is lidar, which cannot tell."""
+    if "rendered" in sample:
+        return (sample["rendered"][0] >= BEYOND_RANGE_M).numpy()
+    return (sample["exact"][0] == 0).numpy() if "exact" in sample else None
 
 
 def points_in_image(

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's losses, one nn.Module an equation (numbers as in arXiv 2412.16380)."""
+"""The paper's losses, one nn.Module an equation (numbers as in arXiv 2412.16380), and one for rendered depth."""
 
 from lircdepth_core.losses.depth import (
     L1DepthLoss,
@@ -9,15 +9,18 @@ from lircdepth_core.losses.depth import (
     UncertaintyRectifiedDepthLoss,
 )
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
+from lircdepth_core.losses.rendered import RenderedDepthLoss
 from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss, confidence_label
-from lircdepth_core.losses.total import StudentLoss, TeacherLoss
+from lircdepth_core.losses.total import DepthTruth, StudentLoss, TeacherLoss
 
 __all__ = [
     "CoarseDepthLoss",
     "ConfidenceLoss",
+    "DepthTruth",
     "FeatureLoss",
     "InterDepthLoss",
     "L1DepthLoss",
+    "RenderedDepthLoss",
     "SmoothnessLoss",
     "StructureLoss",
     "StudentLoss",

@@ -4,6 +4,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,14 +13,51 @@ from torch import Tensor, nn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses.depth import L1DepthLoss, SmoothnessLoss, UncertaintyRectifiedDepthLoss
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
+from lircdepth_core.losses.rendered import RenderedDepthLoss
 from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss
 from lircdepth_core.models.common.interface import DepthOutput, TeacherOutput
 
+_RENDERED = "rendered"
 
-def _depth_loss(name: str, beta: float, exclusive: bool) -> nn.Module:
-    if name not in ("urdl", "l1"):
-        raise LircDepthError(f"depth loss '{name}': expected urdl or l1")
-    return UncertaintyRectifiedDepthLoss(beta, exclusive) if name == "urdl" else L1DepthLoss()
+
+def _depth_loss(name: str, beta: float, exclusive: bool, rendered: RenderedDepthLoss) -> nn.Module:
+    losses: dict[str, nn.Module] = {
+        "urdl": UncertaintyRectifiedDepthLoss(beta, exclusive),
+        "l1": L1DepthLoss(),
+        _RENDERED: rendered,
+    }
+    if name not in losses:
+        raise LircDepthError(f"depth loss '{name}': expected {', '.join(losses)}")
+    return losses[name]
+
+
+@dataclass(frozen=True)
+class DepthTruth:
+    """True depth of a batch, [N, 1, H, W] metres each, 0 = unknown; None for what its frames do not have.
+
+    dense: accumulated lidar. single: one lidar scan. rendered: known at every pixel, see RenderedDepthLoss.
+    """
+
+    dense: Tensor | None = None
+    single: Tensor | None = None
+    rendered: Tensor | None = None
+
+    def lidar(self) -> tuple[Tensor, Tensor]:
+        """Return the dense and the single depth. Raises LircDepthError where there is none."""
+        if self.dense is None or self.single is None:
+            raise LircDepthError(
+                f"the frames have no lidar depth ('dense' and 'single'): use others, or depth_loss {_RENDERED}"
+            )
+        return self.dense, self.single
+
+    def whole(self) -> Tensor:
+        """Return the rendered depth. Raises LircDepthError where there is none."""
+        if self.rendered is None:
+            raise LircDepthError(
+                f"the frames have no '{_RENDERED}' depth, which depth_loss {_RENDERED} needs: use frames of "
+                "`lircdepth pack-street --split varied`, or depth_loss urdl"
+            )
+        return self.rendered
 
 
 class _WeightedSum(nn.Module):
@@ -40,7 +78,8 @@ class _WeightedSum(nn.Module):
 class StudentLoss(_WeightedSum):
     """Eq. 7: depth + image, radar (Eq. 1) + structure (Eq. 2, 3) + inter_depth (Eq. 5), and smoothness.
 
-    depth_loss: "urdl" (Eq. 6) or "l1". image, radar, structure, inter_depth, smoothness: weights, of which 0 leaves the
+    depth_loss: "urdl" (Eq. 6), "l1", or "rendered", see RenderedDepthLoss. log, linear, gradient, scales, max_depth: of
+    "rendered". image, radar, structure, inter_depth, smoothness: weights, of which 0 leaves the
     term out; the defaults are the published ones. inter_depth_uncertainty, structure_pool, exclusive: see the terms.
     """
 
@@ -56,15 +95,22 @@ class StudentLoss(_WeightedSum):
         exclusive: bool = False,
         inter_depth_uncertainty: bool = True,
         structure_pool: int | None = None,
+        log: float = 5.0,
+        linear: float = 0.1,
+        gradient: float = 2.0,
+        scales: int = 1,
+        max_depth: float = 100.0,
     ) -> None:
+        rendered = RenderedDepthLoss(log, linear, gradient, scales, max_depth)
         super().__init__(
-            depth=(1.0, _depth_loss(depth_loss, beta, exclusive)),
+            depth=(1.0, _depth_loss(depth_loss, beta, exclusive, rendered)),
             smoothness=(smoothness, SmoothnessLoss()),
             image=(image, FeatureLoss()),
             radar=(radar, FeatureLoss()),
             structure=(structure, StructureLoss(structure_pool)),
             inter_depth=(inter_depth, InterDepthLoss(beta, inter_depth_uncertainty)),
         )
+        self._of_rendered = depth_loss == _RENDERED
 
     @property
     def distils(self) -> bool:
@@ -76,16 +122,16 @@ class StudentLoss(_WeightedSum):
         student: DepthOutput,
         teacher: TeacherOutput | None,
         image: Tensor,
-        dense_depth: Tensor,
-        single_depth: Tensor,
+        truth: DepthTruth,
     ) -> dict[str, Tensor]:
         """Return {"total", and each term before its weight}, scalars.
 
-        teacher: None for training without distillation. image: [N, 3, H, W] as the network got it. dense_depth,
-        single_depth: [N, 1, H, W] metres, 0 = unknown.
+        teacher: None for training without distillation. image: [N, 3, H, W] as the network got it. Raises
+        LircDepthError where the truth lacks what the depth loss takes.
         """
+        depths = (truth.whole(),) if self._of_rendered else truth.lidar()
         inputs: dict[str, Sequence[Any]] = {
-            "depth": (student.depth, dense_depth, single_depth),
+            "depth": (student.depth, *depths),
             "smoothness": (student.depth, image),
         }
         if teacher is not None:
@@ -99,7 +145,10 @@ class StudentLoss(_WeightedSum):
 
 
 class TeacherLoss(_WeightedSum):
-    """The teacher's loss: depth (URDL or L1) + confidence + 0.5 coarse depth + 0.001 smoothness."""
+    """The teacher's loss: depth + confidence + 0.5 coarse depth + 0.001 smoothness.
+
+    The options are StudentLoss's. With depth_loss "rendered" the coarse depth learns from rendered depth, too.
+    """
 
     def __init__(
         self,
@@ -109,31 +158,42 @@ class TeacherLoss(_WeightedSum):
         smoothness: float = 0.001,
         beta: float = 0.2,
         exclusive: bool = False,
+        log: float = 5.0,
+        linear: float = 0.1,
+        gradient: float = 2.0,
+        scales: int = 1,
+        max_depth: float = 100.0,
     ) -> None:
+        rendered = RenderedDepthLoss(log, linear, gradient, scales, max_depth)
         super().__init__(
-            depth=(1.0, _depth_loss(depth_loss, beta, exclusive)),
+            depth=(1.0, _depth_loss(depth_loss, beta, exclusive, rendered)),
             smoothness=(smoothness, SmoothnessLoss()),
             confidence=(confidence, ConfidenceLoss()),
             coarse_depth=(coarse_depth, CoarseDepthLoss()),
         )
+        self._of_rendered, self._max_depth = depth_loss == _RENDERED, max_depth
+
+    def dense(self, truth: DepthTruth) -> Tensor:
+        """Return the map [N, 1, H, W] that coarse depth and confidence are compared with. Raises as ``forward``."""
+        return truth.whole().clamp(max=self._max_depth) if self._of_rendered else truth.lidar()[0]
 
     def forward(
         self,
         teacher: TeacherOutput,
         image: Tensor,
-        dense_depth: Tensor,
-        single_depth: Tensor,
+        truth: DepthTruth,
         confidence_label: Tensor,
     ) -> dict[str, Tensor]:
         """Return {"total", and each term before its weight}, scalars.
 
         confidence_label: [N, 1, H, W], 1, 0, or -1 where unknown; the other arguments are those of StudentLoss.
         """
+        depths = (truth.whole(),) if self._of_rendered else truth.lidar()
         return self._sum(
             {
-                "depth": (teacher.depth, dense_depth, single_depth),
+                "depth": (teacher.depth, *depths),
                 "smoothness": (teacher.depth, image),
                 "confidence": (teacher.radar_confidence, confidence_label),
-                "coarse_depth": (teacher.coarse_depth, dense_depth),
+                "coarse_depth": (teacher.coarse_depth, self.dense(truth)),
             }
         )

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lircdepth_core.data.frame import TRAINING_TRUTHS
+
 from lircdepth_core.training.lightning_loader import lightning  # isort: skip - prepares what the next one imports
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
@@ -36,12 +38,13 @@ class StopAfter(Checkpoint):
     """Ends a run within a time window, with a checkpoint from which `--ckpt_path resume` goes on exactly.
 
     minutes: counted from the start of this run, not of the first one. The checkpoint is ``resume.ckpt`` in the
-    trainer's default_root_dir. As a Checkpoint it is called last, after what averages weights.
+    trainer's default_root_dir. As a Checkpoint it is called last, after what averages weights. save_minutes: it is
+    written so often before the window ends, too, so that a killed run loses no more than that.
     """
 
-    def __init__(self, minutes: float) -> None:
-        self.minutes = minutes
-        self._started = time.monotonic()
+    def __init__(self, minutes: float, save_minutes: float = 10.0) -> None:
+        self.minutes, self.save_minutes = minutes, save_minutes
+        self._started = self._saved = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -49,11 +52,17 @@ class StopAfter(Checkpoint):
         """Stop where the window has closed, with a checkpoint."""
         # One rank's clock decides for all, so that they stop at the same step. After the last batch of an epoch a run
         # is not stopped: Lightning would miscount epochs when it resumes there.
-        late = trainer.strategy.broadcast(time.monotonic() - self._started > 60 * self.minutes)
-        if not late or batch_idx + 1 >= trainer.num_training_batches:
+        now = time.monotonic()
+        late, due = trainer.strategy.broadcast(
+            (now - self._started > 60 * self.minutes, now - self._saved > 60 * self.save_minutes)
+        )
+        if not (late or due) or batch_idx + 1 >= trainer.num_training_batches:
             return
         # Saved here and not at the end of training: there Lightning counts the epoch that it breaks off as done.
         trainer.save_checkpoint(resume_path(trainer))
+        self._saved = now
+        if not late:
+            return
         trainer.should_stop = True
         trainer.limit_val_batches = 0  # the window is for training; the run that ends the epoch validates
         if trainer.is_global_zero:
@@ -63,6 +72,37 @@ class StopAfter(Checkpoint):
         """Leave a checkpoint of a finished run, so that another one has nothing to do."""
         if not trainer.should_stop:
             trainer.save_checkpoint(resume_path(trainer))
+
+
+class ProgressLines(lightning.Callback):
+    """Says in a line every so many steps how far a run is: for logs, where a bar would be noise."""
+
+    def __init__(self, every: int = 100) -> None:
+        self.every = every
+        self._losses: list[float] = []
+        self._started, self._first = 0.0, 0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock."""
+        self._started, self._first = time.monotonic(), trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Print the line where it is due."""
+        self._losses.append(float(outputs["loss"]))
+        step = trainer.global_step
+        if step % self.every or not trainer.is_global_zero:
+            return
+        seconds = (time.monotonic() - self._started) / max(step - self._first, 1)
+        hours = seconds * (trainer.max_steps - step) / 3600
+        left = f", about {hours:.1f} h left" if trainer.max_steps > 0 else ""
+        errors = getattr(pl_module, "last_errors", {})
+        validated = "".join(f", {name} {errors[name]:.3f}" for name in ("mae", "abs_rel", "delta1") if name in errors)
+        of = f" of {trainer.max_steps}" if trainer.max_steps > 0 else ""
+        mean = sum(self._losses) / len(self._losses)
+        print(f"step {step}{of}: loss {mean:.4f}, {seconds:.2f} s a step{left}{validated}", flush=True)
+        self._losses.clear()
 
 
 def resume_path(trainer: lightning.Trainer) -> Path:
@@ -96,9 +136,9 @@ class DepthPictures(lightning.Callback):
 
 
 def picture(batch: dict[str, Tensor], output: Any, index: int) -> Tensor:
-    """Return image, depth and dense (or single-scan) truth of a batch's frame, one above the other: uint8 [3, 3 H, W].
+    """Return image, depth and truth of a batch's frame, one above the other: uint8 [3, 3 H, W].
 
-    Near is bright; truth is black where unknown.
+    Near is bright. The truth is the rendered, the dense or the single-scan depth, black where unknown.
     """
     from matplotlib import colormaps
 
@@ -106,9 +146,8 @@ def picture(batch: dict[str, Tensor], output: Any, index: int) -> Tensor:
 
     mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
     image = (batch["image"][index].float().cpu() * std + mean).clamp(0, 1)
-    truth = batch["dense"][index, 0].float().cpu()
-    if not (truth > 0).any():
-        truth = batch["single"][index, 0].float().cpu()
+    truths = [batch[name][index, 0].float().cpu() for name in TRAINING_TRUTHS if name in batch]
+    truth = next((depth for depth in truths if (depth > 0).any()), truths[0])
     panels = [image]
     for depth in (output.depth[index, 0].float().cpu(), truth):
         colours = torch.from_numpy(colormaps["turbo"](1 - (depth / _FAR).clamp(0, 1).numpy())[..., :3]).permute(2, 0, 1)

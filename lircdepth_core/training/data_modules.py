@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 from lircdepth_core.data.augmentation import Augmentation
 from lircdepth_core.data.frame import Frame, FrameSource, prepare
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
-from lircdepth_core.data.packed import PackedFrames
+from lircdepth_core.data.packed import open_packed
+from lircdepth_core.data.photometric import Photometric
 from lircdepth_core.data.sampling import EpochBatches, TrainingSet, batches_in
 from lircdepth_core.training.lightning_loader import lightning
 
@@ -40,9 +41,9 @@ class _Prepared(Dataset[Frame]):
 class DepthData(lightning.LightningDataModule):
     """What the data modules share; a subclass opens ``self.train_frames`` and ``self.val_frames`` in ``setup``.
 
-    crop, flip, colour, drop_scan, drop_points: see Augmentation. seed: of order and augmentation. val_limit: validate
-    on so many frames, spread over the split. repeat: so many augmentations of each frame, over and over; None: a new
-    one in each epoch.
+    crop, flip, colour, drop_scan, drop_points, clutter, photometric: see Augmentation. seed: of order and
+    augmentation. val_limit: validate on so many frames, spread over the split. repeat: so many augmentations of each
+    frame, over and over; None: a new one in each epoch.
     """
 
     train_frames: FrameSource
@@ -61,10 +62,20 @@ class DepthData(lightning.LightningDataModule):
         val_limit: int | None,
         repeat: int | None,
         workers: int = 0,
+        clutter: float = 0.0,
+        photometric: Photometric | None = None,
     ) -> None:
         super().__init__()
         self.batch_size, self.val_batch_size = batch_size, val_batch_size
-        self.augmentation = Augmentation((crop[0], crop[1]), flip, colour, drop_scan=drop_scan, drop_points=drop_points)
+        self.augmentation = Augmentation(
+            (crop[0], crop[1]),
+            flip,
+            colour,
+            drop_scan=drop_scan,
+            drop_points=drop_points,
+            clutter=clutter,
+            photometric=photometric,
+        )
         self.seed, self.workers, self.val_limit, self.repeat = seed, workers, val_limit, repeat
 
     @property
@@ -137,10 +148,13 @@ class NuScenesData(DepthData):
         workers: int = 8,
         val_limit: int | None = None,
         repeat: int | None = None,
+        clutter: float = 0.0,
+        photometric: Photometric | None = None,
     ) -> None:
         super().__init__(
-            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers
-        )
+            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers,
+            clutter, photometric,
+        )  # fmt: skip
         self._common: dict[str, Any] = {"dataroot": dataroot, "version": version, "dense": dense, "scale": scale}
         self._splits, self._labels = (train_split, val_split), labels
 
@@ -151,12 +165,15 @@ class NuScenesData(DepthData):
 
 
 class PackedData(DepthData):
-    """Frames of files that `lircdepth pack` wrote, kept on the training device."""
+    """Frames of files that `lircdepth pack` wrote, kept on the training device.
+
+    train, val: a file each, a folder with files, or several of them.
+    """
 
     def __init__(
         self,
-        train: str,
-        val: str,
+        train: str | list[str],
+        val: str | list[str],
         batch_size: int = 8,
         val_batch_size: int = 8,
         crop: tuple[int, int] = (352, 704),
@@ -167,13 +184,16 @@ class PackedData(DepthData):
         seed: int = 0,
         val_limit: int | None = None,
         repeat: int | None = None,
+        clutter: float = 0.0,
+        photometric: Photometric | None = None,
     ) -> None:
         super().__init__(
-            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat
-        )
+            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat,
+            clutter=clutter, photometric=photometric,
+        )  # fmt: skip
         self._paths = train, val
 
     def setup(self, stage: str | None = None) -> None:
         """Read the files onto the device."""
         device = self.attached.strategy.root_device
-        self.train_frames, self.val_frames = (PackedFrames(path, device) for path in self._paths)
+        self.train_frames, self.val_frames = (open_packed(path, device) for path in self._paths)

@@ -21,7 +21,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_core.files import written_whole
 from lircdepth_core.inference.device import keep_freed_memory
-from lircdepth_core.losses import StudentLoss, TeacherLoss, confidence_label
+from lircdepth_core.losses import DepthTruth, StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import initialisation
 from lircdepth_core.training.lightning_loader import lightning, torchmetrics
@@ -66,18 +66,26 @@ class DepthModule(lightning.LightningModule):
     """Trains ``self.network`` with AdamW and polynomial decay; subclasses compute the loss.
 
     lr: learning rate. weight_decay: of the encoders; the decoders have none. eps: AdamW's. power, final_lr: the rate
-    falls as (1 - progress)^power to final_lr times its start. These defaults are the published student's.
+    falls as (1 - progress)^power to final_lr times its start. warmup: over so many steps it first rises from 0. These
+    defaults are the published student's.
     """
 
     def __init__(
-        self, network: nn.Module, lr: float, weight_decay: float, eps: float, power: float, final_lr: float
+        self,
+        network: nn.Module,
+        lr: float,
+        weight_decay: float,
+        eps: float,
+        power: float,
+        final_lr: float,
+        warmup: int = 0,
     ) -> None:
         super().__init__()
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.network = keep_depth_in_float32(network)
         self._optimiser: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
-        self.recipe: dict[str, Any] = self._optimiser | {"power": power, "final_lr": final_lr}
-        self._power, self._final_lr = power, final_lr
+        self.recipe: dict[str, Any] = self._optimiser | {"power": power, "final_lr": final_lr, "warmup": warmup}
+        self._power, self._final_lr, self._warmup = power, final_lr, warmup
         # In float64 and over all processes; their states are no part of checkpoints.
         self._means = nn.ModuleDict({name: torchmetrics.MeanMetric().set_dtype(torch.float64) for name in VALIDATED})
         self._validated_frames = torchmetrics.SumMetric()
@@ -107,7 +115,8 @@ class DepthModule(lightning.LightningModule):
 
         def factor(step: int) -> float:
             remaining = (1 - min(step / total, 1)) ** self._power
-            return self._final_lr + (1 - self._final_lr) * remaining
+            risen = min(1.0, (step + 1) / (self._warmup + 1))
+            return risen * (self._final_lr + (1 - self._final_lr) * remaining)
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -154,7 +163,8 @@ class DepthModule(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> Any:
         """Return the network's output, and take its errors into the means."""
         output = self(batch)
-        truth = batch["exact"] if "exact" in batch else batch["single"]  # never the accumulated map, with its errors
+        # Never the accumulated map, with its errors.
+        truth = next(batch[name] for name in ("rendered", "exact", "single") if name in batch)
         for prediction, depth in zip(output.depth.float().cpu(), truth.cpu(), strict=True):
             try:
                 errors = depth_errors(prediction[0].numpy(), depth[0].numpy(), CAP)
@@ -223,10 +233,11 @@ class StudentModule(DepthModule):
         teacher_cache: str | None = None,
         init_weights: str | None = None,
         distil_until: float = 1.0,
+        warmup: int = 0,
     ):
         self.model_name = model
         network, start = initialisation.started(model, encoder_weights, init_weights, init_seed)
-        super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
+        super().__init__(network.train(), lr, weight_decay, eps, power, final_lr, warmup)
         self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
         self.recipe["distil_until"] = self._distil_until = distil_until
         self._distil_steps = math.inf
@@ -257,7 +268,7 @@ class StudentModule(DepthModule):
         teacher = None
         if self._teacher is not None and self.global_step < self._distil_steps:
             teacher = self._teach(self._teacher[0], batch)
-        terms: dict[str, Tensor] = self.loss(self(batch), teacher, batch["image"], batch["dense"], batch["single"])
+        terms: dict[str, Tensor] = self.loss(self(batch), teacher, batch["image"], _truth(batch))
         return terms
 
     @torch.no_grad()
@@ -286,22 +297,28 @@ class TeacherModule(DepthModule):
         final_lr: float = 0.1,
         init_seed: int = 0,
         init_weights: str | None = None,
+        warmup: int = 0,
     ):
         self.model_name = "cafnet"
         network, start = initialisation.started("cafnet", encoder_weights, init_weights, init_seed)
-        super().__init__(network.train(), lr, weight_decay, eps, power, final_lr)
+        super().__init__(network.train(), lr, weight_decay, eps, power, final_lr, warmup)
         self.recipe |= {"loss": loss or {}} | start
         self.loss = _made(TeacherLoss, loss)
 
     def compute_loss(self, batch: Batch) -> dict[str, Tensor]:
         """See DepthModule; confidence labels are made where the batch has none."""
+        truth = _truth(batch)
         label = batch.get("confidence_label")
         if label is None:  # without annotated boxes: a patch around each return
-            pairs = zip(batch["radar"][:, 0], batch["dense"][:, 0], strict=True)
+            pairs = zip(batch["radar"][:, 0], self.loss.dense(truth)[:, 0], strict=True)
             scale = self.data.train_frames.size[1] / _FULL_WIDTH
             label = torch.stack([confidence_label(radar, dense, scale=scale)[None] for radar, dense in pairs])
-        terms: dict[str, Tensor] = self.loss(self(batch), batch["image"], batch["dense"], batch["single"], label)
+        terms: dict[str, Tensor] = self.loss(self(batch), batch["image"], truth, label)
         return terms
+
+
+def _truth(batch: Batch) -> DepthTruth:
+    return DepthTruth(*(batch.get(name) for name in ("dense", "single", "rendered")))
 
 
 def _made(loss: Callable[..., LossT], options: LossOptions | None) -> LossT:

@@ -11,7 +11,9 @@ import sys
 import numpy as np
 import torch
 
+from lircdepth_core.data.frame import BEYOND_RANGE_M
 from lircdepth_core.data.packed import pack
+from lircdepth_core.training.lightning_loader import lightning
 
 SIZE = (96, 160)
 
@@ -58,6 +60,26 @@ class Streets:
         }
 
 
+class RenderedStreets(Streets):
+    """The same streets without lidar: depth is known at every pixel, and the sky is beyond range."""
+
+    description = "boxes under the sky"
+
+    def frame(self, index):
+        frame = super().frame(index)
+        depth = frame["exact"].clone()
+        depth[:, :20][frame["exact"][:, :20] > 40] = BEYOND_RANGE_M
+        return {"image": frame["image"], "radar": frame["radar"], "rendered": depth}
+
+
+class Killed(lightning.Callback):
+    """Ends a run as a fault does, after two steps."""
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == 2:
+            raise RuntimeError("killed")
+
+
 def write_frames(path, count=8, seed=0):
     pack(Streets(count, seed), path)
     return path
@@ -65,7 +87,7 @@ def write_frames(path, count=8, seed=0):
 
 def gradients(batch):
     """Gradients of the student's masked losses on a batch, batch norm frozen, as one vector."""
-    from lircdepth_core.losses import StudentLoss
+    from lircdepth_core.losses import DepthTruth, StudentLoss
     from lircdepth_core.models import checkpoints
 
     student, teacher = (checkpoints.random_weights(name, seed=2)[0].eval() for name in ("lircdepth", "cafnet"))
@@ -76,7 +98,7 @@ def gradients(batch):
         taught = teacher(batch["image"], batch["radar"])
     loss = StudentLoss(image=0, radar=0, structure=0)
     output = network(batch["image"], batch["radar"])
-    terms = loss(output, taught, batch["image"], batch["dense"], batch["single"])
+    terms = loss(output, taught, batch["image"], DepthTruth(batch["dense"], batch["single"]))
     terms["total"].backward()
     return torch.cat([parameter.grad.flatten() for parameter in student.parameters()])
 

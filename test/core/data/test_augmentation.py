@@ -9,6 +9,7 @@ import torch
 from lircdepth_core import pipeline, radar
 from lircdepth_core.data.augmentation import Augmentation
 from lircdepth_core.data.frame import prepare
+from lircdepth_core.data.photometric import Photometric, pattern_1_f
 from lircdepth_core.data.sampling import seeded
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD, normalise
@@ -158,3 +159,88 @@ def test_normalisation_is_imagenets():
     assert normalise(torch.tensor(IMAGE_MEAN)[:, None, None]).abs().max() < 1e-6
     white = normalise(torch.ones(3, 1, 1)).flatten()
     assert white.tolist() == pytest.approx([(1 - m) / s for m, s in zip(IMAGE_MEAN, IMAGE_STD, strict=True)])
+
+
+def scan(count=20):
+    """Frames with returns in the rows 40 to 44, all at 30 m."""
+    radar = torch.zeros(4, 96, 192)
+    for place in range(count):
+        radar[:, 40 + place % 5, 9 * place] = torch.tensor([30.0, 1.0 + place, -7.0, 0.25])
+    image = torch.full((3, 96, 192), 128, dtype=torch.uint8)
+    return {"image": image, "radar": radar, "rendered": torch.full((1, 96, 192), 9.0)}
+
+
+def test_clutter_adds_returns_of_any_depth_at_the_height_of_the_true_ones():
+    added, depths = [], []
+    for seed in range(60):
+        sample = Augmentation((96, 192), **PLAIN, clutter=10.0)(scan(), seeded(seed))
+        radar = sample["radar"]
+        false = (radar[0] > 0) & (radar[0] != 30.0)
+        rows = torch.nonzero(false)[:, 0]
+        assert ((rows >= 40) & (rows <= 44)).all()
+        assert (radar[2][false] == -7.0).all()  # cross section and velocity are a true return's
+        added.append(int(false.sum()))
+        depths += radar[0][false].tolist()
+        # A true return gives way to a nearer one alone.
+        kept = (scan()["radar"][0] > 0) & ~false
+        assert torch.equal(radar[:, kept], scan()["radar"][:, kept])
+        assert (radar[0][scan()["radar"][0] > 0] <= 30.0).all()
+    assert 3.5 < np.mean(added) < 6.5  # half of 10, less those that fall together
+    assert 2.0 <= min(depths) < 4.0 < 60.0 < max(depths) <= 100.0
+    nothing = scan(0)
+    assert not Augmentation((96, 192), **PLAIN, clutter=10.0)(nothing, seeded(1))["radar"].any()
+
+
+@pytest.mark.parametrize("switch", [
+    {"saturation": (0.0, 0.0)}, {"contrast": (0.5, 0.5)}, {"brightness": (1.2, 1.2)}, {"gamma": (2.0, 2.0)},
+])  # fmt: skip
+def test_each_photometric_switch_does_what_its_name_says(switch):
+    image = torch.rand((3, 40, 60), generator=seeded(4)) * 0.6 + 0.1
+    changed = Photometric(**switch)(image, seeded(5))
+    expected = {
+        "saturation": image.mean(0, keepdim=True).expand_as(image),
+        "contrast": image.mean() + (image - image.mean()) / 2,
+        "brightness": image * 1.2,
+        "gamma": image**2,
+    }[next(iter(switch))]
+    assert torch.allclose(changed, expected, atol=1e-6)
+
+
+def test_gains_noise_blur_and_textures_change_what_they_should():
+    flat = torch.full((3, 64, 96), 0.5)
+    gained = torch.stack([Photometric(gains=0.2)(flat, seeded(seed)) for seed in range(50)])
+    assert gained.flatten(2).std(dim=2).max() < 1e-6  # each channel stays even
+    assert float(gained[:, :, 0, 0].std()) == pytest.approx(0.1, rel=0.2)
+    noisy = Photometric(noise=0.1)(flat, seeded(2)) - 0.5
+    assert 0.001 < noisy.std() <= 0.1
+    assert abs(float((noisy[:, :, 1:] * noisy[:, :, :-1]).mean() / noisy.var())) < 0.05  # no pixel knows its neighbour
+    image = torch.rand((3, 64, 96), generator=seeded(3))
+    blurred = Photometric(blur=1.0)(image, seeded(4))
+    assert torch.allclose(blurred[:, 5, 7], image[:, 4:7, 6:9].mean((1, 2)), atol=1e-6)
+    black = torch.zeros(3, 64, 96)
+    seeds = [seed for seed in range(20) if Photometric(texture=0.3)(flat, seeded(seed)).std() > 0]
+    assert 8 <= len(seeds) <= 19  # seven in ten
+    assert not any(Photometric(texture=0.3)(black, seeded(seed)).any() for seed in seeds)  # it multiplies
+    assert any(Photometric(haze=0.3)(black, seeded(seed)).any() for seed in seeds)  # it is added
+
+
+def test_a_texture_has_the_spectrum_of_natural_pictures():
+    """Its power falls as frequency^-2 for a slope of 1: by a factor of 16 over two octaves."""
+    power = torch.stack(
+        [torch.fft.rfft2(pattern_1_f((128, 128), 1.0, seeded(n))[0]).abs() ** 2 for n in range(20)]
+    ).mean(0)
+    radius = torch.hypot(torch.fft.fftfreq(128)[:, None], torch.fft.rfftfreq(128)[None]) * 128
+    low, high = (power[(radius - r).abs() < 1].mean() for r in (8, 32))
+    assert float(low / high) == pytest.approx(16, rel=0.2)
+    pattern = pattern_1_f((30, 50), 0.7, seeded(1))
+    assert pattern.shape == (1, 30, 50)
+    assert float(pattern.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(pattern.std()) == pytest.approx(1, abs=1e-4)
+
+
+def test_switches_that_are_off_change_nothing_and_draw_nothing():
+    sample, same = (
+        Augmentation((64, 128), drop_points=0.5, photometric=photometric)(scan(), seeded(8))
+        for photometric in (None, Photometric())
+    )
+    assert all(torch.equal(sample[name], same[name]) for name in sample)

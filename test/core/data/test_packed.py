@@ -72,7 +72,7 @@ def test_shards_of_other_frames_and_folders_without_any_are_refused(tmp_path):
     with pytest.raises(LircDepthError, match="no file of frames"):
         open_packed(tmp_path)
     pack(Levels(4), shard_path(tmp_path, range(4)))
-    with pytest.raises(LircDepthError, match="frames-000000.*holds other frames"):
+    with pytest.raises(LircDepthError, match=r"frames-000000.*holds other frames"):
         missing_shards(Levels(5), tmp_path, 5)
     others = Levels(4)
     others.description = "other levels"
@@ -81,8 +81,8 @@ def test_shards_of_other_frames_and_folders_without_any_are_refused(tmp_path):
     smaller = Levels(4)
     smaller.focal_length = 40.0
     pack(smaller, tmp_path / "smaller.safetensors")
-    with pytest.raises(LircDepthError, match="focal length 40, expected .* and 50"):
+    with pytest.raises(LircDepthError, match=r"focal length 40, expected .* and 50"):
         open_packed(tmp_path)
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
-    with pytest.raises(LircDepthError, match="broken.*not a complete file"):
+    with pytest.raises(LircDepthError, match=r"broken.*not a complete file"):
         open_packed(tmp_path / "broken.safetensors")

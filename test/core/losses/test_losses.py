@@ -13,9 +13,11 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses import (
     CoarseDepthLoss,
     ConfidenceLoss,
+    DepthTruth,
     FeatureLoss,
     InterDepthLoss,
     L1DepthLoss,
+    RenderedDepthLoss,
     SmoothnessLoss,
     StructureLoss,
     StudentLoss,
@@ -290,7 +292,7 @@ def test_the_students_total_is_equation_7(random):
     student, teacher = outputs(random)
     image = uniform(random, 1, 3, 32, 32)
     dense, single = sparse(random, 0.6, 1, 1, 32, 32), sparse(random, 0.2, 1, 1, 32, 32)
-    terms = StudentLoss()(student, teacher, image, dense, single)
+    terms = StudentLoss()(student, teacher, image, DepthTruth(dense, single))
     expected = {
         "depth": naive_urdl(student.depth, dense, single),
         "smoothness": float(SmoothnessLoss()(student.depth, image)),
@@ -304,11 +306,11 @@ def test_the_students_total_is_equation_7(random):
 
     without = StudentLoss(image=0, radar=0, structure=0, inter_depth=0)
     assert not without.distils
-    terms = without(student, None, image, dense, single)
+    terms = without(student, None, image, DepthTruth(dense, single))
     assert terms.keys() == {"total", "depth", "smoothness"}
     only = StudentLoss(image=0, radar=0, structure=2.0, inter_depth=0, smoothness=0)
     assert only.distils
-    total = float(only(student, teacher, image, dense, single)["total"])
+    total = float(only(student, teacher, image, DepthTruth(dense, single))["total"])
     assert total == pytest.approx(expected["depth"] + 2 * expected["structure"])
 
 
@@ -316,12 +318,12 @@ def test_the_teachers_total_weighs_coarse_depth_half(random):
     _, teacher = outputs(random)
     image, dense, single = (uniform(random, 1, 3, 32, 32), *(sparse(random, s, 1, 1, 32, 32) for s in (0.6, 0.2)))
     label = torch.where(dense > 0, 1.0, -1.0).double()
-    terms = TeacherLoss(depth_loss="l1")(teacher, image, dense, single, label)
+    terms = TeacherLoss(depth_loss="l1")(teacher, image, DepthTruth(dense, single), label)
     assert float(terms["total"]) == pytest.approx(
         float(terms["depth"] + terms["confidence"] + 0.5 * terms["coarse_depth"] + 0.001 * terms["smoothness"])
     )
     assert float(terms["depth"]) == pytest.approx(float(L1DepthLoss()(teacher.depth, dense, single)))
-    with pytest.raises(LircDepthError, match="expected urdl or l1"):
+    with pytest.raises(LircDepthError, match="expected urdl, l1, rendered"):
         TeacherLoss(depth_loss="huber")
 
 
@@ -335,3 +337,54 @@ def test_half_precision_features_are_summed_in_float32():
             for x in (ones, -ones)
         ]
     assert losses == [0.0, 0.0]
+
+
+def test_the_loss_on_rendered_depth_is_its_three_errors_pixel_by_pixel(random):
+    prediction = uniform(random, *SIZE, low=1, high=120)
+    truth = uniform(random, *SIZE, low=1, high=90)
+    truth[0, 0, 0, :3] = 255.0  # the sky: it counts as if it stood at 100 m
+    truth[1, 0, 2, 2] = 0.0  # not known
+    at = np.minimum(truth.numpy(), 100.0)[:, 0]
+    out, known = prediction.numpy()[:, 0], truth.numpy()[:, 0] > 0
+    log, linear, steps = [], [], []
+    for n, i, j in np.ndindex(out.shape):
+        if not known[n, i, j]:
+            continue
+        log.append(abs(math.log(out[n, i, j]) - math.log(at[n, i, j])))
+        linear.append(abs(out[n, i, j] - at[n, i, j]))
+    total = 5 * np.mean(log) + 0.1 * np.mean(linear)
+    for down, right in ((1, 0), (0, 1)):
+        steps = [
+            abs(
+                math.log(out[n, i + down, j + right] / out[n, i, j])
+                - math.log(at[n, i + down, j + right] / at[n, i, j])
+            )
+            for n, i, j in np.ndindex(2, 5 - down, 6 - right)
+            if known[n, i, j] and known[n, i + down, j + right]
+        ]
+        total += 2 * np.mean(steps)
+    assert float(RenderedDepthLoss()(prediction, truth)) == pytest.approx(total)
+    # A second scale compares every other pixel with its neighbour there; the mean over scales is taken.
+    one, two = (RenderedDepthLoss(0, 0, 1, scales) for scales in (1, 2))
+    half = one(prediction[..., ::2, ::2], truth[..., ::2, ::2])
+    assert float(two(prediction, truth)) == pytest.approx(float(one(prediction, truth) + half) / 2)
+    assert gradcheck(lambda depth: RenderedDepthLoss(scales=2)(depth, truth), prediction.requires_grad_())
+    assert float(RenderedDepthLoss()(prediction, truth * 0)) == 0.0
+
+
+def test_rendered_depth_trains_student_and_teacher_and_asks_for_what_is_missing(random):
+    student, teacher = outputs(random)
+    image, label = uniform(random, 1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    rendered = uniform(random, 1, 1, 32, 32, low=1, high=255)
+    options = {"depth_loss": "rendered", "log": 1.0, "linear": 0.5, "gradient": 0.0, "max_depth": 50.0}
+    loss = StudentLoss(image=0, radar=0, structure=0, inter_depth=0, **options)
+    expected = float(RenderedDepthLoss(1.0, 0.5, 0.0, max_depth=50.0)(student.depth, rendered))
+    assert float(loss(student, None, image, DepthTruth(rendered=rendered))["depth"]) == pytest.approx(expected)
+    terms = TeacherLoss(**options)(teacher, image, DepthTruth(rendered=rendered), label)
+    assert float(terms["depth"]) == pytest.approx(expected)
+    coarse = (teacher.coarse_depth - rendered.clamp(max=50.0)).abs().mean()
+    assert float(terms["coarse_depth"]) == pytest.approx(float(coarse))
+    with pytest.raises(LircDepthError, match="no 'rendered' depth"):
+        loss(student, None, image, DepthTruth(rendered, rendered))
+    with pytest.raises(LircDepthError, match="no lidar depth"):
+        StudentLoss()(student, teacher, image, DepthTruth(rendered=rendered))

@@ -16,6 +16,7 @@ import torch
 import yaml
 
 import training_runs
+from lircdepth_core.data.packed import pack, shard_path, shards_of
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.cafnet import CaFNet
 from lircdepth_core.models.lircdepth import LiRCDepth
@@ -89,6 +90,55 @@ def test_a_run_cut_into_windows_is_the_uninterrupted_run(frames, tmp_path, capsy
         assert torch.equal(final[key], value), key
 
 
+def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(frames, tmp_path):
+    common = ("--model.lr", 0.01)
+    assert fit(frames, tmp_path / "whole", *common) == 0
+    saving = (
+        "--trainer.callbacks+",
+        "StopAfter",
+        "--trainer.callbacks.minutes",
+        60,
+        "--trainer.callbacks.save_minutes",
+        0,
+    )
+    resuming = ("--ckpt_path", "resume")
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(frames, tmp_path / "cut", *common, *saving, *resuming, "--trainer.callbacks+", "training_runs.Killed")
+    saved = torch.load(tmp_path / "cut/resume.ckpt", weights_only=True)["global_step"]
+    assert saved in (1, 2)  # whichever of the two callbacks came first at the second step
+    assert fit(frames, tmp_path / "cut", *common, *saving, *resuming) == 0
+    assert logged(tmp_path / "cut") == logged(tmp_path / "whole")
+
+
+def test_a_student_learns_from_rendered_depth_in_several_files_and_says_how_far_it_is(tmp_path, capsys):
+    source = training_runs.RenderedStreets(8)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for indices in shards_of(8, 5):
+        pack(source, shard_path(folder, indices), indices=indices)
+    loss = "{depth_loss: rendered, image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0}"
+    options = (
+        "--model", "StudentModule", "--model.model", "tiny", "--model.loss", loss, "--model.lr", 0.02, "--model.eps", 1e-6,
+        "--model.warmup", 2, "--data.clutter", 3, "--data.photometric", "{gains: 0.1, texture: 0.1, gamma: [0.8, 1.2]}",
+        "--trainer.callbacks+", "ProgressLines", "--trainer.callbacks.every", 4, "--trainer.max_steps", 24,
+    )  # fmt: skip
+    assert fit(folder, tmp_path / "run", *options, model=None, epochs=-1) == 0
+    losses = logged(tmp_path / "run")
+    assert len(losses) == 24
+    values = [losses[step] for step in sorted(losses)]
+    assert np.mean(values[-4:]) < 0.8 * np.mean(values[:4])
+    assert logged(tmp_path / "run", "val/mae")
+    out = capsys.readouterr().out
+    assert re.findall(r"^step (\d+) of 24: loss", out, re.MULTILINE) == ["4", "8", "12", "16", "20", "24"]
+    assert re.search(r"^step 24 of 24: .*about 0\.0 h left, mae \d", out, re.MULTILINE)
+    header = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["weights_header"]
+    assert header["trained_on"] == "boxes under the sky (8 frames)"
+    assert header["training"]["photometric"]["texture"] == 0.1
+    # The frames have no lidar: the published loss says so in a line.
+    assert fit(folder, tmp_path / "lidar") == 2
+    assert "no lidar depth" in capsys.readouterr().err
+
+
 def test_the_best_checkpoint_by_validation_becomes_weights_that_load(frames, tmp_path, capsys):
     assert fit(frames, tmp_path, "--model.lr", 0.05, epochs=3) == 0
     mae = logged(tmp_path, "val/mae")
@@ -137,7 +187,7 @@ def test_a_few_frames_are_learnt_to_under_half_a_metre(tmp_path):
     """The whole student and its loss: it must be able to learn four frames by heart."""
     from lircdepth_core.data.frame import prepare
     from lircdepth_core.inference.device import keep_freed_memory
-    from lircdepth_core.losses import StudentLoss
+    from lircdepth_core.losses import DepthTruth, StudentLoss
 
     keep_freed_memory()
     torch.manual_seed(0)
@@ -157,7 +207,7 @@ def test_a_few_frames_are_learnt_to_under_half_a_metre(tmp_path):
         if error < 0.45:
             break
         optimizer.zero_grad()
-        loss(output, None, batch["image"], batch["dense"], batch["single"])["total"].backward()
+        loss(output, None, batch["image"], DepthTruth(batch["dense"], batch["single"]))["total"].backward()
         optimizer.step()
     assert error < 0.5
 
