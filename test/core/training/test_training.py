@@ -118,7 +118,8 @@ def test_a_student_learns_from_rendered_depth_in_several_files_and_says_how_far_
         pack(source, shard_path(folder, indices), indices=indices)
     loss = "{depth_loss: rendered, image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0}"
     options = (
-        "--model", "StudentModule", "--model.model", "tiny", "--model.loss", loss, "--model.lr", 0.02, "--model.eps", 1e-6,
+        "--model", "StudentModule", "--model.model", "tiny", "--model.loss", loss, "--model.lr", 0.02,
+        "--model.eps", 1e-6,
         "--model.warmup", 2, "--data.clutter", 3, "--data.photometric", "{gains: 0.1, texture: 0.1, gamma: [0.8, 1.2]}",
         "--trainer.callbacks+", "ProgressLines", "--trainer.callbacks.every", 4, "--trainer.max_steps", 24,
     )  # fmt: skip
