@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.pictures import rgb_of
 
 # ROS lidar drivers give the ring as a 16-bit integer and the time as seconds, and readers rely on it.
 LIDAR_POINT = np.dtype(
@@ -36,7 +37,7 @@ def decode_image(data: bytes, path: str | Path) -> npt.NDArray[np.uint8]:
 
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-            return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+            return np.ascontiguousarray(rgb_of(image)[..., ::-1])
     except (OSError, SyntaxError, ValueError) as error:
         raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
 

@@ -16,6 +16,7 @@ from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 from lircdepth_core.geometry.calibration import Calibration
+from lircdepth_core.pictures import rgb_of
 from lircdepth_core.radar import RadarScan
 from lircdepth_core.radar.point_files import read_points
 from lircdepth_ros.messages.clouds import missing_fields_caution, radar_field_names
@@ -91,7 +92,7 @@ def _read_image(path: str | Path) -> npt.NDArray[np.uint8]:
 
     try:
         with Image.open(path, formats=("JPEG", "PNG")) as image:
-            return np.asarray(image.convert("RGB"))
+            return rgb_of(image)
     except (SyntaxError, ValueError, Image.UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
     except OSError as error:
