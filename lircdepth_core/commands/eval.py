@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--packed",
         type=Path,
         metavar="FILE",
-        help="frames of `lircdepth pack` or `pack-street`, at their own size, in plain PyTorch; their exact depth is "
-        "the truth where they have it",
+        help="frames of `lircdepth pack` or `pack-street`, or a folder with files of them, at their own size, in plain "
+        "PyTorch; their rendered depth is the truth where they have it",
     )
     parser.add_argument("--version", help="name of the tables' folder (default: %(default)s)")
     parser.add_argument("--split", help="val, test, mini_val ..., or all (default: %(default)s)")
@@ -71,7 +71,7 @@ def _progress(indices: Iterable[int]) -> Iterable[int]:
 
 
 def _on_packed(arguments: argparse.Namespace) -> None:
-    from lircdepth_core.data.packed import PackedFrames
+    from lircdepth_core.data.packed import open_packed
     from lircdepth_core.evaluation import of_packed
     from lircdepth_core.inference.device import choose_device
     from lircdepth_core.models import checkpoints
@@ -82,10 +82,10 @@ def _on_packed(arguments: argparse.Namespace) -> None:
             raise LircDepthError(f"--{name.replace('_', '-')} goes with --dataroot, not with --packed")
     device = choose_device(arguments.device)
     network, header = checkpoints.load(arguments.weights)
-    frames = PackedFrames(arguments.packed)
+    frames = open_packed(arguments.packed)
     about = {
         "weights": arguments.weights, "model": header.model, "trained_on": header.trained_on,
-        "data": frames.description, "truth": "exact where packed", "caution": header.caution,
+        "data": frames.description, "truth": "rendered where packed", "caution": header.caution,
     }  # fmt: skip
     report = of_packed.evaluate(network, frames, device, _progress, about)
     report.write(arguments.output, of_packed.panels({"depth": network.cpu()}, frames), frames.description)

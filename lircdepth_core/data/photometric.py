@@ -76,5 +76,5 @@ def pattern_1_f(size: tuple[int, int], slope: float, generator: torch.Generator)
     frequency = torch.hypot(torch.fft.fftfreq(rows)[:, None], torch.fft.rfftfreq(columns)[None])
     weight = frequency.clamp_min(1 / max(rows, columns)) ** -slope
     weight[0, 0] = 0.0
-    pattern = torch.fft.irfft2(white * weight, s=(rows, columns))
+    pattern: Tensor = torch.fft.irfft2(white * weight, s=(rows, columns))
     return pattern / pattern.std()

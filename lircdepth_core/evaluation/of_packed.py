@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from lircdepth_core.data.frame import prepare
-from lircdepth_core.data.packed import PackedFrames
+from lircdepth_core.data.frame import FrameSource, prepare
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import truth as truths
 from lircdepth_core.evaluation.pictures import Panel, truth_panel
+from lircdepth_core.evaluation.rendered import RenderedFigures
 from lircdepth_core.evaluation.report import ErrorCollector, Report, has_truth
 
 Progress = Callable[[Sequence[int]], Iterable[int]]
@@ -24,21 +24,22 @@ Progress = Callable[[Sequence[int]], Iterable[int]]
 @torch.inference_mode()
 def evaluate(
     network: nn.Module,
-    frames: PackedFrames,
+    frames: FrameSource,
     device: torch.device | str = "cpu",
     progress: Progress = iter,
     about: dict[str, Any] | None = None,
 ) -> Report:
     """Return the errors of a network on frames, with radar and with radar zeroed.
 
-    Its input is the frames' own size, cropped to multiples of 32; the truth is exact depth where the frames have it, or
-    the single lidar scan. Raises LircDepthError when no frame has ground truth.
+    Its input is the frames' own size, cropped to multiples of 32. The truth is rendered depth where the frames have it,
+    or the single lidar scan; with rendered depth the report says, too, what RenderedFigures tells. Raises
+    LircDepthError when no frame has ground truth.
     """
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch
-    collector = ErrorCollector()
+    collector, rendered = ErrorCollector(), RenderedFigures()
     for index in progress(range(len(frames))):
         sample = prepare(frames.frame(index))
-        truth = truths.of_prepared_frame(sample)
+        truth, sky = truths.of_prepared_frame(sample), truths.sky_of(sample)
         if not has_truth(truth):
             collector.leave_out(f"frame {index} has no ground truth")
             continue
@@ -46,13 +47,18 @@ def evaluate(
         for variant, channels in (("radar", radar), ("no radar", torch.zeros_like(radar))):
             depth = network(image, channels).depth[0, 0].float().cpu().numpy()
             collector.add(variant, depth, truth)
+            if sky is not None:
+                rendered.add(variant, depth, truth, sky)
     if collector.left_out == len(frames):
         raise LircDepthError(f"{frames.description}: no frame has any ground truth")
-    return collector.report(about or {})
+    figures = rendered.as_dict()
+    for line in rendered.lines():
+        collector.note(line)
+    return collector.report((about or {}) | ({"rendered": figures} if figures else {}))
 
 
 @torch.inference_mode()
-def panels(networks: dict[str, nn.Module], frames: PackedFrames, index: int | None = None) -> list[Panel]:
+def panels(networks: dict[str, nn.Module], frames: FrameSource, index: int | None = None) -> list[Panel]:
     """Return a frame's image with radar, its truth, and the depth of each network under its caption.
 
     index: of the frame; by default the middle one.

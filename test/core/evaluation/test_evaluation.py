@@ -141,6 +141,8 @@ def test_packed_frames_are_evaluated_at_their_own_size_against_their_depth(tmp_p
     group = results["errors"]["radar"]["0-80 m"]
     assert {key: group[key] for key in expected} == pytest.approx(expected, rel=1e-5)
     assert results["errors"]["no radar"]["0-80 m"]["mae"] != group["mae"]
+    assert results["rendered"].keys() == {"radar", "no radar"}
+    assert "of the rest at more than twice its depth" in (tmp_path / "eval/table.txt").read_text()
     assert command(*common, "--precision", "bfloat16") == 2
     assert "--precision goes with --dataroot" in capsys.readouterr().err
     assert command("eval", "--packed", weights, "--weights", weights, "-o", tmp_path / "eval") == 2

@@ -23,7 +23,8 @@ def natural(texture: Texture, x: torch.Tensor, y: torch.Tensor, width: torch.Ten
         total += weight * value
         norm += weight**2
         weight, cell = weight * texture.slope, cell / 2.1
-    return total / norm**0.5
+    pattern: torch.Tensor = total / norm**0.5
+    return pattern
 
 
 def textured(
