@@ -61,9 +61,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _print(metrics: dict[str, Any], output: Path) -> None:
     total = metrics["latency_ms"]["total"]
+    causes = ", ".join(f"{number} {cause}" for cause, number in metrics["dropped_by_cause"].items())
+    lost = f", {metrics['lost_before_the_node']} lost before the node" if metrics["lost_before_the_node"] else ""
     print(
-        f"{metrics['frames_in']} images in, {metrics['frames_out']} depth images out, {metrics['dropped']} dropped "
-        f"({metrics['fused']} fused with radar); latency p50 {total['p50']:.0f} ms, p99 {total['p99']:.0f} ms; "
+        f"{metrics['frames_in']} images in, {metrics['frames_out']} depth images out, {metrics['dropped']} dropped"
+        f"{f' ({causes})' if causes else ''}{lost} ({metrics['fused']} fused with radar); "
+        f"latency p50 {total['p50']:.0f} ms, p99 {total['p99']:.0f} ms; "
         f"MAE {metrics['mae']:.2f} m, AbsRel {metrics['abs_rel']:.3f} against the lidar"
     )
     if metrics["caution"]:

@@ -152,6 +152,9 @@ def _record(recorder: Recorder, depth_node: Process, replay_node: Process) -> No
     while time.monotonic() - quiet_since < _QUIET_TIMEOUT_S:
         rclpy.spin_once(recorder, timeout_sec=_SPIN_S)
         frames_in, done = recorder.number("frames_in"), recorder.number("frames_out") + recorder.number("dropped")
+        if frames_in != done + recorder.number("frames_waiting"):
+            waiting = recorder.number("frames_waiting")
+            raise LircDepthError(f"of {frames_in} images the node accounts for {done}, and {waiting} that wait")
         # Only the report after the next one is sure to count the last image.
         all_told = recorder.reports > reports + 1 and frames_in == done
         if frames_in and all_told and recorder.frames == recorder.number("frames_out"):

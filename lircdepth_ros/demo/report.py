@@ -21,7 +21,8 @@ from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.depth import depth_of
 
 CAMERA, LIDAR, RADAR = "CAM_FRONT", "LIDAR_TOP", "RADAR_FRONT"
-_COUNTERS = ("frames_out", "dropped", "fused", "camera_only")
+_COUNTERS = ("frames_out", "dropped", "frames_waiting", "fused", "camera_only", "without_ego_motion")
+_CAUSE = "dropped_"
 
 Record = dict[str, Any]
 KeyFrameDepth = tuple[Record, npt.NDArray[np.float32]]  # (sample, depth [H, W] metres)
@@ -55,9 +56,14 @@ def metrics(nusc: Any, scene: Record, frames: list[KeyFrameDepth], status: dict[
         stage, separator, percentile = name.rpartition("_ms_")
         if separator:
             latency.setdefault(stage, {})[percentile] = float(value)
+    images, received = len(nuscenes.channel_records(nusc, scene, CAMERA)), int(status.get("frames_in", 0))
     return {
-        "frames_in": len(nuscenes.channel_records(nusc, scene, CAMERA)),
+        "frames_in": images,
+        "lost_before_the_node": images - received,
         **{name: int(status.get(name, 0)) for name in _COUNTERS},
+        "dropped_by_cause": {
+            name.removeprefix(_CAUSE): int(value) for name, value in status.items() if name.startswith(_CAUSE)
+        },
         "latency_ms": latency,
         "key_frames_evaluated": len(frames),
         "mae": report.mean("mae") if report else float("nan"),

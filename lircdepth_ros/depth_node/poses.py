@@ -78,7 +78,7 @@ class OdometryPoses(CalibrationPoses):
         self._node = node
         self._topic = odometry_topic
         self._subscription: Subscription[Odometry] | None = None
-        self._heard_at = 0.0  # time.monotonic() of the start, or of the last pose
+        self._patience = _Patience()
 
     def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
         """See NodePoses."""
@@ -90,12 +90,12 @@ class OdometryPoses(CalibrationPoses):
                 journal.statistics.count("poses_refused")
                 journal.say_once("odometry", f"{self._topic}: pose left out: {error}")
                 return
-            self._heard_at = time.monotonic()
+            self._patience.restore()
             self.add_pose(stamp_to_ns(message.header.stamp), pose)
             on_pose()
 
         self.forget_after(-1)  # all poses of an earlier activation
-        self._heard_at = time.monotonic()
+        self._patience.restore()
         self._subscription = qos.create_subscription(
             self._node, Odometry, self._topic, add, journal.report_qos, depth=_ODOMETRY_QUEUE_DEPTH
         )
@@ -108,11 +108,11 @@ class OdometryPoses(CalibrationPoses):
 
     def ready(self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int) -> bool:
         """See PoseSource. Odometry that nobody publishes, or that has been silent for long, is not waited for."""
-        if time.monotonic() - self._heard_at > _PATIENCE_S:
-            return True
-        if not self.has_poses:
-            return self._node.count_publishers(self._topic) == 0
-        return super().ready(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
+        if self.has_poses:
+            ready = super().ready(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
+        else:
+            ready = self._node.count_publishers(self._topic) == 0
+        return ready or self._patience.is_over()
 
     def describe(self) -> str:
         """See NodePoses."""
@@ -127,12 +127,12 @@ class TfPoses:
         self._fixed_frame = frame_name(fixed_frame)
         self._buffer = tf2_ros.Buffer()
         self._listener: tf2_ros.TransformListener | None = None
-        self._started_at = 0.0  # time.monotonic()
+        self._patience = _Patience()
 
     def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
         """See NodePoses. tf2 does not tell of new transforms: the node asks ``ready`` again and again."""
         self._listener = tf2_ros.TransformListener(self._buffer, self._node)
-        self._started_at = time.monotonic()
+        self._patience.restore()
 
     def stop(self) -> None:
         """See NodePoses."""
@@ -156,7 +156,8 @@ class TfPoses:
         try:
             latest = self._buffer.lookup_transform(self._fixed_frame, camera_frame, _time(0))
         except tf2_ros.TransformException:
-            return time.monotonic() - self._started_at > _PATIENCE_S
+            return self._patience.is_over()
+        self._patience.restore()
         return camera_stamp - stamp_to_ns(latest.header.stamp) > _PATIENCE_S * NANOSECONDS_PER_SECOND
 
     def camera_from_sensor(
@@ -193,6 +194,24 @@ class TfPoses:
     def describe(self) -> str:
         """See NodePoses."""
         return f"tf, ego motion through {self._fixed_frame}"
+
+
+class _Patience:
+    """How long frames are held back for poses that do not come: from the first that was, for some seconds."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None  # time.monotonic()
+
+    def restore(self) -> None:
+        """Begin again: a pose came."""
+        self._since = None
+
+    def is_over(self) -> bool:
+        """Return whether frames have been held back for too long; the first call begins the time."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        return now - self._since > _PATIENCE_S
 
 
 def _time(nanoseconds: int) -> Time:

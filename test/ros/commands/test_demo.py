@@ -56,6 +56,8 @@ def test_every_image_of_a_scene_becomes_depth_or_is_counted(tmp_path):
     metrics = json.loads((tmp_path / "demo" / "metrics.json").read_text())
     assert metrics["frames_in"] == 7, "a sweep before the first key frame and one each 0.1 s to 0.5 s"
     assert metrics["frames_out"] + metrics["dropped"] == 7
+    assert metrics["dropped"] == sum(metrics["dropped_by_cause"].values())
+    assert (metrics["frames_waiting"], metrics["lost_before_the_node"], metrics["without_ego_motion"]) == (0, 0, 0)
     assert metrics["fused"] + metrics["camera_only"] == metrics["frames_out"] > 0
     assert metrics["latency_ms"]["total"]["p99"] >= metrics["latency_ms"]["network"]["p50"] > 0
     recorded = list(depth_images(tmp_path / "demo" / "depth_bag"))

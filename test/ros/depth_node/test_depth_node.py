@@ -76,6 +76,20 @@ def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pip
     assert "without_ego_motion" not in rig.status
 
 
+def test_each_image_has_the_camera_info_of_its_own_stamp(rig, depth_node):
+    """A camera that zooms: the next image's info is there before this image, and must not be taken for it."""
+    depth_node()
+    stamps = [START + i * 100 * MS for i in range(5)]
+    for i, stamp in enumerate(stamps):
+        rig.send_info(stamp, intrinsics=INTRINSICS + np.array([[0.0, 0.0, i], [0, 0, 0], [0, 0, 0]]))
+    rig.spin(0.3)
+    for stamp in stamps:
+        rig.send_image(stamp, picture())
+        rig.wait(lambda s=stamp: any(stamp_of(info) == s for info in rig.depth_info), "depth")
+    columns = {stamp_of(info): info.k[2] for info in rig.depth_info}
+    assert columns == {stamp: 80.0 + i for i, stamp in enumerate(stamps)}
+
+
 def test_without_a_scan_the_frame_is_camera_only_and_counted(rig, depth_node):
     depth_node()
     rig.send_info(START)
