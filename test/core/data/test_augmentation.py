@@ -224,6 +224,15 @@ def test_gains_noise_blur_and_textures_change_what_they_should():
     assert any(Photometric(haze=0.3)(black, seeded(seed)).any() for seed in seeds)  # it is added
 
 
+def test_a_share_of_the_pictures_stays_as_it_is():
+    image = torch.rand((3, 16, 16), generator=seeded(3))
+    changed = [
+        not torch.equal(Photometric(share=0.25, brightness=(0.5, 0.9))(image, seeded(seed)), image)
+        for seed in range(400)
+    ]
+    assert np.mean(changed) == pytest.approx(0.25, abs=0.06)
+
+
 def test_a_texture_has_the_spectrum_of_natural_pictures():
     """Its power falls as frequency^-2 for a slope of 1: by a factor of 16 over two octaves."""
     power = torch.stack(

@@ -140,6 +140,29 @@ def test_a_student_learns_from_rendered_depth_in_several_files_and_says_how_far_
     assert "no lidar depth" in capsys.readouterr().err
 
 
+def test_a_run_goes_on_when_more_frames_have_come(tmp_path, capsys):
+    """Windows of one step: the folder grows from 8 frames to 16 between them."""
+    source, folder = training_runs.RenderedStreets(16), tmp_path / "frames"
+    folder.mkdir()
+    loss = "{depth_loss: rendered, image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0}"
+    options = (
+        "--model", "StudentModule", "--model.model", "tiny", "--model.loss", loss, "--trainer.callbacks+", "StopAfter",
+        "--trainer.callbacks.minutes", 0, "--trainer.max_steps", 12, "--trainer.val_check_interval", 5,
+        "--trainer.check_val_every_n_epoch", "null", "--ckpt_path", "resume",
+    )  # fmt: skip
+    stops = []
+    for window in range(12):
+        if window in (0, 2):
+            pack(
+                source, shard_path(folder, range(4 * window, 4 * window + 8)), indices=range(4 * window, 4 * window + 8)
+            )
+        assert fit(folder, tmp_path / "run", *options, model=None, epochs=-1) == 0
+        stops += map(int, re.findall(r"stopped .* at step (\d+)", capsys.readouterr().out))
+    assert stops == sorted(set(stops))
+    assert sorted(logged(tmp_path / "run")) == list(range(12))
+    assert logged(tmp_path / "run", "val/mae")
+
+
 def test_the_best_checkpoint_by_validation_becomes_weights_that_load(frames, tmp_path, capsys):
     assert fit(frames, tmp_path, "--model.lr", 0.05, epochs=3) == 0
     mae = logged(tmp_path, "val/mae")
