@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Point files of a user's own radar: any PCD (ascii, binary, binary_compressed) or CSV, as one array a field.
+"""Point files of a user's own radar: any PCD (ascii, binary, binary_compressed) or text table, as one array a field.
 
 pypcd4 decodes PCD files. What it would read wrongly, or take from a damaged header without a check, is checked here
 before. nuScenes' radar files have a strict reader of their own, ``nuscenes_pcd``.
@@ -9,6 +9,7 @@ before. nuScenes' radar files have a strict reader of their own, ``nuscenes_pcd`
 import csv
 import io
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -18,61 +19,66 @@ import numpy.typing as npt
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.packages import import_package
+from lircdepth_core.radar.point_tables import PointTable, check_unit, decode_table
 
 _MAX_BYTES = 256_000_000  # of points; a header that claims more is corrupt
 _MAX_COUNT = 9999  # numbers in a field of a point
 _ENCODINGS = ("ascii", "binary", "binary_compressed")
 _SIZES = {"F": ("4", "8"), "I": ("1", "2", "4", "8"), "U": ("1", "2", "4", "8")}  # bytes, by the letter of TYPE
-_DELIMITERS = ",;\t "  # of CSV files
+_TABLES = (".csv", ".tsv", ".txt")
 
 Columns: TypeAlias = dict[str, npt.NDArray[np.float64]]
 
 
-def read_points(path: str | Path) -> Columns:
-    """Read a .pcd or .csv file; return {field: float64 [N]} in file order.
+def read_points(path: str | Path, fields: Mapping[str, str] | None = None, scan: str | None = None) -> Columns:
+    """Read a point file; return {field: float64 [N]} in file order.
 
-    A CSV's first line names its columns, which commas, semicolons, tabs or spaces separate. Of a PCD field with several
-    numbers a point (COUNT) the first is taken. Raises LircDepthError, naming the file and in a CSV the line, when the
-    content is damaged or of another form; OSError when the file cannot be read.
+    fields: {name: unit} of those to return, where a unit is m, dBsm or m/s; by default all, which must then all be
+    numbers. A text file (.csv, .tsv, .txt) has a line of column names, see point_tables; scan: which scan of a table
+    that holds several. Of a PCD field with several numbers a point (COUNT) the first is taken. Raises LircDepthError,
+    naming the file and in a table the row, when the content is damaged, of another form, or lacks a field; OSError when
+    the file cannot be read.
     """
     path = Path(path)
     data = path.read_bytes()
     try:
-        return _decode_csv(data) if path.suffix.lower() == ".csv" else _decode_pcd(data)
+        if path.suffix.lower() in _TABLES:
+            return _table_columns(decode_table(data).one_scan(scan), fields)
+        if path.suffix.lower() != ".pcd" and not data.startswith((b"# .PCD", b"VERSION")):
+            raise ValueError(
+                f"a file '{path.suffix}' is not read, expected .pcd, or a text file (.csv, .tsv, .txt) with a line of "
+                "column names"
+            )
+        if scan is not None:
+            raise ValueError(f"a PCD file holds one scan, '{scan}' cannot be chosen")
+        columns = _decode_pcd(data)
+        _check_names(columns if fields is None else fields, list(columns))
+        return columns if fields is None else {name: columns[name] for name in fields}
     except (ValueError, csv.Error) as error:
         raise LircDepthError(f"{path}: {error}") from error
 
 
-def _decode_csv(data: bytes) -> Columns:
-    lines = [line.strip(" ") for line in data.decode("utf-8-sig").splitlines()]
-    head = next((line for line in lines if line), "")  # alone, so that damaged rows do not decide on the delimiter
-    try:
-        delimiter = csv.Sniffer().sniff(head, _DELIMITERS).delimiter
-    except csv.Error:
-        delimiter = ","  # of a file of one column, in which there is no delimiter
-    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-    names: list[str] = []
-    values: list[list[float]] = []
-    for row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
-        if not names:
-            names = [name.strip() for name in row]
-        elif len(row) != len(names):
-            raise ValueError(f"row {rows.line_num} has {len(row)} values, expected {len(names)}")
-        else:
-            values.append([_number(cell, name, rows.line_num) for cell, name in zip(row, names, strict=True)])
-    if not names:
-        raise ValueError("empty, expected a line of column names")
-    table = np.array(values, dtype=np.float64).reshape(-1, len(names))
-    return dict(zip(names, table.T, strict=True))
+def _table_columns(table: PointTable, fields: Mapping[str, str] | None) -> Columns:
+    if fields is None:
+        return {name: table.column(index) for index, name in enumerate(table.names)}
+    places = {name: index for name in fields if (index := table.index(name)) is not None}
+    _check_names(fields, [*table.names, *places])
+    for name, index in places.items():
+        check_unit(table.names[index], table.units[index], fields[name])
+    return {name: table.column(index) for name, index in places.items()}
 
 
-def _number(cell: str, column: str, row: int) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        raise ValueError(f"row {row}, column {column}: could not convert '{cell.strip()}' to a number") from None
+def _check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ValueError where a name is not known, and say which there are."""
+    missing = [name for name in wanted if name not in known]
+    if not missing:
+        return
+    words = {word for name in known for word in re.split(r"[^a-z]+", name.lower())}
+    hint = "--radar-fields names a file's own"
+    if words & {"range", "r", "dist", "distance", "rho"} and words & {"azimuth", "az", "azi", "angle", "theta", "phi"}:
+        hint = "these are polar coordinates: convert them to x, y, z [m] first"
+    names = ", ".join(dict.fromkeys(known))
+    raise ValueError(f"has no field {', '.join(missing)}; it has {names} ({hint})")
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ def _decode_pcd(data: bytes) -> Columns:
         body = _checked_text(body, points, sum(header.counts))
         types, sizes = ["F"] * len(types), [8] * len(sizes)  # the text of a whole number is also one of a real number
     elif header.encoding == "binary":
+        if len(body) >= body_bytes + max(header.point_bytes, 1) and body[body_bytes:].strip(b"\0\r\n"):
+            raise ValueError(f"damaged: {len(body)} bytes of data, expected {body_bytes}")
         body = _exactly(body, body_bytes)
     else:
         packed, expanded = np.frombuffer(_exactly(body, 8), "<u4").tolist()
@@ -157,12 +165,26 @@ def _checked_header(data: bytes) -> tuple[_Header, int, bytes]:
             raise ValueError(f"TYPE {kind} of SIZE {size}, expected F of 4 or 8 bytes, or I or U of 1, 2, 4 or 8")
     if not all(count.isdecimal() and 0 < int(count) <= _MAX_COUNT for count in counts):
         raise ValueError(f"COUNT is '{' '.join(counts)}', expected numbers from 1 to {_MAX_COUNT}")
-    (points, *_) = entries.get("POINTS") or entries.get("WIDTH") or ["missing"]
+    points = _point_count(entries)
     header = _Header(names, types, [int(size) for size in sizes], [int(count) for count in counts], encoding)
     most_points = _MAX_BYTES // max(header.point_bytes, 1)
     if not points.isdecimal() or int(points) > most_points:
         raise ValueError(f"POINTS is {points}, expected 0 to {most_points}")
     return header, int(points), data[match.end() :]
+
+
+def _point_count(entries: Mapping[str, Sequence[str]]) -> str:
+    """Return the number of points, as text: POINTS, or WIDTH times HEIGHT of an organised cloud.
+
+    Raises ValueError where they do not agree.
+    """
+    told = {key: values[0] for key in ("POINTS", "WIDTH", "HEIGHT") if (values := entries.get(key))}
+    if not all(value.isdecimal() for value in told.values()) or "WIDTH" not in told:
+        return told.get("POINTS") or told.get("WIDTH") or "missing"
+    product = str(int(told["WIDTH"]) * int(told.get("HEIGHT", "1")))
+    if told.setdefault("POINTS", product) != product and int(told["POINTS"]) != int(product):
+        raise ValueError(f"POINTS is {told['POINTS']}, expected WIDTH times HEIGHT, {product}")
+    return told["POINTS"]
 
 
 def _checked_text(body: bytes, points: int, values: int) -> bytes:

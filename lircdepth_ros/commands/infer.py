@@ -26,7 +26,14 @@ from lircdepth_ros.messages.depth import to_millimetres
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--image", required=True, metavar="FILE", help="rectified image, JPEG or PNG")
-    parser.add_argument("--radar", metavar="FILE", help="scan: any PCD, or CSV with a line of names (default: none)")
+    parser.add_argument(
+        "--radar", metavar="FILE", help="scan: any PCD, or a table (.csv, .tsv, .txt) with a line of names"
+    )
+    parser.add_argument(
+        "--radar-scan",
+        metavar="SCAN",
+        help="which scan of a table of several: the text in its column of times or scan numbers; 'all' for all rows",
+    )
     parser.add_argument("--calibration", required=True, metavar="YAML", help="mounting of both, camera's intrinsics")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=".png: 16 bit, mm; .npy: float32, m")
     parser.add_argument("--camera-frame", default="CAM_FRONT", help="in the calibration (default: %(default)s)")
@@ -43,8 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Estimate, write the depth, print a line. Raises LircDepthError."""
     output = Path(arguments.output)
-    if output.suffix not in (".png", ".npy"):
+    if output.suffix.lower() not in (".png", ".npy"):
         raise LircDepthError(f"--output is {output}, expected a name that ends in .png or .npy")
+    if not output.absolute().parent.is_dir():
+        raise LircDepthError(f"--output is {output}: there is no folder {output.absolute().parent}")
     calibration = Calibration.load(arguments.calibration)
     camera, radar_frame = arguments.camera_frame, arguments.radar_frame
     if camera not in calibration.intrinsics:
@@ -52,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise LircDepthError(f"{arguments.calibration} has no intrinsics of {camera}; it has those of: {known}")
     radars = []
     if arguments.radar:
-        scan = read_scan(arguments.radar, arguments.radar_fields)
+        scan = read_scan(arguments.radar, arguments.radar_fields, arguments.radar_scan)
         caution = missing_fields_caution(arguments.radar_fields.split())
         if caution:
             print(f"note: {caution}", file=sys.stderr)
@@ -66,22 +75,21 @@ def run(arguments: argparse.Namespace) -> None:
     _write(output, frame.depth)
     returns = sum(len(scan) for scan, _ in radars)
     print(f"{output}: {image.shape[1]}x{image.shape[0]}, {frame.returns_seen} of {returns} radar returns in the image")
+    if frame.rejected_returns:
+        print(f"note: {frame.rejected_returns} returns are left out: a value is missing or not finite", file=sys.stderr)
     if pipeline.header.caution:
         print(pipeline.header.caution)
 
 
-def read_scan(path: str | Path, fields: str) -> RadarScan:
+def read_scan(path: str | Path, fields: str, scan: str | None = None) -> RadarScan:
     """Return the RadarScan of a point file. fields: its six names for x y z rcs vx vy; "0" means all zero.
 
-    Raises LircDepthError.
+    scan: which one of a table of several. Raises LircDepthError.
     """
     names = radar_field_names(fields, "--radar-fields")
-    columns = read_points(path)
-    missing = [name for name in names if name not in columns and name != "0"]
-    if missing:
-        raise LircDepthError(
-            f"{path} has no field {', '.join(missing)}; it has {', '.join(columns)} (--radar-fields names a file's own)"
-        )
+    units = dict(zip(names, ("m", "m", "m", "dBsm", "m/s", "m/s"), strict=True))
+    units.pop("0", None)
+    columns = read_points(path, units, scan)
     count = len(next(iter(columns.values())))
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is left out as such
         return RadarScan.from_fields(*(columns[name] if name in columns else np.zeros(count) for name in names))
@@ -104,8 +112,9 @@ def _read_image(path: str | Path) -> npt.NDArray[np.uint8]:
 def _write(path: Path, depth: npt.NDArray[np.float32]) -> None:
     """Write depth under its name only when complete: .npy as it is; .png as the node's 16UC1."""
     with written_whole(path) as partial:
-        if path.suffix == ".npy":
-            np.save(partial, depth)
+        if path.suffix.lower() == ".npy":
+            with open(partial, "wb") as file:  # NumPy would add .npy to a name that ends in .NPY
+                np.save(file, depth)
         else:
             from PIL import Image
 

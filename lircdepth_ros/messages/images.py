@@ -172,7 +172,7 @@ def _converted(pixels: npt.NDArray[np.uint8], conversion: str, encoding: str) ->
 def compressed_image_to_rgb(message: protocols.CompressedImage) -> npt.NDArray[np.uint8]:
     """Return sensor_msgs/CompressedImage (JPEG or PNG) as uint8 [H, W, 3] RGB. 16-bit images keep their high byte.
 
-    What ``format`` says about the pixels is followed, as compressed_image_transport writes it: the encoding of the image
+    What ``format`` says about the pixels is followed, as compressed_image_transport writes it: the image's encoding
     before compression, and after "compressed" that of the file (such as "bayer_rggb8; png compressed " for a mosaic).
     Raises LircDepthError for a damaged file, for a format that is not supported, and MemoryError.
     """

@@ -120,6 +120,12 @@ XY = [("x", "F", 4), ("y", "F", 4)]
 TWO = [[1.5, 2.5], [3.5, 4.5]]
 
 
+def claims(encoding, points):
+    """A file of two points that says that it has another number of them."""
+    claim = str(points).encode()
+    return pcd(encoding, XY, TWO).replace(b"WIDTH 2", b"WIDTH " + claim).replace(b"POINTS 2", b"POINTS " + claim)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -131,8 +137,8 @@ TWO = [[1.5, 2.5], [3.5, 4.5]]
         (pcd("ascii", XY, TWO) + b"5 6\n", "damaged: 3 points, expected 2"),
         (pcd("ascii", XY, TWO).replace(b"4.5", b"4.5m"), "could not convert string '4.5m' to float64"),
         (pcd("binary", XY, TWO).replace(b"DATA binary", b"DATA binary_lz4"), "DATA is 'binary_lz4', expected ascii, "),
-        (pcd("binary", XY, TWO).replace(b"POINTS 2", b"POINTS 999999999999"), "POINTS is 999999999999, expected 0 to"),
-        (pcd("ascii", XY, TWO).replace(b"POINTS 2", b"POINTS 999999999999"), "POINTS is 999999999999, expected 0 to"),
+        (claims("binary", 999999999999), "POINTS is 999999999999, expected 0 to"),
+        (claims("ascii", 999999999999), "POINTS is 999999999999, expected 0 to"),
         (pcd("binary", XY, TWO).replace(b"POINTS 2", b"POINTS -2"), "POINTS is -2, expected 0 to"),
         (pcd("binary", XY, TWO, drop=("POINTS", "WIDTH")), "POINTS is missing"),
         (pcd("binary", XY, TWO, drop=("TYPE",)), "PCD header lacks TYPE"),
@@ -144,7 +150,7 @@ TWO = [[1.5, 2.5], [3.5, 4.5]]
         (pcd("binary_compressed", XY, TWO).replace(b"\x0f", b"\xff"), "compressed data is damaged"),
         (pcd("binary_compressed", XY, TWO).replace(b"\x0f", b"\x0e"), "compressed data is damaged"),
         (
-            pcd("binary_compressed", XY, TWO).replace(b"POINTS 2", b"POINTS 3"),
+            claims("binary_compressed", 3),
             "compressed data expands to 16 bytes, expected 24",
         ),
     ],
@@ -188,9 +194,13 @@ def test_a_csv_of_one_column_or_without_a_row_is_read(tmp_path):
         (b"x,y\n\n1,2,3\n", "row 3 has 3 values, expected 2"),
         (b"x;y\n1;2\n3\n", "row 3 has 1 values, expected 2"),
         (b"x y\n1 2\n3 two\n", "row 3, column y: could not convert 'two' to a number"),
-        (b"x;y\n1,5;2,5\n", "row 2, column x: could not convert '1,5' to a number"),
-        (b"x,y\n1,\n", "row 2, column y: could not convert '' to a number"),
-        (b"x,y\n\xff\xfe,1\n", "can't decode"),
+        (b"x;y\n1.000,5;2,5\n", "row 2, column x: could not convert '1.000,5' to a number"),
+        (b"x,y\n\xff\xfe,1\n", "row 2, column x: could not convert"),
+        (b"x,y\n1\x00,1\n", "holds binary data, expected text"),
+        (b"# made today\n1,2\n3,4\n", "row 2 holds numbers, expected a line of column names"),
+        (b"1,2\n3,4\n", "row 1 holds numbers, expected a line of column names"),
+        (b"# a\nx,y\n\n# b\n1,2\n3\n", "row 6 has 1 values, expected 2"),
+        (b"x,y\n1_000,1\n", "row 2, column x: could not convert '1_000'"),
         (b'x,y\n"1,2\n', "row 2 has 1 values, expected 2"),
     ],
 )
@@ -200,6 +210,111 @@ def test_a_damaged_csv_file_is_named_with_its_row(tmp_path, content, message):
     assert str(info.value).startswith(f"{tmp_path / 'a.csv'}: ")
     assert message in str(info.value)
     assert "\n" not in str(info.value)
+
+
+XYR = [("x", "F", 4), ("y", "F", 4), ("rcs", "F", 4)]
+EXPECTED = {"x": [20.5, -35.0], "y": [0.2, 3.0], "rcs": [9.0, 4.0]}
+UNITS = {"x": "m", "y": "m", "rcs": "dBsm"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "x;y;rcs\n20,5;0,2;9\n-35;3,0;4,0\n",
+        "x\ty\trcs\n20,5\t0,2\t9\n-35\t3\t4\n",
+        "x y rcs\n20,5 0,2 9\n-35 3 4\n",
+        "# x,y,rcs\n20.5,0.2,9\n-35,3,4\n",
+        "% made by us\n%x y rcs\n20.5 0.2 9\n-35 3 4\n",
+        "# radar export 2024-05-01\nx,y,rcs\n20.5,0.2,9\n# between\n-35,3,4\n// end\n",
+        "x [m],y [m],rcs [dBsm]\n20.5,0.2,9\n-35,3,4\n",
+        "x [m] y (m) rcs[dBsm]\n20.5 0.2 9\n-35 3 4\n",
+        "X,Y,RCS\n20.5,0.2,9\n-35,3,4\n",
+        "x,y,rcs,\n20.5,0.2,9,\n-35,3,4,\n",
+        "x;y;rcs\n20.5;0.2;9;\n-35;3;4;\n",
+        "x,y,rcs,\n20.5,0.2,9\n-35,3,4\n",
+        "x|y|rcs\n20.5|0.2|9\n-35|3|4\n",
+        ",x,y,rcs\n0,20.5,0.2,9\n1,-35,3,4\n",
+        'x,y,class,rcs\n20.5,0.2,car,9\n-35,3,"a, b",4\n',
+        "time,x,y,rcs\n10:00:01,20.5,0.2,9\n10:00:01,-35,3,4\n",
+        "x,y,rcs,azimuth_\u00b0\n20.5,0.2,9,1\n-35,3,4,1\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_table_is_read_as_people_write_it(tmp_path, content, encoding):
+    (tmp_path / "a.csv").write_bytes(content.replace("\n", "\r\n").encode(encoding))
+    found = read_points(tmp_path / "a.csv", UNITS)
+    assert {name: values.tolist() for name, values in found.items()} == EXPECTED
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.txt", "a.TSV", "a.CSV"])
+def test_tables_go_by_other_names_too(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x\ty\trcs\n20.5\t0.2\t9\n-35\t3\t4\n")
+    assert read_points(tmp_path / name, UNITS)["x"].tolist() == EXPECTED["x"]
+
+
+def test_an_empty_cell_is_a_number_that_is_not_known(tmp_path):
+    found = read_points_of(tmp_path, b"x,y,z\n1,,3\n4,NA,\n,n/a,null\n")
+    np.testing.assert_array_equal(
+        np.array(list(found.values())), [[1, 4, np.nan], [np.nan] * 3, [3, np.nan, np.nan]]
+    )  # fmt: skip
+
+
+def refusal(folder, content, fields=None, scan=None, name="a.csv"):
+    (folder / name).write_bytes(content)
+    with pytest.raises(LircDepthError) as info:
+        read_points(folder / name, fields, scan)
+    assert str(info.value).startswith(f"{folder / name}: ")
+    assert "\n" not in str(info.value)
+    return str(info.value)
+
+
+def test_columns_that_do_not_fit_what_is_asked_are_refused_by_name(tmp_path):
+    assert "3 columns are called x" in refusal(tmp_path, b"x,y,rcs,x,x\n1,2,3,4,5\n", UNITS)
+    assert "column x is in km, expected m" in refusal(tmp_path, b"x [km],y [m],rcs\n1,2,3\n", UNITS)
+    assert "column vx is in km/h, expected m/s" in refusal(tmp_path, b"vx [km/h]\n1\n", {"vx": "m/s"})
+    assert "column rcs is in m^2, expected dBsm" in refusal(tmp_path, b"rcs [m^2]\n1\n", {"rcs": "dBsm"})
+    text = refusal(tmp_path, b"range,azimuth,elevation,rcs\n20,0.1,0,9\n", UNITS)
+    assert "has no field x, y; it has range, azimuth, elevation, rcs (these are polar coordinates" in text
+    assert "has no field y; it has x, rcs (--radar-fields" in refusal(tmp_path, b"x,rcs\n1,2\n", UNITS)
+
+
+SCANS = b"timestamp,x\n100,1\n100,2\n100.07,3\n100.14,4\n"
+
+
+@pytest.mark.parametrize("column", [b"timestamp", b"Time [s]", b"scan", b"frame_id", b"sweep index", b"cycle", b"t"])
+def test_several_scans_in_a_table_are_not_taken_for_one(tmp_path, column):
+    content = SCANS.replace(b"timestamp", column)
+    assert "holds 3 scans by its column" in refusal(tmp_path, content, {"x": "m"})
+    assert "(100, 100.07, 100.14), expected one" in refusal(tmp_path, content, {"x": "m"})
+    assert read_points(tmp_path / "a.csv", {"x": "m"}, "100")["x"].tolist() == [1, 2]
+    assert read_points(tmp_path / "a.csv", {"x": "m"}, "100.14")["x"].tolist() == [4]
+    assert read_points(tmp_path / "a.csv", {"x": "m"}, "all")["x"].tolist() == [1, 2, 3, 4]
+    assert "has no scan '7'; it holds 3 scans" in refusal(tmp_path, content, {"x": "m"}, "7")
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.npy", "a.pcd.bin", "a.ply", "a"])
+def test_other_files_are_told_what_is_read(tmp_path, name):
+    text = refusal(tmp_path, bytes(20), name=name)
+    assert "is not read, expected .pcd, or a text file (.csv, .tsv, .txt)" in text
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_organised_cloud_has_width_times_height_points(tmp_path, encoding):
+    points = [[i + 0.5, 2.0 * i] for i in range(6)]
+    content = pcd(encoding, XY, points).replace(b"WIDTH 6\nHEIGHT 1", b"WIDTH 3\nHEIGHT 2")
+    assert read(tmp_path, content)["x"] == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+    assert read(tmp_path, content.replace(b"POINTS 6\n", b""))["y"] == [0, 2, 4, 6, 8, 10]
+    assert "POINTS is 6, expected WIDTH times HEIGHT, 9" in refusal(
+        tmp_path, content.replace(b"WIDTH 3\nHEIGHT 2", b"WIDTH 3\nHEIGHT 3"), name="a.pcd"
+    )
+
+
+def test_a_binary_cloud_of_more_points_than_it_says_is_damaged(tmp_path):
+    text = refusal(tmp_path, pcd("binary", XY, TWO).replace(b"WIDTH 2", b"WIDTH 1").replace(b"POINTS 2", b"POINTS 1"),
+                   name="a.pcd")  # fmt: skip
+    assert "damaged: 16 bytes of data, expected 8" in text
+    padded = pcd("binary", XY, TWO) + bytes(64)  # some writers fill up a block
+    assert read(tmp_path, padded)["x"] == [1.5, 3.5]
 
 
 def test_a_missing_pypcd4_is_one_line(tmp_path, monkeypatch):

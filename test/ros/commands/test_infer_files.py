@@ -124,7 +124,7 @@ def test_fields_by_a_drivers_own_names_and_zero_for_one_it_lacks(files):
         ("a.pcd", (HEADER.replace("TYPE F", "TYPE Q") + "binary\n").encode(), "a.pcd: "),
         ("a.csv", b"", "empty"),
         ("a.csv", b"x,y\n1,2,3\n", "row 2 has 3 values, expected 2"),
-        ("a.csv", b"x,y\n1,two\n", "could not convert"),
+        ("a.csv", b"x,y,z,rcs,vx,vy\n1,two,3,4,5,6\n", "could not convert"),
         ("a.csv", b"x,y\n1,2\n", "has no field z, rcs, vx, vy; it has x, y"),
         ("a.csv", None, "No such file"),
     ],
