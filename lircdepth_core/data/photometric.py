@@ -16,10 +16,11 @@ _BLUR_PX = 3
 class Photometric:
     """Changes of a picture, each drawn anew for each sample; the defaults change nothing.
 
-    share: of the pictures that are changed; the others stay as they are. saturation, contrast, brightness, gamma: ranges of factors, and of gamma's exponent, (1, 1) for none. gains:
-    standard deviation of a factor of each colour channel. texture: greatest standard deviation of a 1/f pattern that
-    multiplies the picture, as the texture of surfaces does. haze: the same of one that is added to it. blur:
-    probability of a blur by a mean of 3x3 pixels. noise: greatest standard deviation of the noise of pixels, of 1.
+    share: of the pictures that are changed; the others stay as they are. saturation, contrast, brightness, gamma:
+    ranges of factors, and of gamma's exponent, (1, 1) for none. gains: standard deviation of a factor of each colour
+    channel. texture: greatest standard deviation of a 1/f pattern that multiplies the picture, as the texture of
+    surfaces does. haze: the same of one that is added to it. blur: probability of a blur by a mean of 3x3 pixels.
+    noise: greatest standard deviation of the noise of pixels, of 1.
     """
 
     share: float = 1.0
