@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,11 +58,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _source(arguments: argparse.Namespace) -> FrameSource:
-    from lircdepth_core.data.street import StreetFrames
+    from lircdepth_core.data.street import USUAL_SPLITS, StreetFrames
     from lircdepth_core.data.varied_street import VARIED_SPLITS, VariedFrames
     from lircdepth_core.inference.device import choose_device
 
     varied = arguments.split in VARIED_SPLITS
+    if not varied and arguments.split not in USUAL_SPLITS:
+        raise LircDepthError(f"--split {arguments.split}: expected {', '.join((*USUAL_SPLITS, *VARIED_SPLITS))}")
     scale = arguments.scale if arguments.scale is not None else _SCALES["varied" if varied else "usual"]
     if arguments.frames < 1 or not 0 < scale <= 1:
         raise LircDepthError(f"--frames {arguments.frames} --scale {scale}: expected at least 1, and 0 to 1")
@@ -83,6 +86,18 @@ def _pack_shards(frames: FrameSource, folder: Path, length: int, jobs: int) -> N
     missing = missing_shards(frames, folder, length)
     left = sum(map(len, missing))
     print(f"{folder}: {frames.description}: {len(frames) - left} of {len(frames)} frames are there", flush=True)
+    if not missing:
+        return
+    began = time.monotonic()
+    size = sum(value.nbytes for name, value in frames.frame(missing[0][0]).items() if name != "radar") * left
+    free = shutil.disk_usage(folder).free
+    print(
+        f"the rest takes about {(time.monotonic() - began) * left / jobs / 60:.0f} minutes and at most "
+        f"{size / 1e6:.0f} MB ({free / 1e6:.0f} MB free)",
+        flush=True,
+    )
+    if size > free:
+        raise LircDepthError(f"{folder}: {free / 1e6:.0f} MB are free, and up to {size / 1e6:.0f} MB are needed")
     started, made = time.monotonic(), 0
     for indices in missing:
         pack(frames, shard_path(folder, indices), jobs, indices)

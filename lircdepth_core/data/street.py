@@ -28,6 +28,7 @@ from lircdepth_core.synthetic.world.world import World
 Key: TypeAlias = tuple[int, ...]
 
 _TRAINING = "train"
+USUAL_SPLITS = (_TRAINING, *SPLITS)
 _FRAMES_OF_A_STREET = 4  # in training: building a street costs as much as several frames
 _FIRST_S, _LAST_S = 1.0, 19.0  # of a scene
 _ACCUMULATED_S = 3.0  # before and after the image: the lidar scans that dense depth is accumulated from
@@ -68,8 +69,8 @@ class StreetFrames:
         device: torch.device | str = "cpu",
         window: tuple[int, int] | None = None,
     ) -> None:
-        if split != _TRAINING and split not in SPLITS:
-            raise LircDepthError(f"street split {split!r}: expected {_TRAINING}, {', '.join(SPLITS)}")
+        if split not in USUAL_SPLITS:
+            raise LircDepthError(f"street split {split!r}: expected {', '.join(USUAL_SPLITS)}")
         self.camera = CameraModel().scaled(scale)
         self.size, self.focal_length = self.camera.size, float(self.camera.fx)
         if window is not None:
