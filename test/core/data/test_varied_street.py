@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lircdepth_core.data.frame import BEYOND_RANGE_M
-from lircdepth_core.data.varied_street import VariedFrames
+from lircdepth_core.data.varied_street import VARIED_SPLITS, VariedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.synthetic.world.varied import skies
 from lircdepth_core.synthetic.world.varied.builder import build_varied_world
@@ -67,6 +67,25 @@ def test_the_unseen_style_shares_no_building_no_sky_and_no_colour_of_a_wall_with
     assert not {*VARIED.walls, *VARIED.concretes, *VARIED.lorries} & {*UNSEEN.walls, *UNSEEN.concretes, *UNSEEN.lorries}
     assert VARIED.ridged != UNSEEN.ridged
     assert not UNSEEN.usual_plots
+
+
+# Split, street, its weather and number of parts, mean grey level and mean depth up to 80 m [m] of its second frame.
+FROZEN = (
+    ("unseen-val", 0, "mist", 8371, 125.91, 26.61),
+    ("unseen-val", 7, "low sun", 5478, 87.99, 13.10),
+    ("unseen-test", 0, "mist", 4585, 198.45, 4.36),
+    ("unseen-test", 7, "storm", 6622, 159.52, 26.50),
+)
+
+
+@pytest.mark.parametrize(("split", "street", "weather", "parts", "grey", "depth"), FROZEN)
+def test_the_unseen_sets_stay_what_they_are(split, street, weather, parts, grey, depth):
+    """Figures measured on them could no longer be compared."""
+    world = build_varied_world((VARIED_SPLITS[split].seed, 5, street), UNSEEN)
+    assert (world.weather.name, len(world.parts.kind)) == (weather, parts)
+    frame = VariedFrames(split, 64, SCALE).frame(6 * street + 1)
+    assert float(frame["image"].float().mean()) == pytest.approx(grey, abs=0.3)
+    assert float(frame["rendered"].clamp(max=80).mean()) == pytest.approx(depth, abs=0.05)
 
 
 def test_varied_skies_go_from_blown_out_white_to_dark():
