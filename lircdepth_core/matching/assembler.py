@@ -65,6 +65,7 @@ class _Radar:
         self.scans: deque[Scan] = deque(maxlen=_SCANS_KEPT_PER_RADAR)
         self._periods: deque[int] = deque(maxlen=_PERIODS_KEPT)
         self._offsets: deque[int] = deque(maxlen=_OFFSETS_KEPT)
+        self.in_time = True  # whether the last image had a scan
 
     def add(self, scan: Scan, last_image: int | None) -> None:
         """Take a scan. One with the stamp of an earlier one replaces that."""
@@ -217,7 +218,7 @@ class FrameAssembler:
 
         Such a radar's clock is off (TAI, PTP, never set), or its scans are late by more than the window.
         """
-        offsets = {name: radar.offset for name, radar in self._radars.items()}
+        offsets = {name: radar.offset for name, radar in self._radars.items() if not radar.in_time}
         usual = self.window + self.max_wait
         return {name: offset for name, offset in offsets.items() if offset is not None and abs(offset) > usual}
 
@@ -237,6 +238,8 @@ class FrameAssembler:
             if now < waiting.deadline and not (final and self._ready(match)):
                 break
             released.append(match)
+            for name, radar in self._radars.items():
+                radar.in_time = name in match.scans
             self._waiting.popleft()
         self.released += len(released)
         return released

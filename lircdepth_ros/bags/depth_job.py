@@ -189,7 +189,8 @@ class DepthJob:
             remarks.append(f"{self.counts['past_sweeps_left_out']} past sweeps are not used, without ego motion")
         remarks += [f"{number} scans of {topic} are left out" for topic, number in self._matcher.refused.items()]
         remarks += [f"{number} messages of {topic} are damaged" for topic, number in self.bag_account.damaged.items()]
-        return [text for text in (*remarks, self.bag_account.missing_text(), self.caution) if text]
+        cautions = (self.bag_account.missing_text(), self._poses.caution, self.caution)
+        return [text for text in (*remarks, *cautions) if text]
 
     @property
     def reasons(self) -> list[str]:

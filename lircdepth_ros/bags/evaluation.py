@@ -300,8 +300,9 @@ class _Comparison:
             self._collector.note(f"{number} scans of {topic} are left out")
         for topic, number in bag_account.damaged.items():
             self._collector.note(f"{number} messages of {topic} are damaged")
-        if bag_account.missing():
-            self._collector.note(bag_account.missing_text())
+        for text in (bag_account.missing_text(), self._poses.caution):
+            if text:
+                self._collector.note(text)
         if self._counted_as_cap:
             self._collector.note(
                 f"{self._counted_as_cap} pixels with a true depth are 0 in 16UC1, which is none or beyond "

@@ -13,7 +13,7 @@ from lircdepth_core.geometry.frame_tree import FrameTree, frame_name
 from lircdepth_core.matching.poses import Transform
 from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type
 from lircdepth_ros.messages.definitions import Message
-from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix
+from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix, unknown_child_text
 from lircdepth_ros.messages.stamps import stamp_to_ns
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class BagPoses:
             self._tree.add_static(base_frame, frame, transform)
         self._odometry_topic = odometry_topic if odometry_topic in topics else None
         self._odometry_child: str | None = None
+        self.caution = ""  # what was assumed about the odometry
         self.topics = {odometry_topic, _MOVING, _STATIC} & set(topics)
         for topic in self.topics:
             require_type(topics, topic, _ODOMETRY if topic == self._odometry_topic else _TF_MESSAGE)
@@ -96,7 +97,11 @@ class BagPoses:
     def _add_odometry(self, message: Message) -> None:
         pose = pose_to_matrix(message.pose.pose)
         child = frame_name(message.child_frame_id)
-        self._odometry_child = child = child if child in self._tree else self._base_frame
+        if child not in self._tree:
+            if child not in ("", self._base_frame):
+                self.caution = unknown_child_text(self._odometry_topic or "", child, self._base_frame)
+            child = self._base_frame
+        self._odometry_child = child
         parent = frame_name(message.header.frame_id) or _ODOMETRY_PARENT
         self._tree.add(parent, child, stamp_to_ns(message.header.stamp), pose)
 

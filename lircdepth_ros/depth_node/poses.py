@@ -15,13 +15,13 @@ from rclpy.time import Time
 
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.geometry.calibration import Calibration
+from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
 from lircdepth_core.geometry.frame_tree import frame_name
 from lircdepth_core.matching.poses import CalibrationPoses, PoseSource, Transform
 from lircdepth_ros.depth_node import qos
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.settings import Settings
-from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix
+from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix, unknown_child_text
 from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND, stamp_to_ns
 
 try:
@@ -82,6 +82,8 @@ class OdometryPoses(CalibrationPoses):
 
     def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
         """See NodePoses."""
+        assert self.calibration is not None, "it was loaded from the file"
+        mounting = self.calibration.base_from_sensor
 
         def add(message: Odometry) -> None:
             try:
@@ -91,6 +93,11 @@ class OdometryPoses(CalibrationPoses):
                 journal.say_once("odometry", f"{self._topic}: pose left out: {error}")
                 return
             self._patience.restore()
+            child = frame_name(message.child_frame_id)
+            if child in mounting:  # odometry of the rear axle, say
+                pose = pose @ geometry.invert(mounting[child])
+            elif child not in ("", BASE_FRAME):
+                journal.say_once("odometry frame", unknown_child_text(self._topic, child, BASE_FRAME))
             self.add_pose(stamp_to_ns(message.header.stamp), pose)
             on_pose()
 

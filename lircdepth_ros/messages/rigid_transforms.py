@@ -26,3 +26,8 @@ def _matrix(translation: protocols.Vector3, rotation: protocols.Quaternion) -> n
         (translation.x, translation.y, translation.z), (rotation.w, rotation.x, rotation.y, rotation.z)
     )
     return matrix
+
+
+def unknown_child_text(topic: str, child: str, base_frame: str) -> str:
+    """Return what to say about odometry of a frame that no transform leads to."""
+    return f"{topic} is of frame {child!r}, to which no transform leads: it is taken for that of {base_frame!r}"

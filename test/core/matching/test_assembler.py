@@ -190,6 +190,7 @@ def test_a_radar_whose_clock_is_37_s_ahead_is_named_with_the_offset():
         frames.add_image((1000 + 80 * i) * MS, i, now=0)
         frames.add_scan("tai", (38_000 + 80 * i) * MS, None)
         frames.add_scan("utc", (1005 + 80 * i) * MS, None)
+        frames.poll(now=WAIT)
     assert frames.stamp_offsets() == {"tai": 37_000 * MS}
 
 

@@ -228,6 +228,17 @@ def test_odometry_of_another_frame_than_base_link_is_followed_from_there(tmp_pat
     assert (found["fused"], found["without_ego_motion"]) == (4, 0)
 
 
+def test_odometry_of_a_frame_that_nothing_leads_to_is_taken_for_the_vehicles_and_that_is_said(tmp_path, summary):
+    entries = [*small.frames(4), ("/tf_static", START, small.static_tf())]
+    for stamp in range(START, START + 5 * PERIOD, 50 * MS):
+        entries.append(("/odom", stamp, small.odometry(stamp, 0.0, child="robot")))
+    found = summary(small.write(tmp_path / "bag", entries))
+    assert (
+        "/odom is of frame 'robot', to which no transform leads: it is taken for that of 'base_link'"
+        in found["remarks"]
+    )
+
+
 def test_static_transforms_that_come_late_in_the_bag_are_used_for_all_images(tmp_path, summary):
     late = START + 10 * PERIOD
     found = summary(

@@ -20,6 +20,7 @@ from PIL import Image as Picture
 pytest.importorskip("rclpy", reason="the node needs rclpy")
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CompressedImage, Image
 
 from lircdepth_core.geometry import rigid_transform, sensor_to_sensor
@@ -74,6 +75,32 @@ def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pip
     rig.wait(lambda: rig.count("frames_out") == 1, "diagnostics")
     assert (rig.count("fused"), rig.count("camera_only"), rig.count("dropped")) == (1, 0, 0)
     assert "without_ego_motion" not in rig.status
+
+
+def test_odometry_of_another_frame_of_the_vehicle_is_followed_from_there(rig, depth_node):
+    """It is the radar's, 3.4 m ahead of base_link, and turns: base_link swings round it."""
+    depth_node()
+    pixels, points = picture(), np.array([[20.0, 0.2, 1.0, 9.0, -8.0, 0.1]])
+    poses = [rigid_transform((0.0, 0.0, 0.0), (np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2))) for yaw in (0.0, 0.02)]
+    rig.send_info(START)
+    for stamp, yaw in ((START, 0.0), (START + 50 * MS, 0.02)):
+        message = Odometry(header=header(stamp, "odom"), child_frame_id="RADAR_FRONT")
+        rotation = message.pose.pose.orientation
+        rotation.w, rotation.z = float(np.cos(yaw / 2)), float(np.sin(yaw / 2))
+        rig.odometry.publish(message)
+    rig.spin(0.2)
+    rig.send_scan(START + 50 * MS, points)
+    rig.send_image(START, pixels)
+    rig.wait(lambda: rig.depth, "depth")
+    base = [pose @ np.linalg.inv(BASE_FROM_RADAR) for pose in poses]
+    transform = sensor_to_sensor(BASE_FROM_CAMERA, BASE_FROM_RADAR, *base)
+    pipeline = DepthPipeline.from_weights("tiny", device="cpu", backend="eager", max_range=100.0)
+    expected = pipeline(pixels, INTRINSICS, [(RadarScan.from_fields(*points.T), transform)])
+    standing = sensor_to_sensor(BASE_FROM_CAMERA, BASE_FROM_RADAR, *poses)
+    other = pipeline(pixels, INTRINSICS, [(RadarScan.from_fields(*points.T), standing)])
+    assert not np.array_equal(expected.depth, other.depth), "the radar's odometry taken for base_link's shows"
+    published = np.frombuffer(rig.depth[0].data, np.float32).reshape(96, 160)
+    np.testing.assert_allclose(published, expected.depth, rtol=1e-6)
 
 
 def test_each_image_has_the_camera_info_of_its_own_stamp(rig, depth_node):
