@@ -56,13 +56,14 @@ def process(
     settings: Settings,
     publishing: Callable[[Job], AbstractContextManager[bool]],
     now: Callable[[], int],
+    stopping: Callable[[], bool],
 ) -> None:
     """Publish the depth of a job, or drop it: exactly one of both is counted in its activation's journal.
 
     publishing(job) is entered after the network ran, and tells whether the job's activation still is the node's: a
     deactivated node publishes nothing, and is not deactivated meanwhile. now() is the node's time in nanoseconds.
     Raises LircDepthError for an image or camera_info that does not fit, and MemoryError: such a job is not counted yet.
-    What goes wrong after the depth is published is counted as ``views_failed``.
+    What goes wrong after the depth is published is counted as ``views_failed``, unless the process is ``stopping()``.
     """
     journal, statistics = job.activation.journal, job.activation.journal.statistics
     started = time.perf_counter()
@@ -105,6 +106,8 @@ def process(
                 offset = projection_offset(frame.camera_info)
                 outputs.publish_views(header, estimate.depth, image, intrinsics, offset, frame.radars, settings)
     except Exception as error:  # whatever it is, the depth is out
+        if stopping():
+            return
         statistics.count("views_failed")
         statistics.error(f"{type(error).__name__}: {error}")
         journal.say_once("views", f"a view of the depth was not published: {traceback.format_exc()}", error=True)

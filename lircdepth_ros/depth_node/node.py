@@ -329,6 +329,7 @@ class DepthNode(LifecycleNode):
                 configured.settings,
                 self._publish,
                 lambda: self.get_clock().now().nanoseconds,
+                lambda: not self.context.ok(),
             )
         except LircDepthError as error:
             journal.drop("bad_input", str(error), under_way=True)

@@ -58,7 +58,7 @@ def pipeline():
 def run(pipeline):
     """Process one image; return (statistics, log, messages by topic)."""
 
-    def run(refuses="nothing", wanted=True):
+    def run(refuses="nothing", wanted=True, stopping=False):
         made, log = {}, Log()
 
         def create(kind, topic):
@@ -73,7 +73,15 @@ def run(pipeline):
         journal.statistics.count("frames_in")
         journal.statistics.hand_over()
         job = Job(Frame(image, info, [], 0.0), 0.0, Activation(journal))
-        process(job, pipeline, DepthOutputs(create, settings), settings, lambda job: nullcontext(wanted), lambda: 0)
+        process(
+            job,
+            pipeline,
+            DepthOutputs(create, settings),
+            settings,
+            lambda job: nullcontext(wanted),
+            lambda: 0,
+            lambda: stopping,
+        )
         return journal.statistics, log, {topic: publisher.published for topic, publisher in made.items()}
 
     return run
@@ -88,6 +96,14 @@ def test_depth_whose_view_cannot_be_published_is_published_and_not_dropped(run, 
     assert statistics.unaccounted(0) == 0
     assert len(log.lines) == 1
     assert "RuntimeError: no room" in log.lines[0]
+
+
+def test_a_view_that_fails_because_the_process_is_told_to_stop_is_no_error(run):
+    """The signal ends DDS under the worker, between depth and its views."""
+    statistics, log, published = run(refuses="pipeline_latency_ms", stopping=True)
+    assert len(published["/CAM_FRONT/depth/image"]) == 1
+    assert not log.lines
+    assert "views_failed" not in statistics.values()
 
 
 def test_a_frame_of_a_node_that_was_deactivated_is_dropped_and_counted(run):
