@@ -3,6 +3,7 @@
 """Files that appear under their name when they are complete."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,12 @@ from pathlib import Path
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a Path beside ``path``, of the same suffix, to write to.
 
-    That file is renamed to ``path`` when the block ends, and removed when the renaming fails or the block raises.
+    Raises FileNotFoundError naming the folder where it does not exist. The file is renamed to ``path`` when the block
+    ends, and removed when the renaming fails or the block raises.
     """
     whole = Path(path)
+    if not whole.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(whole.parent))
     partial = whole.with_name(f".{whole.stem}.{os.getpid()}.partial{whole.suffix}")
     try:
         yield partial

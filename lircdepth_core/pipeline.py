@@ -34,6 +34,7 @@ from lircdepth_core.radar import RadarScan
 
 _BYTE_MEAN, _BYTE_STD = 255 * np.array([IMAGE_MEAN, IMAGE_STD])
 _RADAR_CHANNELS = 4
+_SMALLEST_FOCAL_LENGTH, _LARGEST_FOCAL_LENGTH = 0.05, 50.0  # of the image's size: 169 and 1.1 degrees of view
 
 RadarInput = tuple[RadarScan, npt.NDArray[np.float64]]  # a scan and camera_from_radar, 4x4
 
@@ -142,7 +143,7 @@ class DepthPipeline:
         return InputPlan.make(*self.header.input_size, self.inference_scale)
 
     def plan(self, height: int, width: int, intrinsics: npt.ArrayLike) -> InputPlan:
-        """Return the InputPlan for a camera. Raises LircDepthError when its intrinsics are not a pinhole camera's."""
+        """Return the InputPlan for a camera. Raises LircDepthError when its intrinsics are not those of its images."""
         matrix = np.asarray(intrinsics, dtype=np.float64)
         if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or not (np.diag(matrix) > 0).all():
             raise LircDepthError(
@@ -151,7 +152,9 @@ class DepthPipeline:
             )
         # Along each axis, so that a camera whose pixels are not square looks as one of the weights' training.
         horizontal, vertical = self.inference_scale * self.header.focal_length / np.diag(matrix)[:2]
-        return InputPlan.make(height, width, float(horizontal), float(vertical))
+        plan = InputPlan.make(height, width, float(horizontal), float(vertical))
+        _check_view(matrix, height, width)
+        return plan
 
     @torch.inference_mode()
     def __call__(
@@ -254,6 +257,22 @@ class DepthPipeline:
         if name not in self._buffers or self._buffers[name].shape != tuple(shape):
             self._buffers[name] = torch.empty(tuple(shape), dtype=dtype, **options)
         return self._buffers[name]
+
+
+def _check_view(intrinsics: npt.NDArray[np.float64], height: int, width: int) -> None:
+    """Raise LircDepthError for intrinsics that are those of another image size, or of no camera."""
+    cx, cy = intrinsics[0, 2], intrinsics[1, 2]
+    if not (0 <= cx <= width and 0 <= cy <= height):
+        raise LircDepthError(
+            f"the principal point ({cx:g}, {cy:g}) lies outside the image of {width}x{height}: the intrinsics are "
+            "those of another image size, or the image was cropped"
+        )
+    for focal_length, size in ((intrinsics[0, 0], width), (intrinsics[1, 1], height)):
+        if not _SMALLEST_FOCAL_LENGTH * size < focal_length < _LARGEST_FOCAL_LENGTH * size:
+            raise LircDepthError(
+                f"the focal length of {focal_length:g} px is impossible for an image of {width}x{height}: check the "
+                "camera's intrinsics"
+            )
 
 
 @contextmanager

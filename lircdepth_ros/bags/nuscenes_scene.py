@@ -373,6 +373,7 @@ def _calibration(nusc: Any, scene: Record, records: list[Record]) -> Calibration
     return Calibration(
         base_from_sensor,
         {channel: row["camera_intrinsic"] for channel, row in cameras.items() if row["camera_intrinsic"]},
+        {r["channel"]: (r["width"], r["height"]) for r in records if r["sensor_modality"] == "camera"},
     )
 
 

@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"note: {caution}", file=sys.stderr)
         radars.append((scan, calibration.transform(camera, radar_frame)))
     image = _read_image(arguments.image)
+    _check_size(arguments.calibration, calibration, camera, image.shape[1], image.shape[0])
     chosen = options.from_arguments(arguments)
     from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
 
@@ -77,8 +78,24 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{output}: {image.shape[1]}x{image.shape[0]}, {frame.returns_seen} of {returns} radar returns in the image")
     if frame.rejected_returns:
         print(f"note: {frame.rejected_returns} returns are left out: a value is missing or not finite", file=sys.stderr)
+    if returns and not frame.returns_seen:
+        print(
+            f"note: no return lies in the image; check the mounting in {arguments.calibration}: the frame of {camera} "
+            f"has x to the right, y down and z forward, that of {radar_frame} x forward and y to the left",
+            file=sys.stderr,
+        )
     if pipeline.header.caution:
         print(pipeline.header.caution)
+
+
+def _check_size(path: str, calibration: Calibration, camera: str, width: int, height: int) -> None:
+    """Raise LircDepthError where the calibration says that its intrinsics are those of another image size."""
+    expected = calibration.image_sizes.get(camera, (width, height))
+    if expected != (width, height):
+        raise LircDepthError(
+            f"the image is {width}x{height}, the intrinsics of {camera} in {path} are those of "
+            f"{expected[0]}x{expected[1]}: scale one of them"
+        )
 
 
 def read_scan(path: str | Path, fields: str, scan: str | None = None) -> RadarScan:

@@ -361,14 +361,17 @@ def test_calibration_file_gives_the_devkits_transforms(dataset):
         ("frames: {CAM: [", "not YAML"),
         ("parent: base_link", "no mapping 'frames'"),
         ("{parent: map, frames: {}}", "parent is 'map'"),
-        ("{parent: base_link, frames: {CAM: {rotation: {x: 0, y: 0, z: 0, w: 1}}}}", "frame CAM lacks 'translation'"),
+        (
+            "{parent: base_link, frames: {CAM: {rotation: {x: 0, y: 0, z: 0, w: 1}}}}",
+            "CAM: .* expected a translation and a rotation",
+        ),
         (
             "{parent: base_link, frames: {CAM: {translation: {x: 0, y: 0, z: 0}, rotation: {x: 1, y: 1, z: 0, w: 1}}}}",
-            "frame CAM: rotation .* is not a unit quaternion",
+            "CAM: rotation .* is not a unit quaternion",
         ),
         (
             "{parent: base_link, frames: {CAM: {translation: {x: a, y: 0, z: 0}, rotation: {x: 0, y: 0, z: 0, w: 1}}}}",
-            "frame CAM: could not convert",
+            "CAM: translation x is 'a', expected a number",
         ),
     ],
 )

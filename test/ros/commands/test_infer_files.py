@@ -194,15 +194,88 @@ def test_exhausted_memory_is_one_error_line_and_leaves_no_file(files):
     assert not (folder / "depth.npy").exists()
 
 
-def test_intrinsics_survive_saving_and_wrong_ones_are_named(tmp_path):
+def test_intrinsics_and_the_image_size_survive_saving(tmp_path):
     path = tmp_path / "calibration.yaml"
-    path.write_text(CALIBRATION)
+    path.write_text(CALIBRATION.replace("cy: 48.0", "cy: 48.0, width: 160, height: 96"))
     Calibration.load(path).save(tmp_path / "copy.yaml")
-    np.testing.assert_array_equal(Calibration.load(tmp_path / "copy.yaml").intrinsics["CAM_FRONT"], INTRINSICS)
-    for text, expected in ((", cy: 48.0", "intrinsics of CAM_FRONT lack 'cy'"), ("80.0", "intrinsics of CAM_FRONT")):
-        path.write_text(CALIBRATION.replace(text, "" if "cy" in text else "wide"))
-        with pytest.raises(LircDepthError, match=f"{path}: {expected}"):
-            Calibration.load(path)
+    read = Calibration.load(tmp_path / "copy.yaml")
+    np.testing.assert_array_equal(read.intrinsics["CAM_FRONT"], INTRINSICS)
+    assert read.image_sizes == {"CAM_FRONT": (160, 96)}
+
+
+CAMERA = "{fx: 1266.0, fy: 1266.0, cx: 80.0, cy: 48.0}"
+ROS_CAMERA = (
+    "image_width: 160\nimage_height: 96\ncamera_matrix:\n  rows: 3\n  cols: 3\n  data: [9, 0, 8, 0, 9, 4, 0, 0, 1]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (", cy: 48.0", "", "CAM_FRONT, intrinsics lack 'cy'; there are fx, fy, cx"),
+        ("80.0", "wide", "CAM_FRONT, intrinsics: cx is 'wide', expected a number such as 1.5"),
+        ("fx: 1266.0", "fx: '1266,0'", "CAM_FRONT, intrinsics: fx is '1266,0', expected a number"),
+        ("fx: 1266.0", "fx: 0.0", "CAM_FRONT, intrinsics: fx is 0, expected a positive number of pixels"),
+        ("fy: 1266.0", "fy: -1266.0", "CAM_FRONT, intrinsics: fy is -1266, expected a positive"),
+        ("fx: 1266.0", "fx: .nan", "CAM_FRONT, intrinsics: fx is nan, expected a number"),
+        (CAMERA, "[1266.0, 0, 80, 0, 1266, 48]", "6 numbers, expected the 9 of a 3x3 matrix"),
+        (CAMERA, "[1266.0, 0, 0, 0, 1266, 0, 80, 48, 1]", "the matrix ends with [80.0, 48.0, 1.0], expected 0, 0, 1"),
+        (
+            "{x: 0, y: 0, z: 0, w: 1}",
+            "{roll: 0, pitch: 0, yaw: 0}",
+            "RADAR_FRONT: rotation lacks 'w'; it has roll, pitch",
+        ),
+        ("{x: 0, y: 0, z: 0, w: 1}", "[0, 0, 0, 1]", "RADAR_FRONT: rotation is [0, 0, 0, 1], expected a mapping with"),
+        (CALIBRATION, ROS_CAMERA, "it is a file of ROS's camera_calibration; expected 'parent: base_link'"),
+        (CALIBRATION, "P0: 7.2e+02 0 6.1e+02 0\nP2: 7 0 6 0\n", "it is a calibration of KITTI; expected"),
+        (CALIBRATION, "cam0: {camera_model: pinhole}\n", "it is a file of Kalibr; expected"),
+    ],
+)
+def test_calibrations_as_other_programs_and_people_write_them_are_named(tmp_path, old, new, expected):
+    path = tmp_path / "calibration.yaml"
+    text = CALIBRATION.replace(old, new)
+    assert text != CALIBRATION
+    path.write_text(text)
+    with pytest.raises(LircDepthError) as caught:
+        Calibration.load(path)
+    assert str(caught.value).startswith(f"calibration {path}")
+    assert expected in str(caught.value)
+
+
+def test_intrinsics_may_be_a_matrix_and_translations_a_list(tmp_path):
+    path = tmp_path / "calibration.yaml"
+    text = CALIBRATION.replace("{x: 3.4, y: 0.0, z: 0.5}", "[3.4, 0.0, 0.5]")
+    for matrix in ("[1266.0, 0, 80, 0, 1266, 48, 0, 0, 1]", "[[1266.0, 0, 80], [0, 1266, 48], [0, 0, 1]]"):
+        path.write_text(text.replace(CAMERA, matrix))
+        read = Calibration.load(path)
+        np.testing.assert_array_equal(read.intrinsics["CAM_FRONT"], INTRINSICS)
+        np.testing.assert_array_equal(read.base_from_sensor["RADAR_FRONT"][:3, 3], [3.4, 0, 0.5])
+
+
+def test_intrinsics_of_another_image_size_are_refused(files, capsys):
+    folder, pixels = files
+    path = folder / "calibration.yaml"
+    path.write_text(CALIBRATION.replace("cy: 48.0", "cy: 48.0, width: 160, height: 96"))
+    assert infer(folder, None, "depth.npy") == 0
+    Image.fromarray(pixels[::2, ::2]).save(folder / "image.png")  # halved, and the calibration was not
+    assert infer(folder, None, "other.npy") == 2
+    assert f"the image is 80x48, the intrinsics of CAM_FRONT in {path} are those of 160x96" in capsys.readouterr().err
+    path.write_text(CALIBRATION.replace("cx: 80.0", "cx: 81.0"))  # no size, and a centre beyond the image
+    assert infer(folder, None, "other.npy") == 2
+    assert "the principal point (81, 48) lies outside the image of 80x48" in capsys.readouterr().err
+    path.write_text(CALIBRATION.replace("fx: 1266.0", "fx: 126600.0").replace("80.0", "40.0").replace("48.0", "24.0"))
+    assert infer(folder, None, "other.npy") == 2
+    assert "the focal length of 126600 px is impossible for an image of 80x48" in capsys.readouterr().err
+    assert not (folder / "other.npy").exists()
+
+
+def test_a_mounting_that_looks_elsewhere_is_noted(files, capsys):
+    folder, _ = files
+    (folder / "a.pcd").write_bytes(ascii_pcd())
+    path = folder / "calibration.yaml"
+    path.write_text(CALIBRATION.replace("{x: -0.5, y: 0.5, z: -0.5, w: 0.5}", "{x: 0, y: 0, z: 0, w: 1}"))
+    assert infer(folder, "a.pcd", "depth.npy") == 0
+    assert f"note: no return lies in the image; check the mounting in {path}" in capsys.readouterr().err
 
 
 def test_it_needs_no_ros_and_no_rosbags(files):
