@@ -150,11 +150,10 @@ class DepthPipeline:
                 f"intrinsics {matrix.tolist()} are not those of a calibrated pinhole camera: expected 3x3 with "
                 "positive focal lengths"
             )
+        _check_view(matrix, height, width)
         # Along each axis, so that a camera whose pixels are not square looks as one of the weights' training.
         horizontal, vertical = self.inference_scale * self.header.focal_length / np.diag(matrix)[:2]
-        plan = InputPlan.make(height, width, float(horizontal), float(vertical))
-        _check_view(matrix, height, width)
-        return plan
+        return InputPlan.make(height, width, float(horizontal), float(vertical))
 
     @torch.inference_mode()
     def __call__(

@@ -74,6 +74,7 @@ def _on_packed(arguments: argparse.Namespace) -> None:
     from lircdepth_core.data.packed import open_packed
     from lircdepth_core.evaluation import of_packed
     from lircdepth_core.inference.device import choose_device
+    from lircdepth_core.inference.input_plan import require_same_focal_length
     from lircdepth_core.models import checkpoints
 
     declared = {option.name: option.default for option in options.PIPELINE_OPTIONS}
@@ -83,6 +84,8 @@ def _on_packed(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments.device)
     network, header = checkpoints.load(arguments.weights)
     frames = open_packed(arguments.packed)
+    if not header.random:
+        require_same_focal_length(arguments.weights, header.focal_length, arguments.packed, frames.focal_length)
     about = {
         "weights": arguments.weights, "model": header.model, "trained_on": header.trained_on,
         "data": frames.description, "truth": "rendered where packed", "caution": header.caution,

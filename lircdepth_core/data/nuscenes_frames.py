@@ -16,6 +16,7 @@ from lircdepth_core.data.nuscenes.matching import key_frame_match
 from lircdepth_core.data.nuscenes.tables import Record
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.transforms import Float64Array
+from lircdepth_core.inference.input_plan import same_focal_length
 from lircdepth_core.losses.teacher import confidence_label
 from lircdepth_core.matching.radar_inputs import radar_inputs
 
@@ -61,6 +62,7 @@ class NuScenesFrames:
         record = self._record(self.samples[0], camera)
         self.size = round(record["height"] * scale), round(record["width"] * scale)
         self.focal_length = self._intrinsics(record)[0, 0] * scale
+        self.focal_length_range = self._focal_length_range()
         self.description = f"{version} {split}, {len(self.samples)} key frames of {camera} and {radar}"
 
     def __len__(self) -> int:
@@ -155,6 +157,20 @@ class NuScenesFrames:
     def _record(self, sample: Record, channel: str) -> Record:
         record: Record = self.nusc.get("sample_data", sample["data"][channel])
         return record
+
+    def _focal_length_range(self) -> tuple[float, ...]:
+        """Return the least and the greatest focal length [px], or nothing where there is one camera only.
+
+        Their images are used as they are. Raises LircDepthError where that would be wrong.
+        """
+        tokens = {self._record(sample, self.channels[0])["calibrated_sensor_token"] for sample in self.samples}
+        rows = [self.nusc.get("calibrated_sensor", token) for token in tokens]
+        found = {float(row["camera_intrinsic"][0][0]) * self._scale for row in rows}
+        if not all(same_focal_length(value, self.focal_length) for value in found):
+            raise LircDepthError(
+                f"{self.channels[0]} has focal lengths from {min(found):.1f} to {max(found):.1f} px, expected one"
+            )
+        return (min(found), max(found)) if len(found) > 1 else ()
 
     def _intrinsics(self, record: Record) -> Float64Array:
         return np.array(self.nusc.get("calibrated_sensor", record["calibrated_sensor_token"])["camera_intrinsic"])

@@ -113,6 +113,12 @@ def _opened(path: str | Path, device: str = "cpu") -> Iterator[Any]:
         raise LircDepthError(f"{path}: not a complete file of frames ({type(error).__name__}: {error})") from error
 
 
+def focal_length_of(path: str | Path) -> float:
+    """Return the focal length [px] of a file's frames, without reading them. Raises LircDepthError as PackedFrames."""
+    with _opened(path) as file:
+        return float(json.loads((file.metadata() or {})[_METADATA_KEY])["focal_length"])
+
+
 def frames_in(path: str | Path) -> int:
     """Return how many frames a file holds, without reading them. Raises LircDepthError when it is missing."""
     with _opened(path) as file:

@@ -14,14 +14,27 @@ from lircdepth_core.models.common.interface import STRIDE
 # Mean and standard deviation of ImageNet's RGB values, in 0..1.
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
-# Relative difference from the focal length of training up to which an image is not resampled: it is not worth it.
-SAME_SCALE_TOLERANCE = 0.005
+# Relative difference from the focal length of training up to which an image is not resampled: nuScenes has two front
+# cameras, of 1252.8 and 1266.4 px, and training takes their images as they are.
+SAME_SCALE_TOLERANCE = 0.015
 
 
-def normalise(image: Tensor) -> Tensor:
-    """Return an image in 0..1, float [..., 3, H, W], less ImageNet's mean and divided by its standard deviation."""
-    mean, std = (image.new_tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
-    return (image - mean) / std
+def same_focal_length(first: float, second: float) -> bool:
+    """Return whether two focal lengths are so near that an image is not resampled from one to the other."""
+    return abs(first / second - 1) < SAME_SCALE_TOLERANCE
+
+
+def require_same_focal_length(weights: object, trained: float, frames: object, found: float) -> None:
+    """Raise LircDepthError unless frames have the focal length [px] of a network's training.
+
+    For whoever gives frames to a network without a DepthPipeline, which would resample them: depth would be wrong by
+    the ratio of the two.
+    """
+    if not same_focal_length(trained, found):
+        raise LircDepthError(
+            f"{weights}: trained for a focal length of {trained:.1f} px, but {frames} has {found:.1f} px, and here "
+            "nothing is resampled"
+        )
 
 
 @dataclass(frozen=True)

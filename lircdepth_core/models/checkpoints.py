@@ -27,7 +27,8 @@ class Header:
     """The description that weights carry.
 
     model: a name of models.NAMES. config: arguments of its constructor. focal_length [px] and input_size (height,
-    width) are those of training: a depth network is tied to them. training: steps, losses, learning rate and so on, and
+    width) are those of training: a depth network is tied to them. focal_length_range [px]: the least and the greatest
+    of the cameras of training, empty where it was one. training: steps, losses, learning rate and so on, and
     under "before" the same of the weights with which it began.
     """
 
@@ -38,6 +39,7 @@ class Header:
     trained_on: str = "nothing (random weights)"
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    focal_length_range: tuple[float, ...] = ()
 
     @property
     def random(self) -> bool:
@@ -133,6 +135,7 @@ def read_header(path: str | Path) -> Header:
     try:
         values = json.loads(metadata[_METADATA_KEY])
         values["input_size"] = tuple(values["input_size"])
+        values["focal_length_range"] = tuple(values.get("focal_length_range", ()))
         header = Header(**values)
     except (KeyError, ValueError, TypeError) as error:
         raise LircDepthError(

@@ -21,6 +21,7 @@ from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import of_packed, trivial
 from lircdepth_core.files import written_whole
+from lircdepth_core.inference.input_plan import require_same_focal_length
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import command_line
 from lircdepth_core.training.callbacks import BestCheckpoint
@@ -196,7 +197,10 @@ def sweep(
             return False
         weights = setting.teacher if given else root / "weights.safetensors"
         about = {"row": row, "seed": seed, "setting": asdict(setting) | {"crop": list(setting.crop)}}
-        report = of_packed.evaluate(checkpoints.load(weights)[0], PackedFrames(setting.test), device, about=about)
+        network, header = checkpoints.load(weights)
+        frames = PackedFrames(setting.test)
+        require_same_focal_length(weights, header.focal_length, setting.test, frames.focal_length)
+        report = of_packed.evaluate(network, frames, device, about=about)
         _write(root / "result.json", _json(report.as_dict()))
         print(f"{row} seed {seed}: MAE {report.mean('mae'):.3f} m", flush=True)
     return True

@@ -93,6 +93,7 @@ class DepthData(lightning.LightningDataModule):
         frames = self.train_frames
         return {
             "focal_length": float(frames.focal_length),
+            "focal_length_range": list(getattr(frames, "focal_length_range", ())),
             "input_size": list(frames.size),
             "trained_on": frames.description,
         }

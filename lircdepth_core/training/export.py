@@ -30,6 +30,7 @@ def export(checkpoint: str | Path, output: str | Path, half: bool = True) -> che
     network = models.build(values["model"])
     state = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
     checkpoints.load_state(network, state, checkpoint)
+    values["focal_length_range"] = tuple(values.get("focal_length_range", ()))
     header = checkpoints.Header(**(values | {"input_size": tuple(values["input_size"])}))
     checkpoints.save(output, _halved(network) if half else network, header)
     return header

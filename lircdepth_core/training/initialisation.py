@@ -24,7 +24,7 @@ def started(model, encoder_weights=None, init_weights=None, seed=0):
         if header.model != model:
             raise LircDepthError(f"{init_weights}: holds weights of '{header.model}', expected '{model}' to go on from")
         network.load_state_dict(loaded.state_dict())  # float32, which the file may not be
-        return network, {"before": header.training | {"data": header.trained_on}}
+        return network, {"before": header.training | {"data": header.trained_on, "focal_length": header.focal_length}}
     if model != "tiny":
         initialise(network, encoder_weights, seed)
     return network, {"encoder_weights": encoder_weights and Path(encoder_weights).name, "init_seed": seed}

@@ -21,6 +21,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_core.files import written_whole
 from lircdepth_core.inference.device import keep_freed_memory
+from lircdepth_core.inference.input_plan import require_same_focal_length, same_focal_length
 from lircdepth_core.losses import DepthTruth, StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import initialisation
@@ -132,7 +133,16 @@ class DepthModule(lightning.LightningModule):
         return trainer.max_epochs * -(-batches // trainer.accumulate_grad_batches)
 
     def on_fit_start(self) -> None:
-        """Prepare the process: on a CPU a step spends more time on page faults than on arithmetic."""
+        """Prepare the process, and look whether all frames are of one focal length.
+
+        On a CPU a step spends more time on page faults than on arithmetic. Raises LircDepthError.
+        """
+        train, val = self.data.train_frames, self.data.val_frames
+        require_same_focal_length("the training frames", train.focal_length, val.description, val.focal_length)
+        before = self.recipe.get("before", {}).get("focal_length")
+        if before and not same_focal_length(before, train.focal_length) and self.global_rank == 0:
+            print(f"init_weights: trained for a focal length of {before:.1f} px, these frames have "
+                  f"{train.focal_length:.1f} px: depth must be learnt anew to that scale", flush=True)  # fmt: skip
         if self.device.type == "cpu":
             keep_freed_memory()
 
@@ -250,6 +260,8 @@ class StudentModule(DepthModule):
             teacher_network, header = checkpoints.load(teacher)
             if header.model != "cafnet":
                 raise LircDepthError(f"{teacher}: holds weights of '{header.model}', expected a teacher (cafnet)")
+            self._teacher_file = teacher
+            self._teacher_focal_length = None if header.random else header.focal_length
             # In a list, so that it is neither trained, nor saved, nor synchronised between processes.
             self._teacher = [keep_depth_in_float32(teacher_network.requires_grad_(False))]
             if teacher_cache is not None:
@@ -259,6 +271,11 @@ class StudentModule(DepthModule):
         """Move the teacher to the device, and find the step at which it leaves."""
         super().on_fit_start()
         if self._teacher is not None:
+            frames = self.data.train_frames
+            if self._teacher_focal_length is not None:
+                require_same_focal_length(
+                    self._teacher_file, self._teacher_focal_length, frames.description, frames.focal_length
+                )
             self._distil_steps = self._distil_until * self._total_steps()
             teacher = self._teacher[0].to(self.device)
             teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it

@@ -203,6 +203,26 @@ def test_the_same_frame_gives_the_same_depth_bit_for_bit():
     assert pipe(image, intrinsics, radars).depth.tobytes() == pipe(image, intrinsics, radars).depth.tobytes()
 
 
+def camera(focal_length):
+    return np.array([[focal_length, 0.0, 816.0], [0.0, focal_length, 491.0], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("focal_length", [1252.8, 1266.4, 1284.0])
+def test_nuscenes_cameras_are_one_camera_and_nothing_is_resampled(focal_length):
+    """Its two front cameras are 1 % apart: enlarging one would cost it 13 rows and 17 columns."""
+    pipe = pipeline()
+    frame = pipe(np.zeros((900, 1600, 3), np.uint8), camera(focal_length))
+    assert pipe.backend.image.shape == (1, 3, 896, 1600)
+    assert np.isnan(frame.depth).sum() == 4 * 1600
+    assert pipe.plan(900, 1600, camera(1300.0)).width == round(1600 * 1266 / 1300)
+
+
+@pytest.mark.parametrize("focal_length", [126600.0, 1.0])
+def test_an_absurd_focal_length_is_refused_with_its_value(focal_length):
+    with pytest.raises(LircDepthError, match=f"focal length of {focal_length:g} px is impossible for an image of 1600"):
+        pipeline()(np.zeros((900, 1600, 3), np.uint8), camera(focal_length))
+
+
 @pytest.mark.parametrize(
     ("image", "intrinsics", "message"),
     [

@@ -17,13 +17,25 @@ from training_runs import write_frames
 
 def test_sixteen_frames_are_spread_over_a_file_which_names_them(tmp_path):
     path = write_frames(tmp_path / "frames.safetensors", count=40)
-    calibration = calibration_frames(path, focal_length=600.0)
+    calibration = calibration_frames(path, focal_length=120.0)
     assert calibration.key == hashlib.sha256(path.read_bytes()).hexdigest()
     samples, frames = calibration.samples(), PackedFrames(path)
     assert len(samples) == 16
     for number, sample in enumerate(samples):
-        expected = prepare(frames.frame(2 * number))
+        expected = prepare(frames.frame(number * 39 // 15))  # the first and the last one among them
         assert all(torch.equal(sample[name], expected[name]) for name in ("image", "radar"))
+
+
+def test_twenty_frames_are_not_taken_from_the_first_part_of_their_file_alone(tmp_path):
+    path = write_frames(tmp_path / "frames.safetensors", count=20)
+    last = prepare(PackedFrames(path).frame(19))
+    assert torch.equal(calibration_frames(path).samples()[-1]["image"], last["image"])
+
+
+def test_frames_of_another_focal_length_than_the_weights_are_refused(tmp_path):
+    path = write_frames(tmp_path / "frames.safetensors", count=2)
+    with pytest.raises(LircDepthError, match=r"trained for a focal length of 240.0 px, but .* has 120.0 px"):
+        calibration_frames(path, focal_length=240.0)
 
 
 def test_without_a_file_the_street_is_rendered_for_the_weights_focal_length(monkeypatch):

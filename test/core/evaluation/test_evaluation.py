@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth eval` and the ablation report what an independent look at the same frames finds."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -128,6 +129,8 @@ def test_a_mistake_is_one_line(root, tmp_path, capsys):
 
 def test_packed_frames_are_evaluated_at_their_own_size_against_their_depth(tmp_path, weights, capsys):
     frames = training_runs.write_frames(tmp_path / "frames.safetensors", count=3)
+    network, header = checkpoints.load(weights)
+    checkpoints.save(weights, network, dataclasses.replace(header, focal_length=120.0))  # that of the frames
     common = ("eval", "--packed", frames, "--weights", weights, "--device", "cpu", "-o", tmp_path / "eval")
     assert command(*common) == 0
     results = json.loads((tmp_path / "eval/results.json").read_text())
@@ -147,6 +150,20 @@ def test_packed_frames_are_evaluated_at_their_own_size_against_their_depth(tmp_p
     assert "--precision goes with --dataroot" in capsys.readouterr().err
     assert command("eval", "--packed", weights, "--weights", weights, "-o", tmp_path / "eval") == 2
     assert "not a complete file of frames" in capsys.readouterr().err
+
+
+def test_packed_frames_of_another_focal_length_than_the_weights_are_refused(tmp_path, capsys):
+    """Nothing is resampled there: weights of twice the focal length would give half the depth, and a table of it."""
+    frames = training_runs.write_frames(tmp_path / "frames.safetensors", count=1)
+    network, header = checkpoints.random_weights("tiny")
+    for focal_length, status in ((120.0, 0), (121.5, 0), (240.0, 2), (60.0, 2)):
+        trained = dataclasses.replace(header, focal_length=focal_length, trained_on="boxes")
+        checkpoints.save(tmp_path / "w.safetensors", network, trained)
+        words = ("eval", "--packed", frames, "--weights", tmp_path / "w.safetensors", "-o", tmp_path / "eval")
+        assert command(*words, "--device", "cpu") == status
+        error = capsys.readouterr().err
+        told = f"trained for a focal length of {focal_length:.1f} px, but {frames} has 120.0 px"
+        assert (told in error) == bool(status)
 
 
 def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, capsys):

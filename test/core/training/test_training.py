@@ -3,6 +3,7 @@
 """Training learns, resumes exactly, distributes rightly, and stops with a reason."""
 
 import csv
+import dataclasses
 import json
 import re
 import socket
@@ -271,8 +272,14 @@ def test_a_distilled_run_needs_a_teacher_and_names_what_else_it_got(frames, tmp_
     state = weights(tmp_path / "kd")
     assert len(state) == len(LiRCDepth().state_dict())  # the teacher is not saved along
     capsys.readouterr()
+    other = dataclasses.replace(checkpoints.random_weights("cafnet")[1], focal_length=240.0, trained_on="boxes")
+    checkpoints.save(tmp_path / "other.safetensors", teacher, other)
     for options, message in (
         ((*model, tmp_path / "tiny.safetensors"), "expected a teacher"),
+        (
+            (*model, tmp_path / "other.safetensors", *small),
+            "trained for a focal length of 240.0 px, but boxes on a road",
+        ),
         ((*model, tmp_path / "absent.safetensors"), "no such weights file"),
         ((*model, tmp_path / "teacher.safetensors", *PLAIN), "every distillation term weighs 0"),
         ((*model[:2], "--model.loss", "{sharpness: 1}"), "sharpness"),
@@ -331,7 +338,7 @@ def test_fine_tuning_goes_on_from_weights_of_the_same_network(frames, tmp_path, 
     assert cli.main(["export-weights", str(tmp_path / "checkpoints/last.ckpt"), "-o", str(output)]) == 0
     training = checkpoints.read_header(output).training
     assert (training["steps"], training["lr"], training["crop"]) == (1, 1e-12, [64, 96])
-    assert training["before"] == {"data": "nothing (random weights)"}
+    assert training["before"] == {"data": "nothing (random weights)", "focal_length": 1266.0}
     checkpoints.save(other, *checkpoints.random_weights())
     assert fit(frames, tmp_path, *still, other) == 2
     assert "holds weights of 'lircdepth', expected 'tiny'" in capsys.readouterr().err.splitlines()[-1]
