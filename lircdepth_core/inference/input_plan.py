@@ -37,6 +37,12 @@ def require_same_focal_length(weights: object, trained: float, frames: object, f
         )
 
 
+def normalise(image: Tensor) -> Tensor:
+    """Return an image in 0..1, float [..., 3, H, W], less ImageNet's mean and divided by its standard deviation."""
+    mean, std = (image.new_tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
+    return (image - mean) / std
+
+
 @dataclass(frozen=True)
 class InputPlan:
     """How an image becomes the network's input: resized to (height, width), then cropped to multiples of 32.

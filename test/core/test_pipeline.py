@@ -18,6 +18,7 @@ from lircdepth_core.radar import RadarScan
 
 INTRINSICS = np.array([[1266.0, 0.0, 816.0], [0.0, 1266.0, 491.0], [0.0, 0.0, 1.0]])
 INTRINSICS_SMALL = np.array([[1266.0, 0.0, 80.0], [0.0, 1266.0, 48.0], [0.0, 0.0, 1.0]])  # of 160 x 96 pixels
+LOW_CAMERA = np.array([[1266.0, 0.0, 32.0], [0.0, 990.0, 10.0], [0.0, 0.0, 1.0]])  # of 64 x 20 pixels
 CAMERA_FROM_RADAR = np.array([[0, -1, 0, 0], [0, 0, -1, 1.0], [1, 0, 0, 1.7], [0, 0, 0, 1.0]])
 
 
@@ -231,8 +232,8 @@ def test_an_absurd_focal_length_is_refused_with_its_value(focal_length):
         (np.zeros((64, 64, 3), np.uint8), np.zeros((3, 3)), "calibrated pinhole"),
         (np.zeros((64, 64, 3), np.uint8), INTRINSICS * np.nan, "calibrated pinhole"),
         (np.zeros((64, 64, 3), np.uint8), np.eye(4), "calibrated pinhole"),
-        (np.zeros((20, 64, 3), np.uint8), INTRINSICS, "needs at least 32x32"),
-        (np.zeros((0, 64, 3), np.uint8), INTRINSICS, "needs at least 32x32"),
+        (np.zeros((20, 64, 3), np.uint8), LOW_CAMERA, "needs at least 32x32"),
+        (np.zeros((0, 64, 3), np.uint8), LOW_CAMERA, "image of 64x0"),
     ],
 )
 def test_an_image_or_camera_of_another_form_is_refused(image, intrinsics, message):
