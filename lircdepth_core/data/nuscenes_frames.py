@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A source of frames from nuScenes' key frames: image, radar and ground truth of each (see data.frame)."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -93,15 +94,13 @@ class NuScenesFrames:
         """Return a camera record's image, resized: uint8 [H, W, 3]. Raises LircDepthError."""
         from PIL import Image
 
-        path = f"{self.nusc.dataroot}/{record['filename']}"
+        path = Path(self.nusc.dataroot, record["filename"])
         try:
-            with Image.open(path) as image:
+            with Image.open(io.BytesIO(nuscenes.read_sensor_file(path))) as image:
                 picture = image.convert("RGB")
                 if self._scale != 1:
                     picture = picture.resize(self.size[::-1], Image.Resampling.BILINEAR)
                 return np.array(picture)
-        except FileNotFoundError as error:
-            raise LircDepthError(f"{path} is missing") from error
         except OSError as error:
             raise LircDepthError(f"{path}: not a complete image: {error}") from error
 

@@ -139,11 +139,11 @@ class SceneMessages:
     def _file_bytes(self, record: Record) -> int:
         """Return how large a sensor file's message is, about; note a file that is missing."""
         path = Path(self.nusc.dataroot, record["filename"])
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            self.missing[record["token"]] = f"{path} is missing"
+        reason = nuscenes.why_unreadable(path)
+        if reason is not None:
+            self.missing[record["token"]] = reason
             return 0
+        size = path.stat().st_size
         self.input_bytes += size
         if record["sensor_modality"] == "lidar":
             return size // LIDAR_FILE_POINT_BYTES * LIDAR_POINT.itemsize
@@ -287,10 +287,7 @@ class SceneMessages:
     def _file_messages(self, record: Record) -> list[TopicMessage]:
         """Make the messages of one sensor file. Raises LircDepthError, naming it, when it is damaged."""
         path = Path(self.nusc.dataroot, record["filename"])
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise LircDepthError(f"{path} is missing") from None
+        data = nuscenes.read_sensor_file(path)
         self.bytes_read += len(data)
         channel, stamp = record["channel"], record["timestamp"] * NANOSECONDS
         if record["sensor_modality"] == "camera":

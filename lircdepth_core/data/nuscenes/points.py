@@ -18,6 +18,8 @@ from lircdepth_core.geometry.transforms import Float64Array
 if TYPE_CHECKING:
     from nuscenes.nuscenes import NuScenes
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec"
+
 
 def read_points(nusc: "NuScenes", record: Record) -> npt.NDArray[np.float32]:
     """Return the points of a lidar or radar sample_data record in the sensor's frame, as float32 [N, 3] metres.
@@ -39,10 +41,32 @@ def read_radar_scan(nusc: "NuScenes", record: Record) -> radar.RadarScan:
 def _read(nusc: "NuScenes", record: Record) -> tuple[Path, bytes]:
     """Return the path and the content of a sample_data record's file."""
     path = Path(nusc.dataroot, record["filename"])
+    return path, read_sensor_file(path)
+
+
+def read_sensor_file(path: Path) -> bytes:
+    """Return the content of a sensor file. Raises LircDepthError for whatever stands in its place, or does not."""
+    reason = why_unreadable(path)
+    if reason is not None:
+        raise LircDepthError(reason)
     try:
-        return path, path.read_bytes()
-    except FileNotFoundError as error:
-        raise LircDepthError(f"{path} is missing") from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise LircDepthError(f"{path} cannot be read: {error.strerror}") from error
+    if data.startswith(_LFS_POINTER):
+        raise LircDepthError(f"{path} is a pointer of Git LFS, expected the file itself (`git lfs pull`)")
+    return data
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Return why no sensor file can be at a path, without reading it, or None."""
+    if path.is_file():
+        return None
+    if path.is_dir():
+        return f"{path} is a folder, expected a file"
+    if path.is_symlink():
+        return f"{path} is missing: it is a link to {path.readlink()}, which is not there"
+    return f"{path} is {'no file' if path.exists() else 'missing'}"
 
 
 def project_channel(nusc: "NuScenes", sample: Record, channel: str, camera: str) -> tuple[Float64Array, Float64Array]:

@@ -5,7 +5,9 @@
 Records are the devkit's own dictionaries; times are nuScenes' microseconds.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,22 +24,57 @@ _NAMES_SHOWN = 20  # of scenes, in an error
 def open_nuscenes(dataroot: str | Path, version: str) -> "NuScenes":
     """Open the tables in ``dataroot``/``version`` and return the devkit's NuScenes.
 
+    A "~" is the home directory. Maps need not be there. Tables that did not change are loaded once a process: those of
+    the full data set take a minute and gigabytes.
     Raises LircDepthError when the folder holds no such tables (naming the versions that are there), when a table is
     missing, is not JSON or does not fit the others, and when the devkit is not installed.
     """
-    root = Path(dataroot)
+    root = Path(dataroot).expanduser()
     tables = root / version
     if not (tables / "scene.json").is_file():
-        versions = ", ".join(sorted(path.parent.name for path in root.glob("*/scene.json"))) or "none"
-        raise LircDepthError(
-            f"dataroot {root} has no nuScenes tables {version}/scene.json (versions there: {versions})"
-        )
+        raise LircDepthError(f"dataroot {root} has no nuScenes tables {version}/scene.json ({_what_is_there(root)})")
+    state = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(tables.glob("*.json"))]
+    key = (str(root.absolute()), version, tuple(state))
+    if key not in _opened:
+        _opened.clear()  # one is kept: the full data set's would not fit twice
+        _opened[key] = _load(root, version, tables)
+    return _opened[key]
+
+
+_opened: dict[tuple[str, str, tuple[tuple[str, int, int], ...]], "NuScenes"] = {}
+
+
+def _what_is_there(root: Path) -> str:
+    if (root / "scene.json").is_file():
+        return f"it is the folder of tables itself: give {root.parent}"
+    below = sorted(path.parent.parent for path in root.glob("*/*/scene.json"))
+    if below:
+        return f"there are some in {below[0]}"
+    versions = sorted(path.parent.name for path in root.glob("*/scene.json"))
+    return f"versions there: {', '.join(versions) or 'none'}"
+
+
+@contextlib.contextmanager
+def _maps_where_there_are_any() -> Iterator[None]:
+    """Let the devkit open a data root without pictures of maps: nothing here reads them, and it asserts that they exist."""
+    from nuscenes import nuscenes as devkit
+
+    mask = devkit.MapMask
+    devkit.MapMask = lambda path, *given, **named: mask(path, *given, **named) if Path(path).is_file() else None
+    try:
+        yield
+    finally:
+        devkit.MapMask = mask
+
+
+def _load(root: Path, version: str, tables: Path) -> "NuScenes":
     try:
         from nuscenes.nuscenes import NuScenes  # optional, and its import takes seconds
     except ImportError as error:
         raise LircDepthError(f"reading nuScenes needs the package nuscenes-devkit: {error}") from error
     try:
-        return NuScenes(version, str(root), verbose=False)
+        with _maps_where_there_are_any():
+            return NuScenes(version, str(root), verbose=False)
     except FileNotFoundError as error:
         raise LircDepthError(f"{error.filename} is missing") from error
     except ValueError as error:  # not JSON, or not text; the devkit does not say in which file
