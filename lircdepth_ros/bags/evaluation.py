@@ -165,15 +165,22 @@ def evaluate(
                 elif topic == topics.lidar:
                     matcher.add_cloud(topic, message)
                 else:
-                    try:
-                        poses.add(topic, message)
-                    except LircDepthError as error:
-                        bag_account.damaged[topic] += 1
-                        account.note(f"{topic} at {now}: {error}")
+                    _add_pose(poses, topic, message, now, account, bag_account)
                 bar.update(comparison.take(matcher.poll(now), now))
             bar.update(comparison.take(matcher.poll()))
     account.check(waiting=matcher.pending)
     return comparison.result({"depth": str(depth_bag), "reference": str(reference_bag)}, bag_account)
+
+
+def _add_pose(
+    poses: BagPoses, topic: str, message: definitions.Message, now: int, account: Account, bag_account: BagAccount
+) -> None:
+    """Give the poses a message of theirs; one that they refuse is counted as damaged."""
+    try:
+        poses.add(topic, message)
+    except LircDepthError as error:
+        bag_account.damaged[topic] += 1
+        account.note(f"{topic} at {now}: {error}")
 
 
 def _by_stamp(

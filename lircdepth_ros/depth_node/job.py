@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,7 +65,7 @@ def process(
     Raises LircDepthError for an image or camera_info that does not fit, and MemoryError: such a job is not counted yet.
     What goes wrong after the depth is published is counted as ``views_failed``, unless the process is ``stopping()``.
     """
-    journal, statistics = job.activation.journal, job.activation.journal.statistics
+    statistics = job.activation.journal.statistics
     started = time.perf_counter()
     frame = job.frame
     intrinsics, size = camera_matrix(frame.camera_info)
@@ -99,15 +99,23 @@ def process(
         "staleness": since_stamp,
     }
     statistics.sample({f"{stage}_ms": seconds * 1e3 for stage, seconds in stages.items()})
-    try:
+    with _views_may_fail(job, stopping):
         outputs.publish_latency(stages["total"], since_stamp)
         with publishing(job) as wanted:
             if wanted:
                 offset = projection_offset(frame.camera_info)
                 outputs.publish_views(header, estimate.depth, image, intrinsics, offset, frame.radars, settings)
-    except Exception as error:  # whatever it is, the depth is out
+
+
+@contextmanager
+def _views_may_fail(job: Job, stopping: Callable[[], bool]) -> Iterator[None]:
+    """Count and tell what goes wrong within, unless the process is stopping: whatever it is, the depth is out."""
+    journal = job.activation.journal
+    try:
+        yield
+    except Exception as error:
         if stopping():
             return
-        statistics.count("views_failed")
-        statistics.error(f"{type(error).__name__}: {error}")
+        journal.statistics.count("views_failed")
+        journal.statistics.error(f"{type(error).__name__}: {error}")
         journal.say_once("views", f"a view of the depth was not published: {traceback.format_exc()}", error=True)

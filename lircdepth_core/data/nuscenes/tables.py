@@ -56,7 +56,7 @@ def _what_is_there(root: Path) -> str:
 
 @contextlib.contextmanager
 def _maps_where_there_are_any() -> Iterator[None]:
-    """Let the devkit open a data root without pictures of maps: nothing here reads them, and it asserts that they exist."""
+    """Let the devkit open a data root without pictures of maps, which it asserts and nothing here reads."""
     from nuscenes import nuscenes as devkit
 
     mask = devkit.MapMask
