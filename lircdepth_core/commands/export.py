@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -62,13 +63,30 @@ def run(arguments: argparse.Namespace) -> None:
     calibration = calibration_frames(arguments.calibration, header.focal_length) if precision == "int8" else None
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".export-") as folder:
         # Complete before anything bears its final name; OpenVINO's weights first, which its .xml speaks of.
-        _WRITERS[kind](network, precision, size, calibration, Path(folder) / output.name)
+        path = Path(folder) / output.name
+        _WRITERS[kind](network, precision, size, calibration, path, _about(header, precision))
         for path in sorted(Path(folder).iterdir()):
             os.replace(path, output.with_name(path.name))
     print(
         f"{output}: {header.model}, trained on {header.trained_on}, {kind} {precision}, image {_shape(size, 3)} "
         f"and radar {_shape(size, 4)} to depth {_shape(size, 1)}"
     )
+
+
+def _about(header, precision):
+    """Return what whoever feeds the file must know, as texts: they stand in its metadata."""
+    from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD
+
+    about = {
+        "focal_length_px": header.focal_length, "input_size": list(header.input_size), "image_mean": list(IMAGE_MEAN),
+        "image_std": list(IMAGE_STD), "image_channels": "RGB, 0 to 1, less the mean, divided by the deviation",
+        "channel_order": "RGB", "radar_channels": "depth [m], RCS [dBsm], vx, vy [m/s]; 0 = no return",
+        "depth": "metres along the optical axis", "model": header.model, "trained_on": header.trained_on,
+        "precision": precision,
+    }  # fmt: skip
+    if header.focal_length_range:
+        about["focal_length_range_px"] = list(header.focal_length_range)
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in about.items()}
 
 
 def _shape(size, channels):
@@ -86,28 +104,35 @@ def _graph(network, precision, size, calibration):
     return quantised(onnx_graph(network), calibration.samples(), size)
 
 
-def _write_onnx(network, precision, size, calibration, path):
-    path.write_bytes(_graph(network, precision, size, calibration))
+def _write_onnx(network, precision, size, calibration, path, about):
+    import onnx
+
+    model = onnx.load_from_string(_graph(network, precision, size, calibration))
+    onnx.helper.set_model_props(model, about)
+    path.write_bytes(model.SerializeToString())
 
 
-def _write_openvino(network, precision, size, calibration, path):
+def _write_openvino(network, precision, size, calibration, path, about):
     from lircdepth_core.inference.backends.openvino import load_openvino, read_graph
 
     openvino = load_openvino()
     model = read_graph(openvino.Core(), _graph(network, precision, size, calibration))
+    for name, value in about.items():
+        model.set_rt_info(value, ["lircdepth", name])
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _write_torch(network, precision, size, calibration, path):
+def _write_torch(network, precision, size, calibration, path, about):
     import torch
 
     from lircdepth_core.inference.graph.precision import reduced
 
     inputs = tuple(torch.zeros(_shape(size, channels)) for channels in (3, 4))
-    torch.export.save(torch.export.export(reduced(network, precision), inputs), path)
+    program = torch.export.export(reduced(network, precision), inputs)
+    torch.export.save(program, path, extra_files={"lircdepth.json": json.dumps(about, indent=1)})
 
 
-def _write_tensorrt(network, precision, size, calibration, path):
+def _write_tensorrt(network, precision, size, calibration, path, about):
     from lircdepth_core.packages import import_package
 
     tensorrt = import_package("tensorrt")

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,10 @@ from lircdepth_core.files import written_whole
 from lircdepth_core.packages import import_package
 
 _log = logging.getLogger(__name__)
-_ENTRIES_KEPT = 24  # of all kinds; entries that have not been read for the longest time are removed first
+# What is kept, of all kinds; entries that have not been read for the longest time are removed first. A graph has 50 MB,
+# an engine of OpenVINO twice that.
+_BYTES_KEPT = 4_000_000_000
+_OWN_NAME = re.compile(r"[0-9a-f]{32}\.(onnx|openvino|inductor|tensorrt|auto\.json)")  # nothing else is ever removed
 _DIGEST_BYTES = 65  # at the start of an entry: SHA-256 in hexadecimal digits, and a line feed
 _CHUNK_BYTES = 2**24
 
@@ -33,7 +37,7 @@ _Loaded = TypeVar("_Loaded")
 class Cache:
     """A folder of entries, by default the user's cache folder (``$XDG_CACHE_HOME/lircdepth``, ~/.cache/lircdepth).
 
-    Each entry begins with a SHA-256 of its key and content.
+    Each entry begins with a SHA-256 of its key and content. Other files in the folder are left alone.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -64,12 +68,24 @@ class Cache:
             self.folder.mkdir(parents=True, exist_ok=True)
             with written_whole(path) as partial:
                 partial.write_bytes(data)
-            for old in sorted(self.folder.glob("[!.]*.*"), key=os.path.getatime)[:-_ENTRIES_KEPT]:
-                old.unlink()
+            self._remove_old(path)
         except OSError as error:
             if not self._has_warned:
                 _log.warning("%s: cannot be written (%s): the next start takes as long", self.folder, error.strerror)
             self._has_warned = True
+
+    def _remove_old(self, newest: Path) -> None:
+        """Remove entries until those that are left are small enough; ``newest`` stays."""
+        entries = []
+        for path in self.folder.iterdir():
+            if _OWN_NAME.fullmatch(path.name) and path != newest and path.is_file():
+                state = path.stat()
+                entries.append((state.st_atime, state.st_size, path))
+        left = _BYTES_KEPT - newest.stat().st_size
+        for _, size, path in sorted(entries, reverse=True):
+            left -= size
+            if left < 0:
+                path.unlink(missing_ok=True)  # another process may have removed it
 
 
 def _digest(identity: str, content: bytes) -> bytes:

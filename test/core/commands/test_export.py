@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth export`: files that give the plain network's depth in other runtimes."""
 
+import json
+
 import pytest
 import torch
 
 from backend_checks import assert_near, plain_depth
+from lircdepth_core.models import checkpoints
 from lircdepth_ros import cli
 
 
@@ -23,6 +26,19 @@ def load_openvino(path):
 def load_torch(path):
     module = torch.export.load(path).module()
     return lambda image, radar: module(image, radar).numpy()
+
+
+def metadata(kind, path):
+    """What the file itself says about its input."""
+    if kind == "onnx":
+        return {entry.key: entry.value for entry in pytest.importorskip("onnx").load(path).metadata_props}
+    if kind == "torch":
+        extra = {"lircdepth.json": ""}
+        torch.export.load(path, extra_files=extra)
+        return json.loads(extra["lircdepth.json"])
+    model = pytest.importorskip("openvino").Core().read_model(str(path))
+    names = ("focal_length_px", "image_mean", "image_std", "input_size", "channel_order")
+    return {name: model.get_rt_info(["lircdepth", name]).astype(str) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +61,12 @@ def test_an_exported_file_gives_the_depth_of_the_plain_network(
     with torch.inference_mode():
         depth = torch.from_numpy(load(output)(*street_inputs))
     assert_near(depth, plain_depth(network, street_inputs), precision)
+    about = metadata(kind, output)
+    assert json.loads(about["focal_length_px"]) == checkpoints.read_header("street").focal_length
+    assert json.loads(about["image_mean"]) == [0.485, 0.456, 0.406]
+    assert json.loads(about["image_std"]) == [0.229, 0.224, 0.225]
+    assert json.loads(about["input_size"]) == list(checkpoints.read_header("street").input_size)
+    assert about["channel_order"] == "RGB"
     assert {path.suffix for path in tmp_path.iterdir()} == {suffix} | ({".bin"} if kind == "openvino" else set())
 
 

@@ -13,6 +13,8 @@ import torch
 
 from backend_checks import SIZE, example, run
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.inference import cache as module
+from lircdepth_core.inference.backends import auto
 from lircdepth_core.inference.backends.opening import open_backend
 from lircdepth_core.inference.cache import Cache
 from lircdepth_core.models import checkpoints
@@ -175,7 +177,60 @@ def test_the_default_cache_is_where_xdg_says(tiny, tmp_path, monkeypatch):
     assert [path.suffix for path in (tmp_path / "lircdepth").iterdir()] == [".onnx"]
 
 
-def test_old_entries_go_when_there_are_many(tmp_path):
-    for number in range(40):
-        assert Cache(tmp_path).get("test", number, lambda number=number: b"%d" % number, int) == number
-    assert len(list(tmp_path.iterdir())) == 24
+def test_only_the_caches_own_entries_are_removed_and_the_oldest_first(tmp_path, monkeypatch):
+    """A user may name a folder that holds other things: seven of thirty pictures were once removed from one."""
+    monkeypatch.setattr(module, "_BYTES_KEPT", 5_000)
+    foreign = [tmp_path / name for name in ("a.png", "0123456789abcdef0123456789abcdef.png", "notes.onnx", "f" * 32)]
+    for path in foreign:
+        path.write_bytes(bytes(10_000))
+    (tmp_path / "0123456789abcdef0123456789abcdef.onnx").mkdir()
+    cache = Cache(tmp_path)
+    for number in range(8):
+        cache.get("onnx", number, lambda: bytes(1_000), len)
+        for path in tmp_path.glob("*.onnx"):  # in the order in which they were made, on coarse clocks, too
+            if path.is_file() and path not in foreign and path.stat().st_atime > 1_000:
+                os.utime(path, (number, number))
+    assert all(path.read_bytes() == bytes(10_000) for path in foreign)
+    assert (tmp_path / "0123456789abcdef0123456789abcdef.onnx").is_dir()
+    made = []
+    for number in range(8):
+        cache.get("onnx", number, lambda number=number: made.append(number) or bytes(1_000), len)
+    assert made[0] == 0, "the oldest ones were removed"
+    own = [path for path in tmp_path.glob("*.onnx") if path.is_file() and path not in foreign]
+    assert sum(path.stat().st_size for path in own) <= 5_000
+    assert len(own) == 4
+
+
+def test_an_entry_that_is_larger_than_the_bound_is_kept_until_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_BYTES_KEPT", 500)
+    cache, made = Cache(tmp_path), []
+    for _ in range(2):
+        assert cache.get("onnx", 1, lambda: made.append(1) or bytes(1_000), len) == 1_000
+    assert made == [1]
+
+
+def test_times_that_were_measured_on_a_busy_machine_are_measured_again(tiny, tmp_path, monkeypatch):
+    """Up to three times in all, since a machine may never be idle; times of an idle machine stand."""
+    measured = []
+    original = auto.AutoBackend._measured
+    monkeypatch.setattr(auto.AutoBackend, "_measured", lambda *given: measured.append(1) or original(*given))
+
+    def start(busy):
+        monkeypatch.setattr(auto, "_BUSY_SHARE", -1.0 if busy else 2.0)
+        backend = open_backend(tiny, name="auto", device="cpu", cache=tmp_path)
+        backend.warm_up(*SIZE)
+        return len(measured)
+
+    assert [start(busy=True) for _ in range(5)] == [1, 2, 3, 3, 3]
+    for entry in tmp_path.glob("*.auto.json"):  # the documented way to measure again
+        entry.unlink()
+    assert [start(busy) for busy in (True, False, True, True)] == [4, 5, 5, 5]
+
+
+def test_work_of_others_is_told_from_ones_own():
+    """Another process that uses a core for a while is seen; this one's own work is not."""
+    if not Path("/proc/stat").exists():
+        pytest.skip("no /proc")
+    others = auto._OtherWork()
+    subprocess.run([sys.executable, "-c", "x = 0\nfor i in range(20_000_000): x += i"], check=True)
+    assert others.share() > 0.2 / (os.cpu_count() or 1)

@@ -11,6 +11,7 @@ from test_student import published_state
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
+from lircdepth_core.models.published import load_published
 from lircdepth_ros import cli
 
 
@@ -150,3 +151,47 @@ def test_random_weights_are_the_same_for_a_seed_and_leave_the_generator_alone():
     other, _ = checkpoints.random_weights("tiny", seed=2)
     assert torch.equal(first.layers[0].weight, again.layers[0].weight)
     assert not torch.equal(first.layers[0].weight, other.layers[0].weight)
+
+
+def wrapped(state, form):
+    """A state dict as people save it."""
+    return {
+        "bare": state,
+        "state_dict": {"epoch": 3, "state_dict": state},
+        "model_state_dict": {"model_state_dict": state, "optimizer_state_dict": {"state": {}, "param_groups": []}},
+        "module": {f"module.{key}": value for key, value in state.items()},
+        "compiled": {"model": {f"module._orig_mod.{key}": value for key, value in state.items()}},
+        "lightning": {
+            "pytorch-lightning_version": "2.4.0",
+            "state_dict": {f"network.{key}": value for key, value in state.items()},
+            "hyper_parameters": {"lr": 1e-4},
+        },
+        "nested": {"model": {"state_dict": state}},
+    }[form]
+
+
+@pytest.mark.parametrize(
+    "form", ["bare", "state_dict", "model_state_dict", "module", "compiled", "lightning", "nested"]
+)
+def test_a_checkpoint_is_read_in_whatever_form_people_save_it(tmp_path, form):
+    network, _ = checkpoints.random_weights("lircdepth", seed=3)
+    torch.save(wrapped(dict(network.state_dict()), form), tmp_path / "a.pth")
+    loaded, header = load_published(tmp_path / "a.pth")
+    assert header.model == "lircdepth"
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in loaded.state_dict().items())
+
+
+class _Settings:
+    """An object of a class that only its own program has, beside the weights."""
+
+
+def test_what_stands_in_the_way_of_reading_is_named_in_one_line(tmp_path, capsys):
+    torch.save({"state_dict": {}, "settings": _Settings()}, tmp_path / "a.pth")
+    assert command("import-checkpoint", tmp_path / "a.pth", "-o", tmp_path / "out.safetensors") == 2
+    error = capsys.readouterr().err
+    assert f"it holds {__name__}._Settings; save the state dict alone" in error
+    assert error.count("\n") == 1
+    assert "\x1b" not in error
+    torch.save({"epoch": 1, "optimizer": {}}, tmp_path / "b.pth")
+    assert command("import-checkpoint", tmp_path / "b.pth", "-o", tmp_path / "out.safetensors") == 2
+    assert "no state dict inside, but epoch, optimizer; expected one, or one under model" in capsys.readouterr().err
