@@ -145,8 +145,12 @@ def point_cloud(data):
 def camera_info(data):
     """sensor_msgs/CameraInfo with any numbers."""
     numbers = np.resize(np.frombuffer(data + bytes(-len(data) % 8), np.float64), 26) if data else np.zeros(26)
-    message = SimpleNamespace(k=numbers[:9], p=numbers[9:21], d=numbers[21 : 21 + len(data) % 6], width=1, height=1)
-    matrix, _ = camera_matrix(message)
+    parts = np.resize(np.frombuffer(data, np.uint8), 8).tolist() if data else [0] * 8
+    region = SimpleNamespace(x_offset=parts[0], y_offset=parts[1], width=parts[2], height=parts[3])
+    message = SimpleNamespace(k=numbers[:9], p=numbers[9:21], d=numbers[21 : 21 + len(data) % 6], roi=region)
+    message.binning_x, message.binning_y, message.width, message.height = parts[4:]
+    matrix, size = camera_matrix(message)
+    assert min(size) >= 0
     assert np.isfinite(matrix).all()
     assert matrix[0, 0] > 0
     assert matrix[1, 1] > 0
