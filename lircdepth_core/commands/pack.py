@@ -24,12 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
     from lircdepth_core.data.nuscenes_frames import NuScenesFrames
-    from lircdepth_core.data.packed import pack
+    from lircdepth_core.data.packed import estimated_bytes, pack
 
     if not arguments.scale > 0:
         raise LircDepthError(f"--scale {arguments.scale}: expected a positive number")
     frames = NuScenesFrames(
         arguments.dataroot, arguments.version, arguments.split, arguments.dense, arguments.scale, arguments.labels
     )
+    size = estimated_bytes(frames)
+    print(f"{frames.description}: about {size / 1e6:.0f} MB, and twice that while it is made", flush=True)
     pack(frames, arguments.output)
     print(f"{arguments.output}: {frames.description}, {arguments.output.stat().st_size / 1e6:.1f} MB")

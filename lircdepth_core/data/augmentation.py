@@ -12,8 +12,10 @@ from lircdepth_core.data.frame import Frame, cropped
 from lircdepth_core.data.photometric import Photometric
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.input_plan import normalise
+from lircdepth_core.losses.teacher import confidence_label
 from lircdepth_core.models.common.interface import STRIDE
 
+_IMAGE_WIDTH_PX = 1600  # of nuScenes' cameras, for which the reach of a return is given
 _LATERAL_VELOCITY_CHANNEL = 3  # of the radar: vy, to the left, which changes its sign in a mirror
 
 _CLUTTER_DEPTHS_M = (2.0, 100.0)
@@ -67,7 +69,11 @@ class Augmentation:
             image = self.photometric(image, generator)
         sample["image"] = normalise(image)
         if self.drop_scan or self.drop_points:
-            sample["radar"] = self._thinned(sample["radar"], chance(self.drop_scan), generator)
+            whole = sample["radar"]
+            sample["radar"] = self._thinned(whole, chance(self.drop_scan), generator)
+            if "confidence_label" in sample:
+                scale = width / _IMAGE_WIDTH_PX
+                sample["confidence_label"] = _without_removed(sample, whole[0] * (sample["radar"][0] == 0), scale)
         if self.clutter:
             sample["radar"] = self._cluttered(sample["radar"], generator)
         return sample
@@ -107,3 +113,20 @@ class Augmentation:
             if not 0 < float(there[0]) < float(values[0, place]):
                 there.copy_(values[:, place])
         return result
+
+
+def _without_removed(sample: Mapping[str, Tensor], removed: Tensor, scale: float) -> Tensor:
+    """Return the confidence labels [1, H, W] of a sample after returns were taken away.
+
+    removed: [H, W], the depth of these returns. scale: width of the whole image relative to nuScenes'. A pixel for
+    which a removed return held is 0 now, unless one that is left holds for it, too; without any return none holds.
+    """
+    label, left = sample["confidence_label"], sample["radar"][0]
+    if not bool((removed > 0).any()):
+        return label
+    held = label > 0
+    if bool((left > 0).any()):
+        dense = sample["dense"][0]
+        by_removed, by_left = (confidence_label(depth, dense, scale=scale)[None] > 0 for depth in (removed, left))
+        held &= by_removed & ~by_left
+    return torch.where(held, torch.zeros_like(label), label)

@@ -8,57 +8,72 @@ Training on them is as fast as the network, and needs no data set, no decoding a
 import bisect
 import contextlib
 import functools
+import hashlib
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 import torch
 
 from lircdepth_core import processes
 from lircdepth_core.data.frame import Frame, FrameSource
 from lircdepth_core.data.ground_truth.depth_files import DEPTH_UNITS_PER_METRE
+from lircdepth_core.data.parts import Parts, Row
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.files import written_whole
 
 _DEPTH_MAPS = ("dense", "single", "exact", "rendered")  # kept as uint16 in the unit of depth files
 _FRAMES_A_TASK = 4  # consecutive ones, which one process makes: they show the same street
 _METADATA_KEY = "lircdepth_frames"
 
 
-# A frame as it is kept. NumPy arrays, unlike tensors, pass between processes without open files.
-_Row: TypeAlias = dict[str, npt.NDArray[Any]]
-
-
 def pack(frames: FrameSource, path: str | Path, jobs: int = 1, indices: range | None = None) -> None:
     """Write a source of frames to ``path``; with jobs > 1 that many processes make them.
 
-    indices: of the frames to write, None: all. The file appears when it is complete. Raises LircDepthError when the
-    source has no frame.
+    indices: of the frames to write, None: all. The file appears when it is complete; until then its frames are kept in
+    a hidden folder beside it, from which a stopped run goes on. Memory does not grow with their number. Raises
+    LircDepthError when the source has no frame, and where the disk is too small.
     """
-    from safetensors.torch import save_file
     from tqdm import tqdm
 
-    columns: dict[str, list[torch.Tensor]] = {}
-    wanted = range(len(frames)) if indices is None else indices
-    tasks = [wanted[i : i + _FRAMES_A_TASK] for i in range(0, len(wanted), _FRAMES_A_TASK)]
-    with tqdm(total=len(wanted), unit="frame", disable=None) as bar:
-        single_threaded = functools.partial(torch.set_num_threads, 1)
-        results = processes.run(functools.partial(_rows, frames), tasks, jobs, bar.update, start=single_threaded)
-    for row in itertools.chain.from_iterable(results):
-        for name, value in row.items():
-            columns.setdefault(name, []).append(torch.from_numpy(value))
-    if not columns:
+    path, wanted = Path(path), range(len(frames)) if indices is None else indices
+    if not wanted:
         raise LircDepthError(f"{path}: no frames to write")
-    most_returns = max(value.shape[1] for value in columns["radar"])
-    columns["radar"] = [
-        torch.nn.functional.pad(value, (0, most_returns - value.shape[1])) for value in columns["radar"]
-    ]
-    tensors = {name: torch.stack(values).contiguous() for name, values in columns.items()}
-    with written_whole(path) as partial:
-        save_file(tensors, partial, metadata={_METADATA_KEY: json.dumps(_header(frames))})
+    first = _row(frames, wanted[0])
+    needed, free = 2 * len(wanted) * _row_bytes(first), shutil.disk_usage(path.absolute().parent).free
+    if needed > free:
+        raise LircDepthError(f"{path}: up to {needed:,} bytes are needed while it is made, and {free:,} are free")
+    parts = Parts(path, _fingerprint(frames, wanted, first), padded=("radar",))
+    tasks = [wanted[i : i + _FRAMES_A_TASK] for i in range(0, len(wanted), _FRAMES_A_TASK)]
+    missing = [task for task in tasks if not parts.is_made(task[0])]
+    with tqdm(total=len(wanted), initial=len(wanted) - sum(map(len, missing)), unit="frame", disable=None) as bar:
+        single_threaded = functools.partial(torch.set_num_threads, 1)
+        processes.run(functools.partial(_write_part, frames, parts), missing, jobs, bar.update, start=single_threaded)
+    parts.assemble(path, [task[0] for task in tasks], {_METADATA_KEY: json.dumps(_header(frames))})
+
+
+def estimated_bytes(frames: FrameSource) -> int:
+    """Return about how large the file of all frames becomes, by the first one."""
+    return len(frames) * _row_bytes(_row(frames, 0)) if len(frames) else 0
+
+
+def _row_bytes(row: Row) -> int:
+    return sum(value.nbytes for value in row.values())
+
+
+def _fingerprint(frames: FrameSource, indices: range, first: Row) -> str:
+    """Return what tells these frames from others: whatever changes the frames changes the first one."""
+    digest = hashlib.sha256(json.dumps([_header(frames), list(frames.size), len(frames), list(indices)]).encode())
+    for name in sorted(first):
+        digest.update(name.encode() + np.ascontiguousarray(first[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _write_part(frames: FrameSource, parts: Parts, indices: Sequence[int], advance: Callable[[int], object]) -> None:
+    parts.write(indices[0], _rows(frames, indices, advance))
 
 
 def shards_of(count: int, length: int) -> list[range]:
@@ -126,7 +141,7 @@ def frames_in(path: str | Path) -> int:
         return count
 
 
-def _rows(frames: FrameSource, indices: Sequence[int], advance: Callable[[int], object]) -> list[_Row]:
+def _rows(frames: FrameSource, indices: Sequence[int], advance: Callable[[int], object]) -> list[Row]:
     rows = []
     for index in indices:
         rows.append(_row(frames, index))
@@ -134,9 +149,9 @@ def _rows(frames: FrameSource, indices: Sequence[int], advance: Callable[[int], 
     return rows
 
 
-def _row(frames: FrameSource, index: int) -> _Row:
+def _row(frames: FrameSource, index: int) -> Row:
     """Return a frame as it is kept: "radar" is [6, M], the row, column and four values of each of M returns."""
-    row: _Row = {}
+    row: Row = {}
     for name, value in frames.frame(index).items():
         if name == "radar":
             rows, cols = torch.nonzero(value[0] > 0, as_tuple=True)

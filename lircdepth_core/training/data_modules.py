@@ -19,6 +19,7 @@ from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import open_packed
 from lircdepth_core.data.photometric import Photometric
 from lircdepth_core.data.sampling import EpochBatches, TrainingSet, batches_in
+from lircdepth_core.errors import LircDepthError
 from lircdepth_core.training.lightning_loader import lightning
 
 
@@ -120,6 +121,11 @@ class DepthData(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Frame]:
         """Return this rank's share of the validation frames."""
         prepared = _Prepared(self.val_frames, self.val_limit, self.attached.global_rank, self.attached.world_size)
+        count = min(self.val_limit or len(self.val_frames), len(self.val_frames))
+        if count < self.attached.world_size:
+            raise LircDepthError(
+                f"{count} validation frames for {self.attached.world_size} processes, expected at least one for each"
+            )
         return DataLoader(prepared, batch_size=self.val_batch_size, num_workers=self.workers)
 
 

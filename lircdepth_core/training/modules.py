@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors
@@ -153,8 +153,10 @@ class DepthModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss, and log its terms. Raises LircDepthError when it is not finite."""
         terms = self.compute_loss(batch)
-        if not torch.isfinite(terms["total"]):
-            self._stop_at(batch, terms)
+        finite = torch.isfinite(terms["total"].detach())
+        if not finite:
+            self._keep_bad_batch(batch, terms)
+        self._stop_together(bool(finite), terms)
         values: dict[str, Any] = {f"train/{name}": value.detach() for name, value in terms.items()}
         # Lightning would go on logging the last value of a term that is no longer computed until the epoch ends.
         values |= {f"train/{name}": torch.nan for name in self._terms - terms.keys()}
@@ -162,13 +164,29 @@ class DepthModule(lightning.LightningModule):
         self.log_dict(values | {"train/skipped_frames": batch["skipped"].sum().float()})
         return terms["total"]
 
-    def _stop_at(self, batch: Batch, terms: dict[str, Tensor]) -> None:
-        path = Path(self.trainer.default_root_dir, f"not-finite-step{self.global_step}-rank{self.global_rank}.pt")
+    def _bad_batch_path(self) -> Path:
+        return Path(self.trainer.default_root_dir, f"not-finite-step{self.global_step}-rank{self.global_rank}.pt")
+
+    def _keep_bad_batch(self, batch: Batch, terms: dict[str, Tensor]) -> None:
+        path = self._bad_batch_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
             torch.save({"batch": batch, "terms": {name: value.detach() for name, value in terms.items()}}, partial)
-        bad = ", ".join(f"{name} {float(value.detach())}" for name, value in terms.items() if not value.isfinite())
-        raise LircDepthError(f"loss is not finite at step {self.global_step} ({bad}); the batch is in {path}")
+
+    def _stop_together(self, finite: bool, terms: dict[str, Tensor]) -> None:
+        """Raise LircDepthError on every rank when the loss of one is not finite: the others would wait for it."""
+        ranks = int(not finite)
+        if distributed.is_available() and distributed.is_initialized():
+            count = torch.tensor(ranks, device=terms["total"].device)
+            distributed.all_reduce(count)
+            ranks = int(count)
+        if not finite:
+            bad = ", ".join(f"{name} {float(value.detach())}" for name, value in terms.items() if not value.isfinite())
+            raise LircDepthError(
+                f"loss is not finite at step {self.global_step} ({bad}); the batch is in {self._bad_batch_path()}"
+            )
+        if ranks:
+            raise LircDepthError(f"loss is not finite at step {self.global_step} on {ranks} other ranks; they say more")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Any:
         """Return the network's output, and take its errors into the means."""

@@ -13,6 +13,7 @@ from lircdepth_core.data.photometric import Photometric, pattern_1_f
 from lircdepth_core.data.sampling import seeded
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD, normalise
+from lircdepth_core.losses import confidence_label
 from lircdepth_core.models import checkpoints
 
 PLAIN = {"flip": 0.0, "colour": 0.0}
@@ -253,3 +254,37 @@ def test_switches_that_are_off_change_nothing_and_draw_nothing():
         for photometric in (None, Photometric())
     )
     assert all(torch.equal(sample[name], same[name]) for name in sample)
+
+
+def labelled(depths):
+    """A frame of a wall at 20 m on the left and one at 30 m on the right, with returns {(row, column): depth}."""
+    dense = torch.full((1, 64, 96), 20.0)
+    dense[:, :, 48:] = 30.0
+    dense[:, :4] = 0
+    radar = torch.zeros(4, 64, 96)
+    for place, depth in depths.items():
+        radar[(slice(None), *place)] = torch.tensor([depth, 1.0, 1.0, 1.0])
+    label = confidence_label(radar[0], dense[0], scale=96 / 1600)[None]
+    image = torch.zeros(3, 64, 96, dtype=torch.uint8)
+    return {"image": image, "radar": radar, "dense": dense, "single": dense.clone(), "confidence_label": label}
+
+
+def test_without_its_scan_no_pixel_is_labelled_as_measured():
+    frame = labelled({(30, 20): 20.0, (30, 70): 30.0})
+    assert (frame["confidence_label"] == 1).sum() > 50
+    sample = Augmentation((64, 96), drop_scan=1.0, **PLAIN)(frame, seeded(0))
+    assert not sample["radar"].any()
+    assert set(sample["confidence_label"].unique().tolist()) == {-1.0, 0.0}
+    assert torch.equal(sample["confidence_label"] == -1, frame["confidence_label"] == -1)
+
+
+def test_labels_of_removed_returns_go_and_those_of_returns_that_are_left_stay():
+    """What is left must be labelled as if it had been measured alone."""
+    places = {(30, 10): 20.0, (30, 16): 20.0, (20, 40): 20.0, (40, 60): 30.0, (50, 80): 30.0}
+    frame, seen = labelled(places), set()
+    for seed in range(40):
+        sample = Augmentation((64, 96), drop_points=1.0, **PLAIN)(frame, seeded(seed))
+        left = {place: depth for place, depth in places.items() if sample["radar"][(0, *place)] > 0}
+        assert torch.equal(sample["confidence_label"], labelled(left)["confidence_label"]), seed
+        seen.add(len(left))
+    assert seen >= {1, 2, 3, 4}

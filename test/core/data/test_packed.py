@@ -2,6 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packed frames are the frames that were packed, whatever number of processes made them."""
 
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -9,6 +14,7 @@ from lircdepth_core.data.frame import BEYOND_RANGE_M
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames, missing_shards, open_packed, pack, shard_path
 from lircdepth_core.errors import LircDepthError
+from paths import REPOSITORY, SUPPORT
 
 pytest.importorskip("nuscenes")
 
@@ -86,3 +92,108 @@ def test_shards_of_other_frames_and_folders_without_any_are_refused(tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
     with pytest.raises(LircDepthError, match=r"broken.*not a complete file"):
         open_packed(tmp_path / "broken.safetensors")
+
+
+class Stopping(Levels):
+    """A source that fails at a frame, until it is mended."""
+
+    broken: int | None = None
+    made: list
+
+    def frame(self, index):
+        if index == self.broken:
+            raise LircDepthError("no disk")
+        self.made.append(index)
+        return super().frame(index)
+
+
+def test_a_stopped_run_goes_on_and_gives_the_same_file(tmp_path):
+    pack(Levels(11), tmp_path / "whole.safetensors")
+    frames = Stopping(11)
+    frames.made, frames.broken = [], 9
+    with pytest.raises(LircDepthError, match="no disk"):
+        pack(frames, tmp_path / "frames.safetensors")
+    assert not (tmp_path / "frames.safetensors").exists()
+    frames.made, frames.broken = [], None
+    pack(frames, tmp_path / "frames.safetensors")
+    assert frames.made == [0, 8, 9, 10], "the first frame tells whether the parts are of these frames"
+    assert (tmp_path / "frames.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"frames.safetensors", "whole.safetensors"}
+
+
+def test_parts_of_other_frames_are_made_anew(tmp_path):
+    frames = Stopping(8)
+    frames.made, frames.broken = [], 5
+    with pytest.raises(LircDepthError, match="no disk"):
+        pack(frames, tmp_path / "frames.safetensors")
+    brighter = Levels(8)
+    brighter.frame = lambda index: Levels.frame(brighter, index + 1)
+    pack(brighter, tmp_path / "frames.safetensors")
+    packed = PackedFrames(tmp_path / "frames.safetensors")
+    assert [int(packed.frame(index)["image"].max()) for index in range(8)] == list(range(1, 9))
+
+
+class Rows(Levels):
+    """Frames of different numbers of returns, and one that has more maps."""
+
+    def __init__(self, counts, more=None):
+        super().__init__(len(counts))
+        self.counts, self.more = counts, more
+
+    def frame(self, index):
+        frame = super().frame(index)
+        frame["radar"] = torch.zeros(4, 32, 64)
+        frame["radar"][:, 0, : self.counts[index]] = torch.arange(1.0, self.counts[index] + 1)
+        return frame | ({"dense": torch.ones(1, 32, 64)} if index == self.more else {})
+
+
+def test_frames_may_have_any_number_of_returns_but_not_other_maps(tmp_path):
+    source = Rows([3, 0, 17, 64, 1, 2])
+    pack(source, tmp_path / "frames.safetensors")
+    packed = PackedFrames(tmp_path / "frames.safetensors")
+    for index in range(6):
+        assert torch.equal(packed.frame(index)["radar"], source.frame(index)["radar"])
+    with pytest.raises(LircDepthError, match="frames differ in what they hold"):
+        pack(Rows([1, 1, 1], more=2), tmp_path / "other.safetensors")
+    assert not (tmp_path / "other.safetensors").exists()
+
+
+class Large(Levels):
+    """Frames of 6 MB."""
+
+    size = (1024, 2048)
+
+    def frame(self, index):
+        return {
+            "image": torch.full((3, 1024, 2048), index, dtype=torch.uint8),
+            "radar": torch.zeros(4, 1024, 2048),
+            "single": torch.ones(1, 1024, 2048),
+        }
+
+
+PEAK = """
+import resource, sys
+sys.path[:0] = sys.argv[2:]
+import test_packed
+from lircdepth_core.data.packed import pack
+pack(test_packed.Large(4), sys.argv[1] + "/a.safetensors")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+pack(test_packed.Large(40), sys.argv[1] + "/b.safetensors")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.full
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
+    """Ten times the frames, 400 MB, in a process of its own."""
+    here = [str(REPOSITORY), str(REPOSITORY / "test/core/data"), str(SUPPORT)]
+    command = [sys.executable, "-c", PEAK, str(tmp_path), *here]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 100_000  # kilobytes
+
+
+def test_a_disk_that_is_too_small_is_named_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
+    with pytest.raises(LircDepthError, match="bytes are needed while it is made, and 10,000 are free"):
+        pack(Levels(4), tmp_path / "frames.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@
 import csv
 import dataclasses
 import json
+import os
 import re
 import socket
 import subprocess
@@ -352,6 +353,61 @@ def test_the_teacher_trains_on_patch_labels(frames, tmp_path):
         assert len(values) == 2
         assert all(np.isfinite(list(values.values())))
     assert len(weights(tmp_path)) == len(CaFNet().state_dict())
+
+
+def on_two_nodes(frames, val, root, *options):
+    """Run `lircdepth train fit` on two nodes of one process each; return [(status, last line of stderr)]."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    words = [
+        "train", "fit", "--model", "StudentModule", "--model.model", "tiny", "--data", "PackedData", "--data.train",
+        frames, "--data.val", val, "--data.batch_size", 2, "--data.crop", "[96, 160]", "--trainer.accelerator", "cpu",
+        "--trainer.devices", 1, "--trainer.num_nodes", 2, "--trainer.strategy", "ddp", "--trainer.max_steps", 2,
+        "--trainer.default_root_dir", root, "--trainer.enable_progress_bar", "false", "--trainer.logger", "false",
+        "--model.loss", "{image: 0, radar: 0, structure: 0, inter_depth: 0}", *options,
+    ]  # fmt: skip
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "lircdepth_ros.cli", *map(str, words)],
+            cwd=REPOSITORY,
+            env=os.environ | {"NODE_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    lines = [[line for line in error.splitlines() if "error:" in line] for error in errors]
+    return [(process.returncode, found[-1] if found else "") for process, found in zip(processes, lines, strict=True)]
+
+
+def test_a_loss_that_is_not_finite_on_one_rank_ends_all(tmp_path):
+    """The others would wait for its gradient until a timeout of half an hour."""
+
+    class Broken(training_runs.Streets):
+        def frame(self, index):
+            frame = super().frame(index)
+            if index == 1:
+                frame["radar"][1][frame["radar"][0] > 0] = np.nan
+            return frame
+
+    training_runs.pack(Broken(4), tmp_path / "broken.safetensors")
+    training_runs.pack(training_runs.Streets(2), tmp_path / "val.safetensors")
+    found = on_two_nodes(tmp_path / "broken.safetensors", tmp_path / "val.safetensors", tmp_path)
+    assert [status for status, _ in found] == [2, 2]
+    assert sorted("on 1 other ranks" in line for _, line in found) == [False, True]
+    assert all("loss is not finite at step 0" in line for _, line in found)
+    assert len(list(tmp_path.glob("not-finite-step0*.pt"))) == 1
+
+
+def test_fewer_validation_frames_than_processes_are_one_line(tmp_path):
+    training_runs.pack(training_runs.Streets(4), tmp_path / "train.safetensors")
+    training_runs.pack(training_runs.Streets(1), tmp_path / "val.safetensors")
+    found = on_two_nodes(tmp_path / "train.safetensors", tmp_path / "val.safetensors", tmp_path)
+    assert [status for status, _ in found] == [2, 2]
+    assert all("1 validation frames for 2 processes, expected at least one for each" in line for _, line in found)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_batch(tmp_path, capsys):
