@@ -29,7 +29,7 @@ def calibration_file(street_file, tmp_path_factory):
     street = PackedFrames(street_file)
 
     class Others:
-        focal_length, description = street.focal_length, "the others"
+        focal_length, size, description = street.focal_length, street.size, "the others"
 
         def __len__(self):
             return len(street) // 2
