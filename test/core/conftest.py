@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of several folders: the weights that ship, and frames of streets that they never saw."""
+"""Fixtures of several folders: one thread, the weights that ship, and frames of streets that they never saw."""
 
 import pytest
 import torch
@@ -8,6 +8,18 @@ import torch
 from lircdepth_core.data.frame import prepare
 from lircdepth_core.data.packed import PackedFrames, pack
 from lircdepth_core.models import checkpoints
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Small tensors gain nothing from more threads, and waiting for each other takes time from other processes.
+
+    In float64 PyTorch computes a depthwise convolution channel by channel, and waits for its threads after each.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -166,11 +166,9 @@ def test_packed_frames_of_another_focal_length_than_the_weights_are_refused(tmp_
         assert (told in error) == bool(status)
 
 
-def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, capsys):
+def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, capsys, one_thread):
     """Two steps a row at 32x64: what is tested is the driver, not the figures."""
     pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     frames = training_runs.write_frames(tmp_path / "frames.safetensors", count=2)
     teacher = tmp_path / "teacher.safetensors"
     checkpoints.save(teacher, *checkpoints.random_weights("cafnet"))
@@ -178,13 +176,10 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
         "ablation", "-o", tmp_path / "out", "--train", frames, "--val", frames, "--test", frames, "--teacher", teacher,
         "--steps", 2, "--batch-size", 2, "--crop", 32, 64, "--precision", "32-true", "--device", "cpu",
     )  # fmt: skip
-    try:
-        assert command(*common, "--rows", "none", "--seeds", 0, 1, "--minutes", 0) == 0
-        assert "closed" in capsys.readouterr().out
-        assert command(*common, "--rows", "none", "--seeds", 0, 1) == 0
-        assert command(*common, "--rows", "structure", "--seeds", 0) == 0
-    finally:
-        torch.set_num_threads(threads)
+    assert command(*common, "--rows", "none", "--seeds", 0, 1, "--minutes", 0) == 0
+    assert "closed" in capsys.readouterr().out
+    assert command(*common, "--rows", "none", "--seeds", 0, 1) == 0
+    assert command(*common, "--rows", "structure", "--seeds", 0) == 0
     results = {
         path.parent.relative_to(tmp_path / "out").as_posix(): json.loads(path.read_text())
         for path in (tmp_path / "out").rglob("result.json")

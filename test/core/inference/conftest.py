@@ -5,19 +5,14 @@
 import logging
 
 import pytest
-import torch
 
 from lircdepth_core.inference.backends import auto
 from lircdepth_core.models import checkpoints
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small inputs gain nothing from more threads, and waiting for each other takes time from other processes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def always_one_thread(one_thread):
+    """Every test of this folder, and what its modules load once, runs on one thread."""
 
 
 @pytest.fixture(autouse=True)

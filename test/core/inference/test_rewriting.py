@@ -10,15 +10,6 @@ from lircdepth_core.inference.graph import rewriting
 from lircdepth_core.models import checkpoints
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """In float64 PyTorch computes a depthwise convolution channel by channel, and waits for its threads after each."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def trained_like(name, seed):
     """A network whose batch norms have statistics and scales of all sizes, as training leaves them."""
     network, _ = checkpoints.random_weights(name, seed)

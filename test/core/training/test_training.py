@@ -25,21 +25,14 @@ from lircdepth_core.models.lircdepth import LiRCDepth
 from lircdepth_ros import cli
 from paths import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 pytest.importorskip("jsonargparse")
 pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
 
 TEST = Path(__file__).parent
 SUPPORT = REPOSITORY / "test/support"
 PLAIN = ("--model.loss", "{image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0}")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors: threads that wait for one another on a busy machine cost more than they bring."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros.messages.clouds import cloud_to_points, cloud_to_radar_scan, point_field_layout
+from messages import changed
 
 try:  # real messages where there are any: cv_bridge and sensor_msgs_py want them
     from sensor_msgs.msg import PointCloud2, PointField
@@ -80,12 +81,6 @@ def test_returns_that_are_not_finite_are_left_out_and_counted():
 
 def test_an_empty_cloud_is_an_empty_scan():
     assert len(cloud_to_radar_scan(cloud(POINTS[:0]))) == 0
-
-
-def changed(message, **changes):
-    for name, value in changes.items():
-        setattr(message, name, value)
-    return message
 
 
 @pytest.mark.parametrize(

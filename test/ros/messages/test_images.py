@@ -16,6 +16,7 @@ from PIL import Image as Picture
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros.messages.images import compressed_image_to_rgb, image_to_rgb
+from messages import changed
 
 try:  # real messages where there are any: cv_bridge and sensor_msgs_py want them
     from sensor_msgs.msg import CompressedImage, Image
@@ -168,12 +169,6 @@ def test_a_bayer_pattern_of_16_bit_is_read_by_its_high_byte():
 def test_an_odd_width_of_yuv_422_is_refused():
     with pytest.raises(LircDepthError, match="image of 5x4 cannot be uyvy"):
         image_to_rgb(image("uyvy", np.zeros((4, 5, 2), np.uint8)))
-
-
-def changed(message, **changes):
-    for name, value in changes.items():
-        setattr(message, name, value)
-    return message
 
 
 @pytest.mark.parametrize(
