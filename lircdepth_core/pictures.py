@@ -1,16 +1,33 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures that Pillow opened, as RGB of 8 bit."""
+"""JPEG and PNG files as RGB of 8 bit."""
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from lircdepth_core.errors import LircDepthError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+def decode_picture(data: bytes, path: str | Path) -> npt.NDArray[np.uint8]:
+    """Return a JPEG or PNG file as uint8 [H, W, 3], RGB. Raises LircDepthError, naming ``path``, for any other data."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+            return rgb_of(picture)
+    except Image.UnidentifiedImageError as error:  # whose text is about a BytesIO
+        raise LircDepthError(f"{path} is not a whole JPEG or PNG") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
 
 
 def rgb_of(picture: Image) -> npt.NDArray[np.uint8]:

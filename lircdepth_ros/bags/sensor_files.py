@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.pictures import rgb_of
+from lircdepth_core.pictures import decode_picture
 
 # ROS lidar drivers give the ring as a 16-bit integer and the time as seconds, and readers rely on it.
 LIDAR_POINT = np.dtype(
@@ -33,13 +32,7 @@ def image_format(data: bytes, path: str | Path) -> str:
 
 def decode_image(data: bytes, path: str | Path) -> npt.NDArray[np.uint8]:
     """Return an image file as uint8 [H, W, 3], BGR, as camera drivers publish it. Raises LircDepthError."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-            return np.ascontiguousarray(rgb_of(image)[..., ::-1])
-    except (OSError, SyntaxError, ValueError) as error:
-        raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
+    return np.ascontiguousarray(decode_picture(data, path)[..., ::-1])
 
 
 def lidar_points(data: bytes, path: str | Path) -> npt.NDArray[np.void]:

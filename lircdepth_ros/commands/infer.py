@@ -16,7 +16,7 @@ from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 from lircdepth_core.geometry.calibration import Calibration
-from lircdepth_core.pictures import rgb_of
+from lircdepth_core.pictures import decode_picture
 from lircdepth_core.radar import RadarScan
 from lircdepth_core.radar.point_files import read_points
 from lircdepth_ros.messages.clouds import missing_fields_caution, radar_field_names
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
         if caution:
             print(f"note: {caution}", file=sys.stderr)
         radars.append((scan, calibration.transform(camera, radar_frame)))
-    image = _read_image(arguments.image)
+    image = decode_picture(Path(arguments.image).read_bytes(), arguments.image)
     _check_size(arguments.calibration, calibration, camera, image.shape[1], image.shape[0])
     chosen = options.from_arguments(arguments)
     from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
@@ -110,20 +110,6 @@ def read_scan(path: str | Path, fields: str, scan: str | None = None) -> RadarSc
     count = len(next(iter(columns.values())))
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is left out as such
         return RadarScan.from_fields(*(columns[name] if name in columns else np.zeros(count) for name in names))
-
-
-def _read_image(path: str | Path) -> npt.NDArray[np.uint8]:
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            return rgb_of(image)
-    except (SyntaxError, ValueError, Image.UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
-    except OSError as error:
-        if error.filename:
-            raise
-        raise LircDepthError(f"{path} is not a whole JPEG or PNG: {error}") from error
 
 
 def _write(path: Path, depth: npt.NDArray[np.float32]) -> None:
