@@ -155,7 +155,8 @@ class DepthJob:
             for connection, now, data in read_messages(self._reader, wanted, account=self.bag_account):
                 topic = connection.topic
                 estimate(matcher.poll(now - 1))  # what became final between two messages
-                out.copy(connection, now, data)
+                if data:
+                    out.copy(connection, now, data)
                 if topic in used:
                     message = self.bag_account.decode(connection, now, data)
                     if message is not None:

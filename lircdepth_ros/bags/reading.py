@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -50,6 +51,8 @@ class BagAccount:
     def decode(self, connection: Connection, log_time: int, data: bytes) -> Message | None:
         """Return a message, or None for a damaged one, which is counted and named."""
         try:
+            if not data:
+                raise ValueError("it is empty, or cannot be decompressed")
             message: Message = typestore().deserialize_cdr(data, connection.msgtype)
             return message
         except Exception as error:  # rosbags lets a decoder's own errors through
@@ -93,11 +96,12 @@ def read_messages(
     """Yield (connection, log time in nanoseconds, CDR bytes) of a Reader's messages.
 
     The arguments are those of Reader.messages. account: notes what the bag declares of the selected connections (unless
-    only a span is read) and what was read. Raises LircDepthError when the bag is damaged.
+    only a span is read) and what was read. Of a message that cannot be decompressed the bytes are empty. Raises
+    LircDepthError when the bag is damaged.
     """
     count = 0
     try:
-        for entry in reader.messages(*selection, **span):
+        for entry in _entries(reader, *selection, **span):
             count += 1
             if account is not None:
                 account.read[entry[0].topic] += 1
@@ -114,6 +118,24 @@ def read_messages(
     if account is not None and not any(limit is not None for limit in span.values()):
         for connection in selection[0] if selection and selection[0] else reader.connections:
             account.declare(connection.topic, connection.msgcount)
+
+
+def _entries(reader: Reader, *selection: Any, **span: Any) -> Iterator[tuple[Connection, int, bytes]]:
+    """Yield a Reader's messages, decompressing them here: rosbags' generator would end at a damaged one."""
+    storage: Any = reader.storage
+    if getattr(storage.metadata, "compression_mode", None) != "message":
+        yield from reader.messages(*selection, **span)
+        return
+    from rosbags.rosbag2.reader import zstd  # Python's own or its backport
+
+    compressed = copy.copy(storage)
+    compressed.metadata = storage.metadata._replace(compression_mode=None)
+    for connection, log_time, data in compressed.messages((selection and selection[0]) or storage.connections, **span):
+        try:
+            whole = zstd.decompress(data)
+        except zstd.ZstdError:
+            whole = b""
+        yield connection, log_time, whole
 
 
 def require_type(types: Mapping[str, str], topic: str, *expected: str) -> None:

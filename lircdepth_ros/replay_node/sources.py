@@ -86,7 +86,8 @@ class BagSource:
         self.account = account = BagAccount()
         types = definitions.typestore().types
         for connection, stamp, data in read_messages(self._reader, connections, account=account, **span):
-            if connection.msgtype not in types or account.decode(connection, stamp, data) is not None:
+            unknown = connection.msgtype not in types and data
+            if unknown or account.decode(connection, stamp, data) is not None:
                 yield connection.topic, stamp, data
 
 

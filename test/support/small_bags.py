@@ -66,10 +66,10 @@ def frames(count=4, radar_delay=20 * MS, radar=cloud):
     return entries
 
 
-def write(path, entries, storage="mcap"):
+def write(path, entries, storage="mcap", compression="none"):
     """Write [(topic, log time, message)] in the order of log times; a message may be (type, bytes)."""
     store, connections = definitions.typestore(), {}
-    with new_bag(path, storage) as writer:
+    with new_bag(path, storage, compression) as writer:
         for topic, log_time, message in sorted(entries, key=lambda entry: entry[1]):
             kind, data = (
                 message if isinstance(message, tuple) else (message.__msgtype__, definitions.serialize(message))

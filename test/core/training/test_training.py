@@ -323,7 +323,9 @@ def test_fine_tuning_goes_on_from_weights_of_the_same_network(frames, tmp_path, 
     checkpoints.save(start, network.half(), header)
     still = ("--model.lr", 1e-12, "--trainer.max_steps", 1, "--model.init_weights")
     assert fit(frames, tmp_path, *still, start) == 0
-    assert "the last 1 steps were not validated" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "the last 1 steps were not validated" in printed
+    assert "init_weights: trained for a focal length of 1266.0 px, these frames have 120.0" in printed
     for name, value in network.float().named_parameters():
         found = weights(tmp_path)[f"network.{name}"]
         assert found.dtype == torch.float32

@@ -4,6 +4,7 @@
 
 import io
 import json
+import sqlite3
 from contextlib import closing
 
 import numpy as np
@@ -134,6 +135,25 @@ def test_one_damaged_message_is_counted_and_named_and_the_others_are_used(tmp_pa
     assert any(reason.startswith(f"{which} at {when}: message is damaged") for reason in found["reasons"])
     assert (found["images"], found["frames"]) == (4, 3 if which == IMAGE else 4)
     assert found["fused"] == found["frames"]
+
+
+@pytest.mark.parametrize("which", [IMAGE, INFO, RADAR, "/tf_static"])
+def test_a_message_that_cannot_be_decompressed_is_counted_and_named_and_the_others_are_used(tmp_path, summary, which):
+    entries = [*small.frames(4), *(("/tf_static", START + i, small.static_tf()) for i in range(2))]
+    after = START + PERIOD if which == RADAR else START
+    when = next(entry[1] for entry in entries if entry[0] == which and entry[1] > after)
+    bag = small.write(tmp_path / "bag", entries, "sqlite3", "zstd")
+    with closing(sqlite3.connect(next(bag.glob("*.db3")))) as database, database:
+        changed = database.execute(
+            "UPDATE messages SET data = substr(data, 1, 9) WHERE timestamp = ? "
+            "AND topic_id = (SELECT id FROM topics WHERE name = ?)",
+            (when, which),
+        )
+        assert changed.rowcount == 1
+    found = summary(bag, "--with-inputs")
+    assert found["damaged"] == {which: 1}
+    assert f"{which} at {when}: message is damaged: it is empty, or cannot be decompressed" in found["reasons"]
+    assert (found["images"], found["frames"]) == (4, 3 if which == IMAGE else 4)
 
 
 def test_a_transform_that_is_not_rigid_is_counted_and_the_others_are_used(tmp_path, summary):
