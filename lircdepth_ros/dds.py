@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
+
+from lircdepth_ros.share import config_directory
 
 _FAST_DDS_2 = ("humble", "iron", "jazzy")  # ROS_DISTRO of the distributions before Fast DDS 3 renamed the variable
 
@@ -22,14 +22,3 @@ def profile_environment(environment: Mapping[str, str] = os.environ) -> dict[str
     if environment.get("ROS_DISTRO") not in _FAST_DDS_2:
         name = "FASTDDS_DEFAULT_PROFILES_FILE"
     return {} if environment.get(name) else {name: str(config_directory() / "fastdds_profile.xml")}
-
-
-def config_directory() -> Path:
-    """Return the directory of config files: of the source tree, or where pip or colcon installed it."""
-    installed = Path(sys.prefix) / "share" / "lircdepth_ros" / "config"
-    for directory in (Path(__file__).parents[1] / "config", installed):
-        if directory.is_dir():
-            return directory
-    from ament_index_python.packages import get_package_share_directory
-
-    return Path(get_package_share_directory("lircdepth_ros")) / "config"

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.matching.assembler import Match
+from lircdepth_core.geometry.trajectory import MIN_BASELINE
+from lircdepth_core.matching.assembler import Match, Scan
 from lircdepth_core.matching.poses import PoseSource, Transform
-from lircdepth_core.radar import RadarScan
+from lircdepth_core.radar import MeasuredScan, RadarScan
 
 NO_EGO_MOTION = "no ego motion between radar and camera stamps: the vehicle is taken to stand"
 
@@ -38,16 +39,16 @@ def radar_inputs(
 ) -> RadarInputs:
     """Return the scans of a match with their transforms, past sweeps included.
 
-    match: its scans and past sweeps hold (RadarScan, frame id). velocity_compensation: returns of moving things are
-    moved on by their own velocity to the time of the image, too. A scan without a transform is left out, and told to
-    ``leave_out(name of the radar, error)``. A past sweep without ego motion is left out: it would be drawn in the wrong
-    place, and the newest scan is there.
+    match: its scans and past sweeps hold (RadarScan or MeasuredScan, frame id). velocity_compensation: returns of
+    moving things are moved on by their own velocity to the time of the image, too. A scan without a transform is left
+    out, and told to ``leave_out(name of the radar, error)``. A past sweep without ego motion is left out: it would be
+    drawn in the wrong place, and the newest scan is there.
     """
     inputs = RadarInputs()
     for name, newest in match.scans.items():
         for scan in (newest, *match.past.get(name, ())):
-            returns, frame = scan.data
             try:
+                returns, frame, speed_known = _in_convention(scan, poses)
                 transform, moved = poses.camera_from_sensor(camera_frame, match.stamp, frame, scan.stamp)
                 if not moved and scan is not newest:
                     inputs.past_left_out += 1
@@ -60,6 +61,22 @@ def radar_inputs(
             except LircDepthError as error:
                 leave_out(name, error)
                 continue
-            inputs.without_motion |= not moved
+            inputs.without_motion |= not (moved and speed_known)
             inputs.scans.append((returns, transform))
     return inputs
+
+
+def _in_convention(scan: Scan, poses: PoseSource) -> tuple[RadarScan, str, bool]:
+    """Return (scan in the network's convention, its frame, whether the sensor's own motion is in its velocities)."""
+    returns: RadarScan | MeasuredScan
+    returns, frame = scan.data
+    stamp = scan.stamp
+    if isinstance(returns, RadarScan):
+        return returns, frame, True
+    if returns.radar_frame:
+        radar_from_message, _ = poses.camera_from_sensor(returns.radar_frame, stamp, frame, stamp)
+        returns, frame = returns.moved(radar_from_message), returns.radar_frame
+    if not returns.needs_motion:
+        return returns.to_scan(), frame, True
+    now_from_before, known = poses.camera_from_sensor(frame, stamp, frame, stamp - MIN_BASELINE)
+    return returns.to_scan(radar.sensor_velocity(now_from_before, MIN_BASELINE / 1e9)), frame, known

@@ -30,20 +30,25 @@ _TABLES = (".csv", ".tsv", ".txt")
 Columns: TypeAlias = dict[str, npt.NDArray[np.float64]]
 
 
-def read_points(path: str | Path, fields: Mapping[str, str] | None = None, scan: str | None = None) -> Columns:
+def read_points(
+    path: str | Path, fields: Mapping[str, str] | None = None, scan: str | None = None, layout: Sequence[str] = ()
+) -> Columns:
     """Read a point file; return {field: float64 [N]} in file order.
 
-    fields: {name: unit} of those to return, where a unit is m, dBsm or m/s; by default all, which must then all be
-    numbers. A text file (.csv, .tsv, .txt) has a line of column names, see point_tables; scan: which scan of a table
-    that holds several. Of a PCD field with several numbers a point (COUNT) the first is taken. Raises LircDepthError,
-    naming the file and in a table the row, when the content is damaged, of another form, or lacks a field; OSError when
-    the file cannot be read.
+    fields: {name: unit} of those to return, where a unit is m, rad, dBsm, m/s, or "" for any; by default all, which
+    must then all be numbers. A text file (.csv, .tsv, .txt) has a line of column names, see point_tables; scan: which
+    scan of a table that holds several. Of a PCD field with several numbers a point (COUNT) the first is taken. layout:
+    names of the float32 numbers of a point in a .bin file, which has no names. Raises LircDepthError, naming the file
+    and in a table the row, when the content is damaged, of another form, or lacks a field; OSError when the file cannot
+    be read.
     """
     path = Path(path)
     data = path.read_bytes()
     try:
         if path.suffix.lower() in _TABLES:
             return _table_columns(decode_table(data).one_scan(scan), fields)
+        if path.suffix.lower() == ".bin" and layout:
+            return _unnamed_columns(data, layout, fields)
         if path.suffix.lower() != ".pcd" and not data.startswith((b"# .PCD", b"VERSION")):
             raise ValueError(
                 f"a file '{path.suffix}' is not read, expected .pcd, or a text file (.csv, .tsv, .txt) with a line of "
@@ -56,6 +61,14 @@ def read_points(path: str | Path, fields: Mapping[str, str] | None = None, scan:
         return columns if fields is None else {name: columns[name] for name in fields}
     except (ValueError, csv.Error) as error:
         raise LircDepthError(f"{path}: {error}") from error
+
+
+def _unnamed_columns(data: bytes, layout: Sequence[str], fields: Mapping[str, str] | None) -> Columns:
+    if len(data) > _MAX_BYTES or len(data) % (4 * len(layout)):
+        raise ValueError(f"{len(data)} bytes, expected {len(layout)} float32 a point and at most {_MAX_BYTES} bytes")
+    points = np.frombuffer(data, "<f4").reshape(-1, len(layout)).astype(np.float64)
+    _check_names(fields or layout, layout)
+    return {name: points[:, layout.index(name)] for name in fields or layout}
 
 
 def _table_columns(table: PointTable, fields: Mapping[str, str] | None) -> Columns:
@@ -74,9 +87,9 @@ def _check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
     if not missing:
         return
     words = {word for name in known for word in re.split(r"[^a-z]+", name.lower())}
-    hint = "--radar-fields names a file's own"
+    hint = "--radar-driver or --radar-fields names a file's own"
     if words & {"range", "r", "dist", "distance", "rho"} and words & {"azimuth", "az", "azi", "angle", "theta", "phi"}:
-        hint = "these are polar coordinates: convert them to x, y, z [m] first"
+        hint = "these are polar coordinates: name them in a .yaml file for --radar-driver"
     names = ", ".join(dict.fromkeys(known))
     raise ValueError(f"has no field {', '.join(missing)}; it has {names} ({hint})")
 

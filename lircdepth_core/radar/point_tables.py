@@ -30,6 +30,7 @@ _SCAN_NAMES = re.compile(
 _SPELLINGS = {  # of units
     "m": ("m", "metre", "metres", "meter", "meters"),
     "dBsm": ("dbsm", "db", "dbm2", "dbm^2", "dbm²"),
+    "rad": ("rad", "radian", "radians"),
     "m/s": ("m/s", "mps", "m/sec", "ms-1", "m s-1", "m*s^-1"),
 }
 _SHOWN = 4  # values of several scans, in an error
@@ -187,6 +188,6 @@ def _name_and_unit(head: str) -> tuple[str, str]:
 
 
 def check_unit(column: str, unit: str, expected: str) -> None:
-    """Raise ValueError where a column's unit is told and is another one. expected: m, dBsm or m/s."""
-    if unit and unit.lower() not in _SPELLINGS[expected]:
+    """Raise ValueError where a column's unit is told and is another one. expected: m, rad, dBsm, m/s, or any."""
+    if unit and expected and unit.lower() not in _SPELLINGS[expected]:
         raise ValueError(f"column {column} is in {unit}, expected {expected}")

@@ -29,8 +29,8 @@ from lircdepth_ros.bags.poses import BagPoses
 from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, moved_to_projection, require_size
-from lircdepth_ros.messages.clouds import cloud_to_radar_scan, missing_fields_caution, radar_field_names
 from lircdepth_ros.messages.images import any_image_to_rgb
+from lircdepth_ros.messages.radars import RADAR_TYPES, radar_readers
 
 if TYPE_CHECKING:
     from rosbags.rosbag2 import Reader, Writer
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lircdepth_core.pipeline import DepthFrame, DepthPipeline
 
 _IMAGE_TYPES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
-_INFO_TYPE, _CLOUD_TYPE = "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/PointCloud2"
+_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
 
 AddVideoFrame = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.float32]], None]
 
@@ -55,7 +55,9 @@ class DepthJobOptions:
     image_topic: str = "/CAM_FRONT/image_rect"
     camera_info_topic: str = "/CAM_FRONT/camera_info"
     radar_topics: tuple[str, ...] = ("/RADAR_FRONT/points",)
-    radar_fields: str = "x y z rcs vx vy"
+    radar_driver: tuple[str, ...] = ("nuscenes",)
+    radar_frame: tuple[str, ...] = ()
+    radar_fields: str = ""
     depth_topic: str = "/CAM_FRONT/depth"
     calibration: str | None = None
     odometry_topic: str = "/odom"
@@ -84,12 +86,14 @@ class DepthJob:
         for topic in (options.camera_info_topic, *options.radar_topics):
             if topic not in self.types:
                 raise LircDepthError(f"{bag} has no topic {topic}; it has {', '.join(sorted(self.types))}")
-            require_type(self.types, topic, _INFO_TYPE if topic == options.camera_info_topic else _CLOUD_TYPE)
+            require_type(self.types, topic, *((_INFO_TYPE,) if topic == options.camera_info_topic else RADAR_TYPES))
         taken = [topic for topic in self.types if topic.startswith(f"{options.depth_topic}/")]
         if taken and options.with_inputs:
             raise LircDepthError(f"{bag} has {', '.join(taken)} already: choose another --depth-topic")
-        fields = radar_field_names(options.radar_fields, "--radar-fields")
-        self.caution = missing_fields_caution(fields)
+        readers = radar_readers(
+            options.radar_topics, options.radar_driver, options.radar_frame, options.radar_fields, "--"
+        )
+        self.cautions = [f"{topic}: {reader.caution}" for topic, reader in readers.items() if reader.caution]
         self._poses = BagPoses(
             self.types,
             calibration_of(bag, options.calibration),
@@ -99,8 +103,7 @@ class DepthJob:
         )
         self.account, self.bag_account = Account(), BagAccount()
         self._matcher = FrameMatcher(
-            options.radar_topics,
-            lambda message: cloud_to_radar_scan(message, fields),
+            readers,
             self._poses,
             self.account,
             options.sync_window,
@@ -190,7 +193,7 @@ class DepthJob:
             remarks.append(f"{self.counts['past_sweeps_left_out']} past sweeps are not used, without ego motion")
         remarks += [f"{number} scans of {topic} are left out" for topic, number in self._matcher.refused.items()]
         remarks += [f"{number} messages of {topic} are damaged" for topic, number in self.bag_account.damaged.items()]
-        cautions = (self.bag_account.missing_text(), self._poses.caution, self.caution)
+        cautions = (self.bag_account.missing_text(), self._poses.caution, *self.cautions)
         return [text for text in (*remarks, *cautions) if text]
 
     @property

@@ -136,7 +136,8 @@ def evaluate(
         topics = _Topics.find(types, depth_topic, lidar_topic, str(depth_bag), str(reference_bag), truth)
         poses = BagPoses(types, calibration_of(reference_bag, calibration), odometry_topic, fixed_frame, base_frame)
         account, bag_account = Account(), BagAccount()
-        matcher = FrameMatcher([lidar_topic], cloud_to_points, poses, account, _WINDOW_S, 2 * _WINDOW_S)
+        decoders = {lidar_topic: lambda message: (cloud_to_points(message), message.header.frame_id)}
+        matcher = FrameMatcher(decoders, poses, account, _WINDOW_S, 2 * _WINDOW_S)
         comparison = _Comparison(poses, matcher, account, lidar_topic, topics.kind)
         against = topics.truth if topics.kind == "ground truth" else topics.lidar
         used = {topics.depth, topics.info, against, *poses.topics}

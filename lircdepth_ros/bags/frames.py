@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lircdepth_core.errors import LircDepthError
@@ -27,7 +27,8 @@ _WHY_DROPPED = {
 class FrameMatcher:
     """Feeds a FrameAssembler in log order.
 
-    A match's image is (message, log time); a scan's data is (what ``decode`` made of a PointCloud2, frame id).
+    A match's image is (message, log time); a scan's data is what ``decoders``, by topic, make of a message: (returns or
+    points, frame id).
     window, max_wait: seconds, as the node's sync_window and max_wait. past_sweeps: as the node's accumulate_sweeps.
     account: images that come and those that are dropped here are counted in it. refused: scans that are left out, by
     topic; their reasons are noted in the account.
@@ -35,17 +36,16 @@ class FrameMatcher:
 
     def __init__(
         self,
-        cloud_topics: Iterable[str],
-        decode: Callable[[Message], Any],
+        decoders: Mapping[str, Callable[[Message], tuple[Any, str]]],
         poses: PoseSource,
         account: Account,
         window: float,
         max_wait: float,
         past_sweeps: int = 0,
     ) -> None:
-        self._decode, self._poses, self._account = decode, poses, account
+        self._decoders, self._poses, self._account = decoders, poses, account
         self._assembler = FrameAssembler(
-            cloud_topics,
+            decoders,
             window=round(window * NANOSECONDS_PER_SECOND),
             max_wait=round(max_wait * NANOSECONDS_PER_SECOND),
             past_sweeps=past_sweeps,
@@ -101,7 +101,7 @@ class FrameMatcher:
         try:
             if stamp == 0:
                 raise LircDepthError("stamp 0, which cannot be matched to an image")
-            data = (self._decode(message), message.header.frame_id)
+            data = self._decoders[topic](message)
         except LircDepthError as error:
             self.refuse_cloud(topic, f"{topic} at {stamp}: {error}")
             return

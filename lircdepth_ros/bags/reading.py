@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.messages.definitions import Message, typestore
+from lircdepth_ros.messages.definitions import Message, learn_type, typestore
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
@@ -84,6 +84,8 @@ def open_bag(path: str | Path) -> Reader:
         reader = Reader(path)
         reader.open()
         _scan_chunks_without_index(reader)
+        for connection in reader.connections:
+            learn_type(connection.msgtype, connection.msgdef.data)
     except Exception as error:  # rosbags lets every error of its parts through for a damaged file
         reason = " ".join(str(error).split()).rstrip(".")
         raise LircDepthError(f"{path} cannot be read as a rosbag2 bag: {reason}{_remedy(path)}") from error

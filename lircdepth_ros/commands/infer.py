@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,19 +16,23 @@ import numpy.typing as npt
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
-from lircdepth_core.geometry.calibration import Calibration
+from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
+from lircdepth_core.geometry.transforms import Float64Array
 from lircdepth_core.pictures import decode_picture
-from lircdepth_core.radar import RadarScan
+from lircdepth_core.radar import MeasuredScan
+from lircdepth_core.radar.field_maps import FieldMap
 from lircdepth_core.radar.point_files import read_points
-from lircdepth_ros.messages.clouds import missing_fields_caution, radar_field_names
 from lircdepth_ros.messages.depth import to_millimetres
+from lircdepth_ros.messages.radars import radar_map
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--image", required=True, metavar="FILE", help="rectified image, JPEG or PNG")
     parser.add_argument(
-        "--radar", metavar="FILE", help="scan: any PCD, or a table (.csv, .tsv, .txt) with a line of names"
+        "--radar",
+        metavar="FILE",
+        help="scan: any PCD, a table (.csv, .tsv, .txt) with a line of names, or what the driver's map says of .bin",
     )
     parser.add_argument(
         "--radar-scan",
@@ -39,10 +44,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera-frame", default="CAM_FRONT", help="in the calibration (default: %(default)s)")
     parser.add_argument("--radar-frame", default="RADAR_FRONT", help="in the calibration (default: %(default)s)")
     parser.add_argument(
+        "--radar-driver",
+        default="nuscenes",
+        metavar="NAME",
+        help="what the file's fields mean: a name of config/radars or a .yaml file (default: %(default)s)",
+    )
+    parser.add_argument(
         "--radar-fields",
-        default="x y z rcs vx vy",
-        help="names in the file of position [m], cross section [dBsm] and velocity [m/s]; 0 for one that it lacks, all "
-        "zero then (default: %(default)s)",
+        default="",
+        help="instead of a driver: names for x y z [m] rcs [dBsm] vx vy [m/s] in the file, 0 for one that it lacks",
+    )
+    parser.add_argument(
+        "--ego-motion",
+        type=float,
+        nargs=3,
+        metavar=("VX", "VY", "YAW_RATE"),
+        help="of the vehicle, m/s and rad/s, for radars that measure speeds along the line of sight (default: 0)",
     )
     options.add_arguments(parser)
 
@@ -61,10 +78,20 @@ def run(arguments: argparse.Namespace) -> None:
         raise LircDepthError(f"{arguments.calibration} has no intrinsics of {camera}; it has those of: {known}")
     radars = []
     if arguments.radar:
-        scan = read_scan(arguments.radar, arguments.radar_fields, arguments.radar_scan)
-        caution = missing_fields_caution(arguments.radar_fields.split())
-        if caution:
-            print(f"note: {caution}", file=sys.stderr)
+        fields = arguments.radar_fields
+        field_map = (
+            FieldMap.of_names(fields, "--radar-fields")
+            if fields
+            else radar_map(arguments.radar_driver, "--radar-driver")
+        )
+        measured = read_scan(arguments.radar, field_map, arguments.radar_scan)
+        mounting = calibration.transform(BASE_FRAME, radar_frame)
+        scan = measured.to_scan(_sensor_velocity(arguments.ego_motion or (0.0, 0.0, 0.0), mounting))
+        notes = [field_map.caution]
+        if measured.needs_motion and arguments.ego_motion is None:
+            notes.append("the vehicle is taken to stand: --ego-motion says how it moved")
+        for note in filter(None, notes):
+            print(f"note: {note}", file=sys.stderr)
         radars.append((scan, calibration.transform(camera, radar_frame)))
     image = decode_picture(Path(arguments.image).read_bytes(), arguments.image)
     _check_size(arguments.calibration, calibration, camera, image.shape[1], image.shape[0])
@@ -98,18 +125,18 @@ def _check_size(path: str, calibration: Calibration, camera: str, width: int, he
         )
 
 
-def read_scan(path: str | Path, fields: str, scan: str | None = None) -> RadarScan:
-    """Return the RadarScan of a point file. fields: its six names for x y z rcs vx vy; "0" means all zero.
+def read_scan(path: str | Path, field_map: FieldMap, scan: str | None = None) -> MeasuredScan:
+    """Return the returns of a point file. scan: which one of a table of several. Raises LircDepthError."""
+    return field_map.measured(read_points(path, field_map.units, scan, field_map.columns))
 
-    scan: which one of a table of several. Raises LircDepthError.
-    """
-    names = radar_field_names(fields, "--radar-fields")
-    units = dict(zip(names, ("m", "m", "m", "dBsm", "m/s", "m/s"), strict=True))
-    units.pop("0", None)
-    columns = read_points(path, units, scan)
-    count = len(next(iter(columns.values())))
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is left out as such
-        return RadarScan.from_fields(*(columns[name] if name in columns else np.zeros(count) for name in names))
+
+def _sensor_velocity(ego_motion: Sequence[float], base_from_sensor: Float64Array) -> Float64Array:
+    """Return a sensor's velocity over ground [3] m/s in its own frame, of a vehicle's (vx, vy, yaw rate)."""
+    vx, vy, yaw_rate = ego_motion
+    lever = base_from_sensor[:3, 3]
+    velocity = np.array([vx - yaw_rate * lever[1], vy + yaw_rate * lever[0], 0.0])
+    turned: Float64Array = base_from_sensor[:3, :3].T @ velocity
+    return turned
 
 
 def _write(path: Path, depth: npt.NDArray[np.float32]) -> None:

@@ -32,7 +32,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera-info-topic", default=default.camera_info_topic, help="default: %(default)s")
     parser.add_argument("--radar-topics", nargs="*", default=default.radar_topics, help="default: %(default)s")
     parser.add_argument(
-        "--radar-fields", default=default.radar_fields, help="names in the clouds (default: %(default)s)"
+        "--radar-driver",
+        nargs="+",
+        default=default.radar_driver,
+        metavar="NAME",
+        help="what the radars' fields mean: a name of config/radars or a .yaml file; one, or one for each radar topic "
+        "(default: nuscenes)",
+    )
+    parser.add_argument(
+        "--radar-frame",
+        nargs="+",
+        default=default.radar_frame,
+        metavar="FRAME",
+        help="each radar's own frame, where its driver stamps another one",
+    )
+    parser.add_argument(
+        "--radar-fields",
+        default=default.radar_fields,
+        help="instead of a driver: names for x y z rcs vx vy in the clouds, 0 for one that is not measured",
     )
     parser.add_argument("--depth-topic", default=default.depth_topic, help="default: %(default)s")
     parser.add_argument(
@@ -69,11 +86,10 @@ def run(arguments: argparse.Namespace) -> None:
         if path and Path(path).exists():
             raise LircDepthError(f"{path} exists already and is not overwritten")
     chosen = options.from_arguments(arguments)
-    values = {field.name: getattr(arguments, field.name) for field in fields(DepthJobOptions)}
+    values: dict[str, Any] = {field.name: getattr(arguments, field.name) for field in fields(DepthJobOptions)}
+    values |= {name: tuple(values[name]) for name in ("radar_topics", "radar_driver", "radar_frame")}
     with closing(open_bag(arguments.bag)) as reader:
-        job = DepthJob(
-            reader, arguments.bag, DepthJobOptions(**values | {"radar_topics": tuple(arguments.radar_topics)})
-        )
+        job = DepthJob(reader, arguments.bag, DepthJobOptions(**values))
         from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
 
         pipeline = DepthPipeline.from_weights(**asdict(chosen))

@@ -32,7 +32,6 @@ from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.poses import NodePoses
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.messages.camera_info import moved_to_projection
-from lircdepth_ros.messages.clouds import cloud_to_radar_scan, missing_fields_caution, radar_field_names
 from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND, stamp_to_ns
 
 ImageMessage: TypeAlias = "Image | CompressedImage"
@@ -82,10 +81,10 @@ class FrameMatching:
         self._camera_infos = CameraInfos()
         self._stopped = False
         self._assembler = FrameAssembler(settings.radar_topics, ready=self._is_ready, on_drop=self._on_drop)
-        self._fields = radar_field_names(settings.radar_fields, "radar_fields")
-        caution = missing_fields_caution(self._fields)
-        if caution:
-            journal.say_once("radar_fields", caution)
+        self._readers = settings.radar_readers()
+        for topic, reader in self._readers.items():
+            if reader.caution:
+                journal.say_once(f"radar_fields {topic}", f"{topic}: {reader.caution}")
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
@@ -144,11 +143,11 @@ class FrameMatching:
         try:
             if stamp == 0:
                 raise LircDepthError("a scan has stamp 0: it cannot be matched to an image; set the driver's clock")
-            scan = cloud_to_radar_scan(message, self._fields)
+            scan = self._readers[topic](message)
         except LircDepthError as error:
             self._journal.leave_scan_out("scans_refused", topic, error)
             return
-        self._assembler.add_scan(topic, stamp, (scan, message.header.frame_id))
+        self._assembler.add_scan(topic, stamp, scan)
         self.match()
         statistics.sample({"radar_callback_ms": (time.perf_counter() - arrived) * 1e3})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.options import PipelineOptions, option, options_of
-from lircdepth_ros.messages.clouds import radar_field_names
+from lircdepth_ros.messages.radars import RadarReader, radar_readers
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,15 @@ class Settings(PipelineOptions):
     )
     camera_info_topic: str = option("/CAM_FRONT/camera_info", "CameraInfo of the rectified image.")
     radar_topics: tuple[str, ...] = option(("/RADAR_FRONT/points",), "PointCloud2 of each radar.")
+    radar_driver: tuple[str, ...] = option(
+        ("nuscenes",), "What the radars' fields mean: names of config/radars, or .yaml files; one, or one a topic."
+    )
+    radar_frame: tuple[str, ...] = option(
+        ("",), "Each radar's own frame, one a topic, where its driver stamps another one; '' for that of the message."
+    )
     radar_fields: str = option(
-        "x y z rcs vx vy",
-        "PointCloud2 fields: position [m], radar cross section [dBsm], velocity relative to the sensor [m/s]; 0: none.",
+        "",
+        "Instead of radar_driver: the clouds' names for x y z [m] rcs [dBsm] vx vy [m/s, relative]; 0: not measured.",
     )
     odometry_topic: str = option("/odom", "Odometry, read for ego motion when transforms come from a calibration file.")
     depth_topic: str = option(
@@ -85,9 +91,13 @@ class Settings(PipelineOptions):
     autostart: bool = option(True, "Configure and activate at start; false waits for lifecycle commands.")
 
     def __post_init__(self) -> None:
-        radar_field_names(self.radar_fields, "radar_fields")
+        self.radar_readers()
         if not self.radar_topics or len(set(self.radar_topics)) < len(self.radar_topics):
             raise LircDepthError(f"radar_topics is {list(self.radar_topics)}, expected one or more different topics")
+
+    def radar_readers(self) -> dict[str, RadarReader]:
+        """Return {topic: reader} of the radars. Raises LircDepthError for a driver that is not known."""
+        return radar_readers(self.radar_topics, self.radar_driver, self.radar_frame, self.radar_fields)
 
     @property
     def compressed_images(self) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.radar import RadarScan
 from lircdepth_ros.messages import protocols
 
 try:
@@ -25,31 +24,6 @@ MAX_CLOUD_BYTES = 64_000_000
 POINT_FIELD_DTYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 _DATATYPES = {kind: datatype for datatype, kind in POINT_FIELD_DTYPES.items()}
 
-_RADAR_FIELDS = ("x", "y", "z", "rcs", "vx", "vy")
-_NOT_MEASURED = "0"
-
-
-def radar_field_names(fields: str, option: str) -> list[str]:
-    """Return the names of x y z rcs vx vy in a radar's clouds, of which any but x and y may be "0": not measured.
-
-    option: what the user calls them, for the text of the LircDepthError that is raised where they are not six.
-    """
-    names = fields.split()
-    if len(names) != len(_RADAR_FIELDS) or _NOT_MEASURED in names[:2]:
-        raise LircDepthError(
-            f"{option} is '{fields}', expected six names, for {' '.join(_RADAR_FIELDS)} in this order; 0 for one that "
-            "the radar does not measure, except x and y"
-        )
-    return names
-
-
-def missing_fields_caution(names: Sequence[str]) -> str:
-    """Return what to know about fields that are not measured, or an empty text where all are."""
-    missing = [field for field, name in zip(_RADAR_FIELDS, names, strict=True) if name == _NOT_MEASURED]
-    if not missing:
-        return ""
-    return f"{', '.join(missing)} of the radar is taken as 0: the network never learnt from a radar without it"
-
 
 def point_field_layout(dtype: np.dtype[np.void]) -> list[tuple[str, int, int]]:
     """Return (name, offset in bytes, PointField datatype) of each field of a structured dtype."""
@@ -57,20 +31,12 @@ def point_field_layout(dtype: np.dtype[np.void]) -> list[tuple[str, int, int]]:
     return [(name, entry[1], _DATATYPES[entry[0].str[1:]]) for name, entry in dtype.fields.items()]
 
 
-def cloud_to_radar_scan(message: protocols.PointCloud2, names: Sequence[str] = _RADAR_FIELDS) -> RadarScan:
-    """Return sensor_msgs/PointCloud2 as a RadarScan.
+def cloud_columns(message: protocols.PointCloud2, names: Sequence[str]) -> npt.NDArray[np.void]:
+    """Return the named fields of a radar's sensor_msgs/PointCloud2 as a structured array [N].
 
-    names: the message's names for x, y, z [m], rcs [dBsm], vx, vy [m/s], in this order; "0" for one that is not
-    measured. Returns that hold NaN or infinity are counted in the scan and left out. Raises LircDepthError when a field
-    is missing or sizes do not fit.
+    Raises LircDepthError when a field is missing or sizes do not fit.
     """
-    measured = [name for name in names if name != _NOT_MEASURED]
-    cloud = _read_fields(
-        message, measured, "radar cloud", hint=" (radar_fields names a driver's own; 0 for one that it lacks)"
-    )
-    nothing = np.zeros(len(cloud))
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is left out as such
-        return RadarScan.from_fields(*(nothing if name == _NOT_MEASURED else cloud[name] for name in names))
+    return _read_fields(message, names, "radar cloud", hint=" (radar_driver or radar_fields names a driver's own)")
 
 
 def cloud_to_points(message: protocols.PointCloud2) -> npt.NDArray[np.float32]:

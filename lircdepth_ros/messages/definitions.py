@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The definitions of ROS 2 messages that rosbags brings, without a ROS installation.
+"""The definitions of ROS 2 messages that rosbags brings, and those of a bag, without a ROS installation.
 
 They are those of Humble, the oldest supported distribution; the later ones have the same for every type that is used
 here.
@@ -28,6 +28,14 @@ def typestore() -> Typestore:
     except ImportError as error:
         raise LircDepthError(f"bags need the package rosbags (pip install rosbags): {error}") from error
     return get_typestore(Stores.ROS2_HUMBLE)
+
+
+def learn_type(msgtype: str, definition: str) -> None:
+    """Take the definition of a radar_msgs type from a bag, which has it, where it is not known yet."""
+    if msgtype.startswith("radar_msgs/") and definition and msgtype not in typestore().types:
+        from rosbags.typesys import get_types_from_msg
+
+        typestore().register(get_types_from_msg(definition, msgtype))
 
 
 def serialize(message: Message) -> memoryview:

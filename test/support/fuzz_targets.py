@@ -25,10 +25,12 @@ from lircdepth_ros.bags.reading import open_bag, read_messages
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import building, definitions
 from lircdepth_ros.messages.camera_info import camera_matrix
-from lircdepth_ros.messages.clouds import cloud_to_radar_scan
+from lircdepth_ros.messages.clouds import cloud_to_points
 from lircdepth_ros.messages.images import ENCODINGS, compressed_image_to_rgb, image_to_rgb
+from lircdepth_ros.messages.radars import RadarReader, radar_columns, radar_map
 
 _SIZES = (0, 1, 2, 3, 7, 27, 159, 160, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 480, 96, 24, 72)
+_READER = RadarReader(radar_map("nuscenes"))
 
 
 class Dice:
@@ -136,7 +138,7 @@ def point_cloud(data):
             message.is_bigendian = bool(dice.byte() % 2)
         elif what in ("height", "width", "point_step", "row_step"):
             setattr(message, what, dice.size())
-    scan = cloud_to_radar_scan(message)
+    scan, _ = _READER(message)
     assert len(scan) + scan.rejected == message.height * message.width
     assert np.isfinite(scan.points).all()
     assert np.isfinite(scan.velocity).all()
@@ -253,7 +255,7 @@ def main():
     targets = {target.__name__: target for target in (*MESSAGES, *FILES)}
     target = targets[sys.argv.pop(1)]
     atheris.instrument_func(target)
-    readers = (image_to_rgb, cloud_to_radar_scan, camera_matrix, open_bag)
+    readers = (image_to_rgb, cloud_to_points, radar_columns, camera_matrix, open_bag)
     for module in (radar, checkpoints, published, *(sys.modules[reader.__module__] for reader in readers)):
         for value in vars(module).values():
             if callable(value) and getattr(value, "__module__", "") == module.__name__ and hasattr(value, "__code__"):

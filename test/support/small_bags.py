@@ -67,14 +67,18 @@ def frames(count=4, radar_delay=20 * MS, radar=cloud):
 
 
 def write(path, entries, storage="mcap", compression="none"):
-    """Write [(topic, log time, message)] in the order of log times; a message may be (type, bytes)."""
-    store, connections = definitions.typestore(), {}
+    """Write [(topic, log time, message)] in the order of log times.
+
+    A message may be (type, bytes), or (type, bytes, typestore) with definitions of its own.
+    """
+    connections = {}
     with new_bag(path, storage, compression) as writer:
         for topic, log_time, message in sorted(entries, key=lambda entry: entry[1]):
-            kind, data = (
-                message if isinstance(message, tuple) else (message.__msgtype__, definitions.serialize(message))
-            )
+            if not isinstance(message, tuple):
+                message = (message.__msgtype__, definitions.serialize(message))
+            kind, data, *own = message
             if topic not in connections:
+                store = own[0] if own else definitions.typestore()
                 connections[topic] = writer.add_connection(topic, kind, typestore=store)
             writer.write(connections[topic], log_time, data)
     return path

@@ -275,7 +275,7 @@ def test_columns_that_do_not_fit_what_is_asked_are_refused_by_name(tmp_path):
     assert "column rcs is in m^2, expected dBsm" in refusal(tmp_path, b"rcs [m^2]\n1\n", {"rcs": "dBsm"})
     text = refusal(tmp_path, b"range,azimuth,elevation,rcs\n20,0.1,0,9\n", UNITS)
     assert "has no field x, y; it has range, azimuth, elevation, rcs (these are polar coordinates" in text
-    assert "has no field y; it has x, rcs (--radar-fields" in refusal(tmp_path, b"x,rcs\n1,2\n", UNITS)
+    assert "has no field y; it has x, rcs (--radar-driver" in refusal(tmp_path, b"x,rcs\n1,2\n", UNITS)
 
 
 SCANS = b"timestamp,x\n100,1\n100,2\n100.07,3\n100.14,4\n"

@@ -313,7 +313,7 @@ def test_fields_that_a_radar_does_not_measure_are_0_and_that_is_said_once(tmp_pa
     found = summary(bag, "--radar-fields", "x y z rcs 0 0")
     assert found["fused"] == 3
     assert [text for text in found["remarks"] if "never learnt" in text] == [
-        "vx, vy of the radar is taken as 0: the network never learnt from a radar without it"
+        f"{RADAR}: vx, vy of the radar is taken as 0: the network never learnt from a radar without it"
     ]
     returns = [[*entry[:3], entry[5], 0, 0] for entry in small.RETURNS]
     standing = np.linalg.inv(small.MOUNTING["CAM_FRONT"]) @ small.MOUNTING["RADAR_FRONT"]

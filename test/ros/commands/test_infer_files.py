@@ -102,6 +102,43 @@ def test_png_holds_millimetres(files):
     np.testing.assert_array_equal(png[fits], np.rint(depth[fits] * 1000))
 
 
+def write_table(path, names, rows):
+    path.write_text("\n".join([names, *(",".join(map(repr, row)) for row in rows.tolist())]))
+
+
+def test_files_of_other_drivers_give_the_depth_of_their_returns_in_the_networks_convention(files, capsys):
+    folder, _ = files
+    motion = ("--ego-motion", "8", "0.5", "0.2")
+    own = np.array([8.0, 0.5 + 0.2 * 3.4, 0.0])  # of the radar, which is 3.4 m ahead of the vehicle's frame
+    points, rcs, speed = POINTS[:2, :3].astype(np.float64), POINTS[:2, 3], np.array([0.0, 5.0])
+    distance = np.linalg.norm(points, axis=1)
+    sight = points / distance[:, None]
+    radial = speed - sight @ own
+    velocity = (speed[:, None] * sight - own)[:, :2]
+    table = np.column_stack([points, rcs, velocity])
+    write_table(folder / "same.csv", "x,y,z,rcs,vx,vy", table)
+    assert infer(folder, "same.csv", "same.npy") == 0
+    delft = np.column_stack([points, rcs, radial, speed, np.zeros(2)]).astype("<f4")
+    (folder / "scan.bin").write_bytes(delft.tobytes())
+    assert infer(folder, "scan.bin", "delft.npy", "--radar-driver", "view_of_delft", *motion) == 0
+    polar = np.column_stack([distance, np.arctan2(sight[:, 1], sight[:, 0]), np.arcsin(sight[:, 2]), radial, rcs])
+    write_table(folder / "polar.csv", "range [m],azimuth [rad],elevation,doppler [m/s],rcs [dBsm]", polar)
+    (folder / "polar.yaml").write_text(
+        "position: {range: range, azimuth: azimuth, elevation: elevation}\n"
+        "velocity: {radial: doppler}\nrcs: {field: rcs}\n"
+    )
+    assert infer(folder, "polar.csv", "polar.npy", "--radar-driver", str(folder / "polar.yaml"), *motion) == 0
+    for name in ("delft.npy", "polar.npy"):
+        np.testing.assert_allclose(np.load(folder / name), np.load(folder / "same.npy"), rtol=0, atol=4e-5)
+    assert "taken to stand" not in capsys.readouterr().err
+    assert infer(folder, "scan.bin", "still.npy", "--radar-driver", "view_of_delft") == 0
+    assert "note: the vehicle is taken to stand: --ego-motion says how it moved" in capsys.readouterr().err
+    assert np.abs(np.load(folder / "still.npy") - np.load(folder / "same.npy")).max() > 1e-4
+    (folder / "scan.bin").write_bytes(delft.tobytes()[:-4])
+    assert infer(folder, "scan.bin", "cut.npy", "--radar-driver", "view_of_delft") == 2
+    assert "52 bytes, expected 7 float32 a point" in capsys.readouterr().err
+
+
 def test_fields_by_a_drivers_own_names_and_zero_for_one_it_lacks(files):
     folder, _ = files
     (folder / "own.csv").write_text("range_x, range_y,RCS,vel_x,vel_y\n20,0.5,10,-3,0.5\n")

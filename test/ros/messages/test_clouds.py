@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.messages.clouds import cloud_to_points, cloud_to_radar_scan, point_field_layout
+from lircdepth_core.radar.field_maps import FieldMap
+from lircdepth_ros.messages.clouds import cloud_to_points, point_field_layout
+from lircdepth_ros.messages.radars import RadarReader
 from messages import changed
 
 try:  # real messages where there are any: cv_bridge and sensor_msgs_py want them
     from sensor_msgs.msg import PointCloud2, PointField
+    from std_msgs.msg import Header
 except ImportError:
-    PointCloud2 = PointField = SimpleNamespace
+    PointCloud2 = PointField = Header = SimpleNamespace
 
 NAMES = ("x", "y", "z", "rcs", "vx", "vy")
 POINTS = np.arange(24, dtype=np.float32).reshape(4, 6)
@@ -36,6 +39,7 @@ def cloud(points=POINTS, names=NAMES, kinds=None, big_endian=False, padding=0, h
     rows = records.reshape(height, -1).view(np.uint8).reshape(height, -1)
     rows = np.concatenate([rows, np.full((height, padding), 0xCD, np.uint8)], axis=1)
     return PointCloud2(
+        header=Header(frame_id="radar"),
         height=height,
         width=len(points) // height,
         fields=[
@@ -49,12 +53,16 @@ def cloud(points=POINTS, names=NAMES, kinds=None, big_endian=False, padding=0, h
     )
 
 
+def radar_scan(message, names=NAMES):
+    return RadarReader(FieldMap.of_names(" ".join(names), "names"))(message)[0]
+
+
 @pytest.mark.parametrize("padding", [0, 7])
 @pytest.mark.parametrize("height", [1, 2])
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("kinds", [["f4"] * 6, ["f8"] * 6, ["f4", "f8", "i2", "i1", "u4", "u1"]])
 def test_a_cloud_is_read_by_field_name_in_any_layout(kinds, big_endian, height, padding):
-    scan = cloud_to_radar_scan(cloud(POINTS, NAMES, kinds, big_endian, padding, height))
+    scan = radar_scan(cloud(POINTS, NAMES, kinds, big_endian, padding, height))
     np.testing.assert_array_equal(scan.points, POINTS[:, :3])
     np.testing.assert_array_equal(scan.rcs, POINTS[:, 3])
     np.testing.assert_array_equal(scan.velocity, POINTS[:, 4:])
@@ -63,24 +71,24 @@ def test_a_cloud_is_read_by_field_name_in_any_layout(kinds, big_endian, height, 
 
 def test_another_drivers_field_names_are_mapped():
     names = ("range_x", "range_y", "range_z", "RCS", "vel_x", "vel_y")
-    scan = cloud_to_radar_scan(cloud(names=names), names)
+    scan = radar_scan(cloud(names=names), names)
     np.testing.assert_array_equal(scan.velocity, POINTS[:, 4:])
-    flat = cloud_to_radar_scan(cloud(), ("x", "y", "z", "rcs", "vx", "vx"))
+    flat = radar_scan(cloud(), ("x", "y", "z", "rcs", "vx", "vx"))
     np.testing.assert_array_equal(flat.velocity, POINTS[:, [4, 4]])
 
 
 def test_returns_that_are_not_finite_are_left_out_and_counted():
     points = POINTS.copy()
     points[0, 0], points[2, 5] = np.nan, np.inf
-    scan = cloud_to_radar_scan(cloud(points))
+    scan = radar_scan(cloud(points))
     np.testing.assert_array_equal(scan.points, POINTS[[1, 3], :3])
     assert scan.rejected == 2
-    huge = cloud_to_radar_scan(cloud(POINTS.astype(np.float64) * 1e300, kinds=["f8"] * 6))
+    huge = radar_scan(cloud(POINTS.astype(np.float64) * 1e300, kinds=["f8"] * 6))
     assert (len(huge), huge.rejected) == (0, 4)
 
 
 def test_an_empty_cloud_is_an_empty_scan():
-    assert len(cloud_to_radar_scan(cloud(POINTS[:0]))) == 0
+    assert len(radar_scan(cloud(POINTS[:0]))) == 0
 
 
 @pytest.mark.parametrize(
@@ -97,12 +105,12 @@ def test_an_empty_cloud_is_an_empty_scan():
 )
 def test_a_cloud_whose_sizes_do_not_fit_is_refused(changes, words):
     with pytest.raises(LircDepthError, match=words):
-        cloud_to_radar_scan(changed(cloud(), **changes))
+        radar_scan(changed(cloud(), **changes))
 
 
 def test_a_cloud_without_rcs_names_what_is_missing_and_what_is_there():
     with pytest.raises(LircDepthError, match=r"has no field rcs; it has x, y, z, vx, vy .*radar_fields"):
-        cloud_to_radar_scan(cloud(POINTS[:, :5], ("x", "y", "z", "vx", "vy")))
+        radar_scan(cloud(POINTS[:, :5], ("x", "y", "z", "vx", "vy")))
 
 
 @pytest.mark.parametrize(("attribute", "value"), [("datatype", 0), ("datatype", 9), ("count", 3), ("count", 0)])
@@ -110,7 +118,7 @@ def test_a_field_that_is_not_one_number_is_refused(attribute, value):
     message = cloud()
     setattr(message.fields[3], attribute, value)
     with pytest.raises(LircDepthError, match="field 'rcs' has datatype"):
-        cloud_to_radar_scan(message)
+        radar_scan(message)
 
 
 def test_points_are_the_positions_that_are_finite():
