@@ -32,8 +32,8 @@ setup(
         "console_scripts": [
             "lircdepth = lircdepth_ros.cli:main",
             "nuscenes_to_bag = lircdepth_ros.cli:nuscenes_to_bag",
-            "replay_node = lircdepth_ros.replay_node.node:main",
-            "depth_node = lircdepth_ros.depth_node.node:main",
+            "replay_node = lircdepth_ros.replay_node.__main__:main",
+            "depth_node = lircdepth_ros.depth_node.__main__:main",
         ],
     },
 )

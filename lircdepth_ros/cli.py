@@ -11,6 +11,7 @@ import importlib
 import sys
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.version import VersionAction
 
 COMMANDS = {
     "info": ("lircdepth_core.commands.info", "print a network's parameters and multiply-accumulates by part"),
@@ -41,6 +42,7 @@ def main(argv=None):
     """Run one command; return its exit status: 0, or 2 after a one-line error, or 130 when interrupted."""
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(prog="lircdepth", description="Depth from one camera and a radar.")
+    parser.add_argument("--version", action=VersionAction)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in argv if not word.startswith("-")), None)
     try:

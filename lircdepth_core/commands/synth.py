@@ -9,11 +9,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from lircdepth_core import synthetic
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.synthetic.world.builder import DIFFICULTIES
-from lircdepth_core.synthetic.world.splits import SPLITS
-from lircdepth_core.synthetic.world.weather import WEATHERS
+
+_WEATHERS = ("clear", "clouds", "overcast", "wet", "haze", "dusk", "night", "wet-night")
 
 
 def _image_size(text):
@@ -28,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, help="the data root to create")
     parser.add_argument("--scenes", type=int, default=1, help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another street (default: %(default)s)")
-    parser.add_argument("--split", choices=list(SPLITS), help="the frozen validation or test scenes instead")
-    parser.add_argument("--duration", type=float, default=synthetic.MAX_DURATION_S,
+    parser.add_argument("--split", choices=["val", "test"], help="the frozen validation or test scenes instead")
+    parser.add_argument("--duration", type=float, default=20.0,
                         help="seconds a scene, at most 20 (default: %(default)s)")  # fmt: skip
     parser.add_argument(
         "--sensors",
@@ -37,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="front",
         help="front: CAM_FRONT, LIDAR_TOP, RADAR_FRONT; all: six cameras, five radars (default: %(default)s)",
     )
-    parser.add_argument("--weather", choices=WEATHERS, help="the same for all scenes (default: drawn)")
-    parser.add_argument("--difficulty", choices=list(DIFFICULTIES), help="how much traffic (default: drawn)")
+    parser.add_argument("--weather", choices=_WEATHERS, help="the same for all scenes (default: drawn)")
+    parser.add_argument("--difficulty", choices=["easy", "medium", "hard"], help="how much traffic (default: drawn)")
     parser.add_argument("--image-size", type=_image_size, default=(1600, 900), metavar="WxH",
                         help="pixels of the cameras, same field of view (default: 1600x900)")  # fmt: skip
     parser.add_argument("--jobs", type=int, default=1, help="scenes made at once (default: %(default)s)")
@@ -50,6 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
     if arguments.split and (arguments.weather or arguments.difficulty):
         raise LircDepthError("--split fixes weather and difficulty: give no --weather and no --difficulty")
+    from lircdepth_core import synthetic
+
     sensors = synthetic.suite(arguments.sensors, arguments.image_size)
     output, duration, jobs = arguments.output, arguments.duration, arguments.jobs
     synthetic.check(output, arguments.scenes, arguments.seed, duration, sensors, jobs)

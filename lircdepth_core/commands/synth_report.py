@@ -9,17 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lircdepth_core.data.street import StreetFrames
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation import trivial
 from lircdepth_core.files import written_whole
-from lircdepth_core.synthetic import CameraModel, RadarModel, build_world
-from lircdepth_core.synthetic.render.threads import one_thread
-from lircdepth_core.synthetic.sensors import radar_statistics
-from lircdepth_core.synthetic.sensors.camera import camera_frame
-from lircdepth_core.synthetic.sensors.radar import radar_scan
-from lircdepth_core.synthetic.world.splits import SPLITS, training_scenes
-from lircdepth_core.synthetic.world.weather import WEATHERS
 
 BASELINES_SCALE = 0.25  # of the camera's size, as the packed frames that the shipped weights learnt from
 _FRAMES_OF_THE_CONSTANT = 16
@@ -35,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--contact-sheet", type=Path, metavar="FILE", help="instead: draw 24 frames, seeds and weathers"
     )
-    parser.add_argument("--baselines", choices=list(SPLITS), help="instead: trivial depth guesses on a frozen set")
+    parser.add_argument("--baselines", choices=["val", "test"], help="instead: trivial depth guesses on a frozen set")
     parser.add_argument("--frames", type=int, default=5, help="of each scene for --baselines (default: %(default)s)")
 
 
@@ -44,6 +35,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name in ("scenes", "scans", "frames"):
         if getattr(arguments, name) < 1:
             raise LircDepthError(f"{name} is {getattr(arguments, name)}, expected at least 1")
+    from lircdepth_core.synthetic.render.threads import one_thread
+
     with one_thread():
         if arguments.contact_sheet:
             _draw_contact_sheet(arguments.contact_sheet, arguments.seed)
@@ -55,6 +48,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _print_radar(arguments):
     from tqdm import tqdm
+
+    from lircdepth_core.synthetic import RadarModel, build_world
+    from lircdepth_core.synthetic.sensors import radar_statistics
+    from lircdepth_core.synthetic.sensors.radar import radar_scan
+    from lircdepth_core.synthetic.world.splits import training_scenes
 
     real = radar_statistics.read_scenes(arguments.real) if arguments.real else None
     if real is not None and len(real) < 2:
@@ -86,6 +84,10 @@ def _draw_contact_sheet(path, seed):
     from PIL import Image
     from tqdm import tqdm
 
+    from lircdepth_core.synthetic import CameraModel, build_world
+    from lircdepth_core.synthetic.sensors.camera import camera_frame
+    from lircdepth_core.synthetic.world.weather import WEATHERS
+
     columns, rows, size = 4, 6, (480, 270)
     sheet = Image.new("RGB", (columns * size[0], rows * size[1]))
     for number in tqdm(range(columns * rows), unit="frame"):
@@ -101,6 +103,10 @@ def _draw_contact_sheet(path, seed):
 
 def _print_baselines(arguments):
     from tqdm import tqdm
+
+    from lircdepth_core.data.street import StreetFrames
+    from lircdepth_core.evaluation import trivial
+    from lircdepth_core.synthetic.world.splits import SPLITS
 
     count = arguments.frames * len(SPLITS[arguments.baselines])
     frames, fitted_on = (

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks by name, and how they are built and stored."""
 
-from typing import Any
+from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
 
 NAMES = ("lircdepth", "cafnet", "tiny")
 

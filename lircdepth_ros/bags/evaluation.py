@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from rosbags.rosbag2 import Reader
 
 VARIANT = "depth"  # in the report
-TRUTHS = ("auto", "ground-truth", "lidar")
 _WINDOW_S = 0.05  # a lidar at 10 Hz always has a scan within this
 _COMPRESSED = "/compressedDepth"
 _NOT_COMPARED = "not_compared"  # in the account: nothing to compare it with, or it does not fit
@@ -68,7 +67,7 @@ class _Topics:
     def find(
         cls, types: Mapping[str, str], depth: str, lidar: str, depth_bag: str, reference_bag: str, chosen: str
     ) -> _Topics:
-        """Choose among the topics of bags, {topic: type}. chosen: one of TRUTHS.
+        """Choose among the topics of bags, {topic: type}. chosen: auto, ground-truth or lidar.
 
         Raises LircDepthError where a topic is missing, or of another type.
         """
@@ -123,8 +122,8 @@ def evaluate(
 ) -> BagErrors:
     """Return the errors of the depth images of one bag; lidar and poses may be in another one.
 
-    truth: one of TRUTHS; auto takes ground truth where there is any, and the lidar otherwise. fixed_frame, base_frame,
-    odometry_topic: see BagPoses. Images that cannot be compared, and damaged messages, are counted. Raises
+    truth: auto, ground-truth or lidar; auto takes ground truth where there is any, and the lidar otherwise.
+    fixed_frame, base_frame, odometry_topic: see BagPoses. Images that cannot be compared, and damaged messages, are counted. Raises
     LircDepthError when a topic is missing or of another type, when a bag is damaged, or when no image can be compared.
     """
     from tqdm import tqdm

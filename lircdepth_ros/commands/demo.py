@@ -13,7 +13,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from lircdepth_ros.demo import recording  # isort: skip - first: its rclpy starts Python once more
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
@@ -34,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the demo and print what came out. Raises LircDepthError when a part fails."""
+    from lircdepth_ros.demo import recording  # isort: skip - first: its rclpy starts Python once more
     from lircdepth_core.data import nuscenes
     from lircdepth_ros.bags import conversion
     from lircdepth_ros.demo import report

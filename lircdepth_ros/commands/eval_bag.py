@@ -8,7 +8,6 @@ import argparse
 import json
 
 from lircdepth_core.files import written_whole
-from lircdepth_ros.bags import evaluation
 from lircdepth_ros.bags.depth_job import add_frame_arguments
 
 
@@ -25,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--truth",
-        choices=evaluation.TRUTHS,
+        choices=("auto", "ground-truth", "lidar"),
         default="auto",
         help="what depth is compared with; auto: ground truth where the bag has depth_gt, else the lidar",
     )
@@ -37,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table. Raises LircDepthError."""
+    from lircdepth_ros.bags import evaluation
+
     reference = arguments.reference or arguments.bag
     found = evaluation.evaluate(
         arguments.bag,

@@ -37,6 +37,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_core.version import version
 from lircdepth_ros.depth_node import parameters, qos
 from lircdepth_ros.depth_node.clock import NodeClock
 from lircdepth_ros.depth_node.frames import Frame, FrameMatching
@@ -170,7 +171,8 @@ class DepthNode(LifecycleNode):
         self._configured = configured
         pipeline = configured.pipeline
         digest = pipeline.weights_sha256 or "none"
-        self.get_logger().info(f"weights {settings.weights} (sha256 {digest}); {pipeline.backend.describe()}")
+        network = f"weights {settings.weights} (sha256 {digest}); {pipeline.backend.describe()}"
+        self.get_logger().info(f"lircdepth {version()}: {network}")
         self.get_logger().info(f"transforms from {poses.describe()}; inference_scale {settings.inference_scale}")
         if pipeline.header.caution:
             self.get_logger().warning(f"{pipeline.header.caution} (parameter weights)")

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_core.version import version
 from lircdepth_ros.depth_node import diagnostics, qos
 from lircdepth_ros.depth_node.frames import FrameMatching
 from lircdepth_ros.depth_node.journal import Journal
@@ -62,6 +63,7 @@ class Reporter:
         values = statistics.values(waiting_frames) | {
             "time_jumps": self._frames.time_jumps,
             "last_error": statistics.last_error,
+            "version": version(),
             "weights": settings.weights,
             "weights_sha256": self._pipeline.weights_sha256,
             "model": header.model,

@@ -1,9 +1,24 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m lircdepth_ros.replay_node`."""
+"""`python -m lircdepth_ros.replay_node`, and the executable replay_node."""
+
+from __future__ import annotations
 
 import sys
 
-from lircdepth_ros.replay_node.node import main
+from lircdepth_ros.node_arguments import parse_node_arguments
+from lircdepth_ros.replay_node.settings import PARAMETERS
 
-sys.exit(main())
+_DESCRIPTION = "Publishes a bag as it was recorded, or a nuScenes scene."
+
+
+def main() -> int:
+    """Run the node; return its exit status."""
+    parse_node_arguments("replay_node", _DESCRIPTION, PARAMETERS)
+    from lircdepth_ros.replay_node.node import main as run  # late, so that --help need not wait for it
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

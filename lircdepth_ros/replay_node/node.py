@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.version import version
 from lircdepth_ros.replay_node import parameters
 from lircdepth_ros.replay_node.control import RemoteControl
 from lircdepth_ros.replay_node.player import Player
@@ -59,6 +60,7 @@ class ReplayNode(Node):
 
     def play(self) -> None:
         """Replay to the end, or until ``sleep`` raises. Logs a summary either way."""
+        self.get_logger().info(f"lircdepth {version()}: replaying {self._source.name}")
         try:
             self._wait_for_subscriptions()
             self._player.play()

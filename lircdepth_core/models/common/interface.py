@@ -5,9 +5,12 @@
 Scale i is 1/2^i of the input's size.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STRIDE = 32  # pixels of the input per pixel of the coarsest scale: height and width are multiples of it
 MAX_DEPTH = 100.0  # metres: the output's sigmoid is multiplied with it
