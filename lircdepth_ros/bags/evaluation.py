@@ -123,8 +123,9 @@ def evaluate(
     """Return the errors of the depth images of one bag; lidar and poses may be in another one.
 
     truth: auto, ground-truth or lidar; auto takes ground truth where there is any, and the lidar otherwise.
-    fixed_frame, base_frame, odometry_topic: see BagPoses. Images that cannot be compared, and damaged messages, are counted. Raises
-    LircDepthError when a topic is missing or of another type, when a bag is damaged, or when no image can be compared.
+    fixed_frame, base_frame, odometry_topic: see BagPoses. Images that cannot be compared, and damaged messages, are
+    counted. Raises LircDepthError when a topic is missing or of another type, when a bag is damaged, or when no image
+    can be compared.
     """
     from tqdm import tqdm
 
