@@ -33,6 +33,7 @@ COMMANDS = {
     ),
     "infer-bag": ("lircdepth_ros.commands.infer_bag", "depth for every image of a bag, into a new bag"),
     "infer": ("lircdepth_ros.commands.infer", "depth for one image and one radar scan"),
+    "radar-check": ("lircdepth_ros.commands.radar_check", "find out what the radars of a recording measure"),
     "eval-bag": ("lircdepth_ros.commands.eval_bag", "errors of a bag's depth images against its lidar"),
     "demo": ("lircdepth_ros.commands.demo", "replay a scene through the depth node and look at the result"),
 }

@@ -97,10 +97,12 @@ def read_messages(
 ) -> Iterator[tuple[Connection, int, bytes]]:
     """Yield (connection, log time in nanoseconds, CDR bytes) of a Reader's messages.
 
-    The arguments are those of Reader.messages. account: notes what the bag declares of the selected connections (unless
-    only a span is read) and what was read. Of a message that cannot be decompressed the bytes are empty. Raises
-    LircDepthError when the bag is damaged.
+    The arguments are those of Reader.messages, but that no connections are none, not all. account: notes what the bag
+    declares of the selected connections (unless only a span is read) and what was read. Of a message that cannot be
+    decompressed the bytes are empty. Raises LircDepthError when the bag is damaged.
     """
+    if selection and not selection[0]:
+        return
     count = 0
     try:
         for entry in _entries(reader, *selection, **span):

@@ -113,7 +113,7 @@ def point_cloud(stamp: int, frame_id: str, points: npt.NDArray[np.void]) -> Mess
     """Return a sensor_msgs/PointCloud2 with the fields of a structured array [N], little-endian, one row."""
     points = np.ascontiguousarray(points)
     step = points.dtype.itemsize
-    all_finite = all(np.isfinite(points[axis]).all() for axis in "xyz")
+    all_finite = all(np.isfinite(points[axis]).all() for axis in "xyz" if axis in (points.dtype.names or ()))
     return _new(
         "sensor_msgs/msg/PointCloud2",
         _header(stamp, frame_id),

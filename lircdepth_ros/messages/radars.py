@@ -16,7 +16,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import MeasuredScan, RadarScan
 from lircdepth_core.radar.field_maps import FieldMap
 from lircdepth_ros.messages import protocols
-from lircdepth_ros.messages.clouds import cloud_columns
+from lircdepth_ros.messages.clouds import POINT_FIELD_DTYPES, cloud_columns
 from lircdepth_ros.share import config_directory
 
 RADAR_TYPES = ("sensor_msgs/msg/PointCloud2", "radar_msgs/msg/RadarScan", "radar_msgs/msg/RadarTracks")
@@ -98,6 +98,15 @@ def radar_readers(
 def radar_drivers() -> list[str]:
     """Return the names of the drivers whose maps are shipped."""
     return sorted(path.stem for path in Path(config_directory(), "radars").glob("*.yaml"))
+
+
+def message_fields(message: Any) -> list[str]:
+    """Return the names of a radar message's fields that hold one number a return."""
+    if hasattr(message, "returns"):
+        return list(_SCAN_FIELDS)
+    if hasattr(message, "tracks"):
+        return list(_TRACK_FIELDS)
+    return [entry.name for entry in message.fields if entry.count == 1 and entry.datatype in POINT_FIELD_DTYPES]
 
 
 def radar_columns(message: Any, names: Sequence[str]) -> Mapping[str, npt.NDArray[np.float64]]:
