@@ -1,9 +1,11 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The version of the package, as package.xml says it."""
+"""Which code runs: the version, as package.xml says it, and the commit of a checkout."""
 
 import argparse
+import functools
 import re
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,27 @@ def version() -> str:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return "unknown"
+
+
+@functools.cache
+def commit() -> str | None:
+    """Return the commit of the checkout that this module lies in, with "+changes" where files differ from it.
+
+    None where it lies in no checkout of its own, or where git is not there.
+    """
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 class VersionAction(argparse.Action):

@@ -10,6 +10,7 @@ is the same dict with "image" normalised, float32, and a size that is a multiple
 A source of frames is anything with the attributes of FrameSource.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
@@ -39,6 +40,21 @@ class FrameSource(Protocol):
     def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``."""
         ...
+
+
+def sha256_of(frames: FrameSource) -> str:
+    """Return a SHA-256 that tells a source's frames from others.
+
+    It is that of ``frames.sha256()`` where the source has it; otherwise of what the source says of itself and of its
+    first frame.
+    """
+    own = getattr(frames, "sha256", None)
+    if own is not None:
+        return str(own())
+    digest = hashlib.sha256(f"{frames.description} {len(frames)} {frames.size} {frames.focal_length}".encode())
+    for name, value in sorted(frames.frame(0).items()):
+        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def cropped(frame: Mapping[str, Tensor], top: int, left: int, rows: int, columns: int) -> Frame:

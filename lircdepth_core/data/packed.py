@@ -20,10 +20,11 @@ import numpy as np
 import torch
 
 from lircdepth_core import processes
-from lircdepth_core.data.frame import Frame, FrameSource
+from lircdepth_core.data.frame import Frame, FrameSource, sha256_of
 from lircdepth_core.data.ground_truth.depth_files import DEPTH_UNITS_PER_METRE
 from lircdepth_core.data.parts import Parts, Row
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.inference.cache import file_sha256
 
 _DEPTH_MAPS = ("dense", "single", "exact", "rendered")  # kept as uint16 in the unit of depth files
 _FRAMES_A_TASK = 4  # consecutive ones, which one process makes: they show the same street
@@ -173,6 +174,7 @@ class PackedFrames:
         with _opened(path, str(device)) as file:
             header = json.loads((file.metadata() or {})[_METADATA_KEY])
             self._columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        self._path = path
         self.focal_length: float = header["focal_length"]
         self.description: str = header["description"]
         height, width = self._columns["image"].shape[-2:]
@@ -180,6 +182,10 @@ class PackedFrames:
 
     def __len__(self) -> int:
         return len(self._columns["image"])
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the file."""
+        return file_sha256(self._path)
 
     def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``, see data.frame."""
@@ -215,6 +221,10 @@ class JoinedFrames:
 
     def __len__(self) -> int:
         return self._starts[-1]
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of those of the sources."""
+        return hashlib.sha256(" ".join(map(sha256_of, self._sources)).encode()).hexdigest()
 
     def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``, see data.frame."""

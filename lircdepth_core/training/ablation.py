@@ -21,15 +21,16 @@ from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import of_packed, trivial
 from lircdepth_core.files import written_whole
+from lircdepth_core.inference.cache import file_sha256
 from lircdepth_core.inference.input_plan import require_same_focal_length
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import command_line
-from lircdepth_core.training.callbacks import BestCheckpoint
 from lircdepth_core.training.export import export
 
 TERMS = ("structure", "inter_depth", "image", "radar")
 TEACHER_ROW = "teacher"
 VALIDATION_FRAMES = 64
+_SETTING = "setting.json"  # in the folder of an ablation
 _STEPS_BETWEEN_VALIDATIONS = 500  # about: whole epochs
 
 LossOptions = dict[str, float | bool | str]
@@ -88,7 +89,7 @@ def folder(setting: Setting, row: str, seed: int) -> Path:
 def recipe(setting: Setting, row: str, seed: int, minutes: float = float("inf")) -> dict[str, Any]:
     """Return the configuration of `lircdepth train fit` for one run, which stops after ``minutes``."""
     root = str(folder(setting, row, seed))
-    model: dict[str, Any] = {"lr": setting.lr, "eps": setting.eps, "init_seed": seed}
+    model: dict[str, Any] = {"lr": setting.lr, "eps": setting.eps}
     if row == TEACHER_ROW:
         steps, class_path = setting.teacher_steps, "TeacherModule"
     else:
@@ -104,7 +105,6 @@ def recipe(setting: Setting, row: str, seed: int, minutes: float = float("inf"))
         "val": setting.val,
         "batch_size": setting.batch_size,
         "crop": list(setting.crop),
-        "seed": seed,
         "val_limit": VALIDATION_FRAMES,
         "drop_scan": setting.drop_scan,
         "drop_points": setting.drop_points,
@@ -125,6 +125,7 @@ def recipe(setting: Setting, row: str, seed: int, minutes: float = float("inf"))
         "check_val_every_n_epoch": epochs,
     }
     return {
+        "seed_everything": seed,
         "model": {"class_path": class_path, "init_args": model},
         "data": {"class_path": "PackedData", "init_args": data},
         "trainer": trainer,
@@ -147,11 +148,6 @@ def train(setting: Setting, row: str, seed: int, minutes: float = float("inf")) 
     steps = configuration["trainer"]["max_steps"]
     if run.trainer.global_step < steps:
         return False
-    if run.model.last_validated < steps:  # the last steps lie within an epoch
-        (kept,) = (each for each in run.trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint))
-        run.trainer.validate(run.model, datamodule=run.datamodule, verbose=False)
-        if kept.best_model_score is None or run.model.last_errors["mae"] < kept.best_model_score:
-            run.trainer.save_checkpoint(root / "checkpoints/best.ckpt")
     export(root / "checkpoints/best.ckpt", root / "weights.safetensors", half=False)
     return True
 
@@ -166,11 +162,12 @@ def sweep(
     """Train and evaluate rows x seeds, teacher first where it is missing, until the window closes.
 
     Returns whether everything is finished. Each run leaves result.json in its folder; finished ones are not repeated.
-    Raises LircDepthError for an unknown row.
+    Raises LircDepthError for an unknown row, and where the folder holds runs of other settings or frames.
     """
     unknown = [row for row in rows if row != TEACHER_ROW and row not in ROWS]
     if unknown:
         raise LircDepthError(f"ablation row {unknown[0]!r}: expected {TEACHER_ROW}, {', '.join(ROWS)}")
+    _require_same_setting(setting)
     started = time.monotonic()
 
     def left() -> float:
@@ -196,7 +193,7 @@ def sweep(
         if left() <= 0 or not (given or train(setting, row, seed, left())):
             return False
         weights = setting.teacher if given else root / "weights.safetensors"
-        about = {"row": row, "seed": seed, "setting": asdict(setting) | {"crop": list(setting.crop)}}
+        about = {"row": row, "seed": seed, "setting": _as_json(setting)}
         network, header = checkpoints.load(weights)
         frames = PackedFrames(setting.test)
         if not header.random:
@@ -205,6 +202,36 @@ def sweep(
         _write(root / "result.json", _json(report.as_dict()))
         print(f"{row} seed {seed}: MAE {report.mean('mae'):.3f} m", flush=True)
     return True
+
+
+def _as_json(setting: Setting) -> dict[str, Any]:
+    return asdict(setting) | {"crop": list(setting.crop)}
+
+
+def _require_same_setting(setting: Setting) -> None:
+    """Raise LircDepthError where a folder holds runs of other settings, or of files that were other ones then.
+
+    The first run of a folder keeps its settings there. Folders of before that have them in their results.
+    """
+    path = Path(setting.output, _SETTING)
+    files = {name: file_sha256(getattr(setting, name)) for name in ("train", "val", "test")}
+    now = {"setting": _as_json(setting), "sha256": files}
+    if path.is_file():
+        then = json.loads(path.read_text())
+    else:
+        results = (json.loads(result.read_text()) for result in Path(setting.output).glob("*/seed*/result.json"))
+        then = next(({"setting": result["setting"], "sha256": files} for result in results), now)
+    changed = [
+        f"{name} {then[part][name]!r}, now {value!r}"
+        for part, values in now.items()
+        for name, value in values.items()
+        if name != "output" and then[part].get(name, value) != value
+    ]
+    if changed:
+        raise LircDepthError(
+            f"{setting.output}: holds an ablation of other settings ({'; '.join(changed)}): choose another -o for these"
+        )
+    _write(path, _json(then))
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lircdepth_core.data.frame import TRAINING_TRUTHS
+from lircdepth_core.training.run_folder import best_path, resume_path
 
 from lircdepth_core.training.lightning_loader import lightning  # isort: skip - prepares what the next one imports
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
+_STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)  # the second one is what SLURM sends to warn
 _FAR = 80.0  # metres: the end of the pictures' colour scale
 
 
@@ -30,48 +33,86 @@ class BestCheckpoint(ModelCheckpoint):
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         """Keep checkpoints below the trainer's folder."""
-        self.dirpath = str(Path(trainer.default_root_dir, "checkpoints"))
+        self.dirpath = str(best_path(trainer).parent)
         super().setup(trainer, pl_module, stage)
 
 
 class StopAfter(Checkpoint):
-    """Ends a run within a time window, with a checkpoint from which `--ckpt_path resume` goes on exactly.
+    """Saves what a run needs to go on, and ends it in time: when its window closes, or when it is told to.
 
-    minutes: counted from the start of this run, not of the first one. The checkpoint is ``resume.ckpt`` in the
-    trainer's default_root_dir. As a Checkpoint it is called last, after what averages weights. save_minutes: it is
-    written so often before the window ends, too, so that a killed run loses no more than that.
+    The checkpoint is ``resume.ckpt`` in the trainer's default_root_dir; `--ckpt_path resume` goes on from it exactly.
+    minutes: length of the window, counted from the start of this run, not of the first one. save_minutes: the
+    checkpoint is written so often before that, too, so that a killed run loses no more. SIGTERM, SIGUSR1 and SIGINT
+    end the run after its step with a checkpoint; a second SIGINT interrupts at once. As a Checkpoint it is called
+    last, after what averages weights.
     """
 
-    def __init__(self, minutes: float, save_minutes: float = 10.0) -> None:
+    def __init__(self, minutes: float = float("inf"), save_minutes: float = 10.0) -> None:
         self.minutes, self.save_minutes = minutes, save_minutes
         self._started = self._saved = time.monotonic()
+        self._handlers_before: dict[signal.Signals, Any] = {}
+        self.received: signal.Signals | None = None  # the signal that ends the run
+        self.has_stopped = False
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Handle signals from now on, where Lightning would exit with status 0 and no checkpoint."""
+        if threading.current_thread() is threading.main_thread():
+            for number in _STOPPING_SIGNALS:
+                self._handlers_before[number] = signal.signal(number, self._receive)
+
+    def _receive(self, number: int, _frame: Any) -> None:
+        if number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
+        self.received = signal.Signals(number)
+
+    def _leave_signals(self) -> None:
+        for number, handler in self._handlers_before.items():
+            signal.signal(number, handler)
+        self._handlers_before.clear()
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop where the window has closed, with a checkpoint."""
-        # One rank's clock decides for all, so that they stop at the same step. After the last batch of an epoch a run
-        # is not stopped: Lightning would miscount epochs when it resumes there.
+        """Stop where the window has closed or a signal has come, with a checkpoint."""
+        # All ranks stop at the same step: where one has a signal, and by the clock of the first.
         now = time.monotonic()
         late, due = trainer.strategy.broadcast(
             (now - self._started > 60 * self.minutes, now - self._saved > 60 * self.save_minutes)
         )
-        if not (late or due) or batch_idx + 1 >= trainer.num_training_batches:
+        told = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
+        # After the last batch of an epoch a run is not stopped: Lightning would miscount epochs when it resumes there.
+        if not (late or due or told) or batch_idx + 1 >= trainer.num_training_batches:
             return
         # Saved here and not at the end of training: there Lightning counts the epoch that it breaks off as done.
         trainer.save_checkpoint(resume_path(trainer))
         self._saved = now
-        if not late:
+        if not (late or told):
             return
-        trainer.should_stop = True
+        self.has_stopped = trainer.should_stop = True
         trainer.limit_val_batches = 0  # the window is for training; the run that ends the epoch validates
+        if told and self.received is None:  # it came to another rank
+            self.received = signal.SIGTERM
         if trainer.is_global_zero:
-            print(f"stopped after {self.minutes:g} minutes at step {trainer.global_step}; --ckpt_path resume goes on")
+            why = f"by {self.received.name}" if self.received is not None else f"after {self.minutes:g} minutes"
+            print(f"stopped {why} at step {trainer.global_step}; --ckpt_path resume goes on", flush=True)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Leave a checkpoint of a finished run, so that another one has nothing to do."""
-        if not trainer.should_stop:
+        self._leave_signals()
+        if not self.has_stopped:
             trainer.save_checkpoint(resume_path(trainer))
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Give signals back."""
+        self._leave_signals()
+
+
+def has_stopped(trainer: Any) -> StopAfter | None:
+    """Return the StopAfter that has ended a trainer's run before its end, or None."""
+    found = (each for each in trainer.callbacks if isinstance(each, StopAfter) and each.has_stopped)
+    return next(found, None)
 
 
 class ProgressLines(lightning.Callback):
@@ -103,11 +144,6 @@ class ProgressLines(lightning.Callback):
         mean = sum(self._losses) / len(self._losses)
         print(f"step {step}{of}: loss {mean:.4f}, {seconds:.2f} s a step{left}{validated}", flush=True)
         self._losses.clear()
-
-
-def resume_path(trainer: lightning.Trainer) -> Path:
-    """Return where StopAfter leaves its checkpoint."""
-    return Path(trainer.default_root_dir, "resume.ckpt")
 
 
 class DepthPictures(lightning.Callback):

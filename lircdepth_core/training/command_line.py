@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,23 +13,32 @@ from typing import Any
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.device import is_out_of_memory
-from lircdepth_core.training.callbacks import BestCheckpoint, DepthPictures, resume_path
+from lircdepth_core.training import run_folder
+from lircdepth_core.training.callbacks import BestCheckpoint, DepthPictures, StopAfter, has_stopped
 from lircdepth_core.training.data_modules import DepthData
 from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.modules import DepthModule
 
+from lightning.pytorch.utilities.exceptions import SIGTERMException  # isort: skip - after lightning_loader
+
+TO_BE_REQUEUED = (
+    75  # exit status, EX_TEMPFAIL of sysexits.h: the run has saved its state and goes on with --ckpt_path resume
+)
+_STATUS_INTERRUPTED = 130  # of a shell, for what ^C has ended
+
 
 def trainer_defaults() -> dict[str, Any]:
     """Return what a Trainer needs here: an order for each epoch, batches that know their rank, the best checkpoint."""
-    callbacks = [BestCheckpoint(), DepthPictures()]
+    callbacks = [BestCheckpoint(), DepthPictures(), StopAfter()]
     return {"use_distributed_sampler": False, "callbacks": callbacks}
 
 
 def main(arguments: list[str]) -> Any:
     """Run `fit`, `validate` ... with Lightning's options (a list of words).
 
-    Beside what Lightning knows, ``--ckpt_path resume`` goes on from where StopAfter stopped, or starts. Returns the
-    LightningCLI with its trainer, model and datamodule. Raises LircDepthError for a user's mistake.
+    Beside what Lightning knows, ``--ckpt_path resume`` goes on from the newest checkpoint of the run's folder, or
+    starts. Returns the LightningCLI with its trainer, model and datamodule. Raises LircDepthError for a user's mistake,
+    and SystemExit where a signal has ended the run: TO_BE_REQUEUED, or 130 after SIGINT.
     """
     return _command_line(arguments, run=True)
 
@@ -43,6 +53,7 @@ def _command_line(arguments: list[str], run: bool) -> Any:
         from jsonargparse import ArgumentError
     except ImportError as error:
         raise LircDepthError("`lircdepth train` needs the packages jsonargparse and typeshed-client") from error
+    import yaml
     from lightning.pytorch.cli import LightningCLI
 
     class CommandLine(LightningCLI):
@@ -54,15 +65,24 @@ def _command_line(arguments: list[str], run: bool) -> Any:
             if run:
                 super()._run_subcommand(subcommand)
 
+        def before_instantiate_classes(self):
+            if run:
+                kept = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+                self.settings = kept[self.subcommand]
+
+        def instantiate_trainer(self, **options):
+            trainer: Any = super().instantiate_trainer(**options)
+            # One that is given comes before the default, and takes its place.
+            _, *unneeded = (each for each in trainer.callbacks if isinstance(each, StopAfter))
+            for callback in unneeded:
+                trainer.callbacks.remove(callback)
+            return trainer
+
         def fit(self, model, ckpt_path=None, **options):
-            if ckpt_path == "resume":
-                path = resume_path(self.trainer)
-                ckpt_path = path if path.is_file() else None
-                print(f"resuming {path}" if ckpt_path else f"no {path}: starting", flush=True)
+            model.settings = self.settings
+            ckpt_path = _checked_start(self.trainer, self.settings, ckpt_path)
             fit(self.trainer, model, ckpt_path=ckpt_path, **options)
-            unseen = self.trainer.global_step - model.last_validated
-            if unseen and not self.trainer.should_stop and self.trainer.is_global_zero:  # not where a window ended
-                print(f"the last {unseen} steps were not validated: best.ckpt may be worse than last.ckpt")
+            leave_best(self.trainer, model, options["datamodule"])
 
     warnings.filterwarnings("ignore", "LightningCLI's args parameter")  # our own command line calls it
     try:
@@ -89,17 +109,63 @@ def _command_line(arguments: list[str], run: bool) -> Any:
         raise cause from error
 
 
+def _checked_start(trainer: lightning.Trainer, settings: dict[str, Any], ckpt_path: str | None) -> Path | str | None:
+    """Return the checkpoint to start from, and say which. Raises LircDepthError where the folder is of another run."""
+    root = Path(trainer.default_root_dir)
+    if ckpt_path not in ("resume", "last"):
+        if ckpt_path is None or root.resolve() not in Path(ckpt_path).resolve().parents:
+            run_folder.require_empty(root)
+        return ckpt_path
+    kept = run_folder.newest(root)
+    lines = [f"no checkpoint in {root}: starting"]
+    if kept is not None:
+        changed = run_folder.require_same_run(kept, settings)
+        lines = [f"resuming {kept.path} at step {kept.step}", *(f"a setting has changed: {line}" for line in changed)]
+    if trainer.is_global_zero:
+        print("\n".join(lines), flush=True)
+    return None if kept is None else kept.path
+
+
 def fit(
     trainer: lightning.Trainer,
     module: DepthModule,
     datamodule: DepthData,
-    ckpt_path: Path | None = None,
+    ckpt_path: Path | str | None = None,
     **options: Any,
 ) -> None:
-    """Trainer.fit, with exhausted memory explained (LircDepthError)."""
+    """Trainer.fit, with exhausted memory explained (LircDepthError), and SystemExit where a signal has ended it."""
     options["weights_only"] = True  # a checkpoint to resume is a pickle too: none may run code
-    with explained_out_of_memory(datamodule.batch_size):
-        trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+    try:
+        with explained_out_of_memory(datamodule.batch_size):
+            trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+    except SIGTERMException:  # before the first step: nothing is lost
+        raise SystemExit(TO_BE_REQUEUED) from None
+    stopped = has_stopped(trainer)
+    if stopped is not None and stopped.received is not None:
+        raise SystemExit(_STATUS_INTERRUPTED if stopped.received == signal.SIGINT else TO_BE_REQUEUED)
+
+
+def leave_best(trainer: lightning.Trainer, module: DepthModule, datamodule: DepthData) -> None:
+    """See to it that a run that has ended leaves best.ckpt, or say that there is none and what to take in its place.
+
+    Steps after the last validation are validated now, unless a window has ended the run.
+    """
+    if has_stopped(trainer) is not None:
+        if not run_folder.best_path(trainer).is_file() and trainer.is_global_zero:
+            print(f"there is no best.ckpt before the first validation; {run_folder.resume_path(trainer)} is the newest")
+        return
+    if trainer.limit_val_batches == 0:
+        if trainer.is_global_zero:
+            print(
+                f"nothing was validated, so that there is no best.ckpt: {run_folder.resume_path(trainer)} is the last"
+            )
+        return
+    if trainer.global_step == module.last_validated:
+        return
+    kept = next(each for each in trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint))
+    trainer.validate(module, datamodule=datamodule, verbose=False)
+    if kept.best_model_score is None or module.last_errors["mae"] < kept.best_model_score:
+        trainer.save_checkpoint(run_folder.best_path(trainer))
 
 
 @contextlib.contextmanager

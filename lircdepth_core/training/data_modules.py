@@ -14,13 +14,14 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 
 from lircdepth_core.data.augmentation import Augmentation
-from lircdepth_core.data.frame import Frame, FrameSource, prepare
+from lircdepth_core.data.frame import Frame, FrameSource, prepare, sha256_of
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import open_packed
 from lircdepth_core.data.photometric import Photometric
 from lircdepth_core.data.sampling import EpochBatches, TrainingSet, batches_in
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.training.lightning_loader import lightning
+from lircdepth_core.training.seed import seed_or_global
 
 
 class _Prepared(Dataset[Frame]):
@@ -42,9 +43,9 @@ class _Prepared(Dataset[Frame]):
 class DepthData(lightning.LightningDataModule):
     """What the data modules share; a subclass opens ``self.train_frames`` and ``self.val_frames`` in ``setup``.
 
-    crop, flip, colour, drop_scan, drop_points, clutter, photometric: see Augmentation. seed: of order and
-    augmentation. val_limit: validate on so many frames, spread over the split. repeat: so many augmentations of each
-    frame, over and over; None: a new one in each epoch.
+    crop, flip, colour, drop_scan, drop_points, clutter, photometric: see Augmentation. seed: of order and augmentation;
+    None: that of `seed_everything`. val_limit: validate on so many frames, spread over the split. repeat: so many
+    augmentations of each frame, over and over; None: a new one in each epoch.
     """
 
     train_frames: FrameSource
@@ -59,7 +60,7 @@ class DepthData(lightning.LightningDataModule):
         colour: float,
         drop_scan: float,
         drop_points: float,
-        seed: int,
+        seed: int | None,
         val_limit: int | None,
         repeat: int | None,
         workers: int = 0,
@@ -77,7 +78,8 @@ class DepthData(lightning.LightningDataModule):
             clutter=clutter,
             photometric=photometric,
         )
-        self.seed, self.workers, self.val_limit, self.repeat = seed, workers, val_limit, repeat
+        self.seed, self.workers, self.val_limit, self.repeat = seed_or_global(seed), workers, val_limit, repeat
+        self._sha256: str | None = None
 
     @property
     def attached(self) -> lightning.Trainer:
@@ -98,6 +100,12 @@ class DepthData(lightning.LightningDataModule):
             "input_size": list(frames.size),
             "trained_on": frames.description,
         }
+
+    def sha256(self) -> str:
+        """Return the SHA-256 that tells the training frames from others, see data.frame.sha256_of. It is made once."""
+        if self._sha256 is None:
+            self._sha256 = sha256_of(self.train_frames)
+        return self._sha256
 
     def batches_per_epoch(self) -> int:
         """Return how many batches each rank sees in an epoch, the trainer's limit_train_batches applied."""
@@ -151,7 +159,7 @@ class NuScenesData(DepthData):
         colour: float = 0.5,
         drop_scan: float = 0.0,
         drop_points: float = 0.0,
-        seed: int = 0,
+        seed: int | None = None,
         workers: int = 8,
         val_limit: int | None = None,
         repeat: int | None = None,
@@ -188,7 +196,7 @@ class PackedData(DepthData):
         colour: float = 0.5,
         drop_scan: float = 0.0,
         drop_points: float = 0.0,
-        seed: int = 0,
+        seed: int | None = None,
         val_limit: int | None = None,
         repeat: int | None = None,
         clutter: float = 0.0,

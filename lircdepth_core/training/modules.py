@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,12 +19,15 @@ from torch import Tensor, distributed, nn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_core.files import written_whole
+from lircdepth_core.inference.cache import file_sha256
 from lircdepth_core.inference.device import keep_freed_memory
 from lircdepth_core.inference.input_plan import require_same_focal_length, same_focal_length
 from lircdepth_core.losses import DepthTruth, StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import initialisation
+from lircdepth_core.training.header import weights_header
 from lircdepth_core.training.lightning_loader import lightning, torchmetrics
+from lircdepth_core.training.seed import seed_or_global
 from lircdepth_core.training.teacher_cache import TeacherCache
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ class DepthModule(lightning.LightningModule):
         self._terms: set[str] = set()
         self.last_errors: dict[str, float] = {}
         self.last_validated = 0  # at which step
+        self.settings: dict[str, Any] = {}  # of the command line, which go into checkpoints
 
     @property
     def data(self) -> DepthData:
@@ -217,16 +220,10 @@ class DepthModule(lightning.LightningModule):
         self.log_dict({f"val/{name}": value for name, value in means.items()}, rank_zero_only=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what the weights' header will say, so that a checkpoint is enough to export them."""
-        trainer, data = self.trainer, self.data
-        batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
-        recipe = {"steps": trainer.global_step, "batch_size": batch, "precision": trainer.precision} | self.recipe
+        """Add what the weights' header will say, so that a checkpoint is enough to export them, and the settings."""
         checkpoint["last_validated"] = self.last_validated
-        checkpoint["weights_header"] = data.weights_header() | {
-            "model": self.model_name,
-            "metrics": {f"val_{name}": value for name, value in self.last_errors.items()},
-            "training": recipe | asdict(data.augmentation),
-        }
+        checkpoint["settings"] = self.settings
+        checkpoint["weights_header"] = weights_header(self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take over what the last validation found."""
@@ -243,7 +240,8 @@ class StudentModule(DepthModule):
     "imagenet" (download), a safetensors file of MobileNetV2's ``features``, or None. init_weights: a weights file to
     go on from (fine-tuning), in its place. model: "tiny" for smoke runs. teacher_cache: folder to keep the teacher's
     output in; of use where the data's ``repeat`` is set. distil_until: share of the steps after which the student goes
-    on without the teacher (Cho and Hariharan, "On the Efficacy of Knowledge Distillation", ICCV 2019).
+    on without the teacher (Cho and Hariharan, "On the Efficacy of Knowledge Distillation", ICCV 2019). init_seed:
+    of the random start; None: that of `seed_everything`.
     """
 
     def __init__(
@@ -257,14 +255,14 @@ class StudentModule(DepthModule):
         eps: float = 1e-2,
         power: float = 0.9,
         final_lr: float = 0.1,
-        init_seed: int = 0,
+        init_seed: int | None = None,
         teacher_cache: str | None = None,
         init_weights: str | None = None,
         distil_until: float = 1.0,
         warmup: int = 0,
     ):
         self.model_name = model
-        network, start = initialisation.started(model, encoder_weights, init_weights, init_seed)
+        network, start = initialisation.started(model, encoder_weights, init_weights, seed_or_global(init_seed))
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr, warmup)
         self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
         self.recipe["distil_until"] = self._distil_until = distil_until
@@ -279,6 +277,7 @@ class StudentModule(DepthModule):
             if header.model != "cafnet":
                 raise LircDepthError(f"{teacher}: holds weights of '{header.model}', expected a teacher (cafnet)")
             self._teacher_file = teacher
+            self.recipe["teacher_sha256"] = file_sha256(checkpoints.file_of(teacher))
             self._teacher_focal_length = None if header.random else header.focal_length
             # In a list, so that it is neither trained, nor saved, nor synchronised between processes.
             self._teacher = [keep_depth_in_float32(teacher_network.requires_grad_(False))]
@@ -318,7 +317,7 @@ class TeacherModule(DepthModule):
     """CaFNet.
 
     loss: what TeacherLoss takes. encoder_weights: "imagenet" (download) or None. init_weights: a weights file to go on
-    from, in its place.
+    from, in its place. init_seed: see StudentModule.
     """
 
     def __init__(
@@ -330,12 +329,12 @@ class TeacherModule(DepthModule):
         eps: float = 1e-2,
         power: float = 0.9,
         final_lr: float = 0.1,
-        init_seed: int = 0,
+        init_seed: int | None = None,
         init_weights: str | None = None,
         warmup: int = 0,
     ):
         self.model_name = "cafnet"
-        network, start = initialisation.started("cafnet", encoder_weights, init_weights, init_seed)
+        network, start = initialisation.started("cafnet", encoder_weights, init_weights, seed_or_global(init_seed))
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr, warmup)
         self.recipe |= {"loss": loss or {}} | start
         self.loss = _made(TeacherLoss, loss)

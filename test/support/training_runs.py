@@ -5,8 +5,11 @@
 python training_runs.py RANK WORLD PORT FRAMES OUTPUT
 """
 
+import csv
 import os
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +19,7 @@ from lircdepth_core.data.packed import pack
 from lircdepth_core.training.lightning_loader import lightning
 
 SIZE = (96, 160)
+PLAIN = ("--model.loss", "{image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0}")
 
 
 class Streets:
@@ -72,12 +76,43 @@ class RenderedStreets(Streets):
         return {"image": frame["image"], "radar": frame["radar"], "rendered": depth}
 
 
+class Slow(lightning.Callback):
+    """Gives a signal time to come between two steps."""
+
+    def on_train_batch_start(self, *_):
+        time.sleep(0.3)
+
+
 class Killed(lightning.Callback):
     """Ends a run as a fault does, after two steps."""
 
     def on_train_batch_end(self, trainer, *_):
         if trainer.global_step == 2:
             raise RuntimeError("killed")
+
+
+def fit_words(frames, root, *options, model="tiny", epochs=2, batch_size=2):
+    """Words of `lircdepth train fit` on the CPU; every step is logged."""
+    words = [
+        "train", "fit", "--data", "PackedData", "--data.train", frames, "--data.val", frames, "--data.crop", "[64, 96]",
+        "--data.batch_size", batch_size, "--trainer.max_epochs", epochs, "--trainer.accelerator", "cpu",
+        "--trainer.devices", 1, "--trainer.default_root_dir", root, "--trainer.logger", "CSVLogger",
+        "--trainer.logger.save_dir", root, "--trainer.logger.flush_logs_every_n_steps", 1,
+        "--trainer.log_every_n_steps", 1, "--trainer.enable_progress_bar", "false",
+        "--trainer.num_sanity_val_steps", 0,
+    ]  # fmt: skip
+    if model is not None:
+        words += ["--model", "StudentModule", "--model.model", model, *PLAIN]
+    return [str(word) for word in (*words, *options)]
+
+
+def logged(root, column="train/total"):
+    """The values of a column over all runs under ``root``, by step."""
+    values = {}
+    for path in sorted(Path(root).rglob("metrics.csv"), key=lambda p: int(p.parent.name.rpartition("_")[2])):
+        with path.open() as file:
+            values |= {int(row["step"]): float(row[column]) for row in csv.DictReader(file) if row.get(column)}
+    return values
 
 
 def write_frames(path, count=8, seed=0):

@@ -191,6 +191,16 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
     assert command(*common, "--rows", "none") == 0
     assert (tmp_path / "out/none/seed0/weights.safetensors").stat().st_mtime_ns == kept
 
+    capsys.readouterr()
+    assert command(*common, "--rows", "none", "--steps", 3) == 2
+    assert f"{tmp_path / 'out'}: holds an ablation of other settings (steps 2, now 3)" in capsys.readouterr().err
+    other = training_runs.write_frames(tmp_path / "other.safetensors", count=3)
+    assert command(*common, "--rows", "none", "--val", other) == 2
+    assert f"val '{frames}', now '{other}'" in capsys.readouterr().err
+    (tmp_path / "out/setting.json").unlink()  # as in a folder of before the settings were kept
+    assert command(*common, "--rows", "none", "--lr", 0.1) == 2
+    assert "lr 0.0002, now 0.1" in capsys.readouterr().err
+
     assert command("ablation", "-o", tmp_path / "out", "--table", tmp_path / "RESULTS.md") == 0
     text = (tmp_path / "RESULTS.md").read_text()
     (row,) = (line for line in text.splitlines() if line.startswith("| none |"))
@@ -206,3 +216,8 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
     assert command("ablation", "-o", tmp_path / "nothing", "--table", tmp_path / "R.md") == 2
     assert command(*common, "--rows", "everything") == 2
     assert "expected teacher, none, structure" in capsys.readouterr().err
+    training_runs.write_frames(frames, count=4)
+    assert command(*common, "--rows", "none") == 0  # keeps the frames' hashes
+    training_runs.write_frames(frames, count=2)
+    assert command(*common, "--rows", "none") == 2
+    assert "train '" in capsys.readouterr().err  # the file has the same name and other content
