@@ -35,6 +35,30 @@ def test_every_real_scan_decodes_as_the_devkit_decodes_it(real_radar_scans):
     assert (len(real_radar_scans), points) == (404, 48_659)
 
 
+def test_of_real_scans_the_velocity_comes_back_from_the_speed_along_the_line_of_sight(real_radar_scans):
+    """The sensor's motion is that of the standing returns, whose compensated speed is below 0.5 m/s."""
+    errors, standing = [], []
+    for path in real_radar_scans:
+        returns = radar.decode_pcd(path.read_bytes(), path)
+        points, velocity = (
+            np.stack([returns[name] for name in names], axis=1).astype(np.float64) for names in ("xyz", ("vx", "vy"))
+        )
+        still = np.hypot(returns["vx_comp"], returns["vy_comp"]) < 0.5
+        own = np.array([*-np.median(velocity[still], axis=0), 0.0])
+        sight = points / np.linalg.norm(points, axis=1, keepdims=True)
+        along = (sight[:, :2] * velocity).sum(axis=1, keepdims=True)
+        scan = radar.MeasuredScan(points, returns["rcs"], along, radar.VelocityKind.RADIAL).to_scan(own)
+        back = (sight[:, :2] * scan.velocity).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(back, along, atol=1e-4, err_msg="what was measured stays")
+        errors.append(np.linalg.norm(scan.velocity - velocity, axis=1))
+        standing.append(still)
+    error, still = np.concatenate(errors), np.concatenate(standing)
+    for name, chosen in (("standing", still), ("moving", ~still)):
+        share = np.percentile(error[chosen], [50, 90, 95])
+        print(f"{name}: {chosen.sum():,} returns, error across the line of sight {share.round(2)} m/s (50, 90, 95 %)")
+    assert np.median(error[still]) < 0.15
+
+
 @pytest.mark.parametrize("count", [0, 1, 125])
 def test_what_is_encoded_decodes_to_the_same(count):
     values = returns(count)
