@@ -5,75 +5,82 @@
     ros2 launch lircdepth_ros depth.launch.py
     ros2 launch lircdepth_ros depth.launch.py --show-args
 
-An argument that is left empty leaves the value of the parameters file.
+Every parameter of the node is an argument; one that is left empty leaves the value of the parameter files. What the
+arguments mean is decided in lircdepth_ros.launching.
 """
 
 from pathlib import Path
 
-import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
+from lircdepth_core.errors import LircDepthError
+from lircdepth_ros import launching
 from lircdepth_ros.dds import profile_environment
-from lircdepth_ros.depth_node.settings import PARAMETERS
 
-SHARE = Path(get_package_share_directory("lircdepth_ros"))
-
-# The parameters that are launch arguments, too; params_file sets the others.
-ARGUMENTS = (
-    "weights",
-    "device",
-    "backend",
-    "precision",
-    "inference_scale",
-    "upsampling",
-    "calibration_file",
-    "image_topic",
-    "image_transport",
-    "camera_info_topic",
-    "radar_topics",
-    "depth_topic",
-    "autostart",
-)
-HELP = {parameter.name: parameter.help_with_choices for parameter in PARAMETERS if parameter.name in ARGUMENTS}
-HELP["radar_topics"] += " A list: '[/RADAR_FRONT/points]'."
-HELP["use_sim_time"] = "Take the time from /clock: true or false."
+ARGUMENTS = launching.depth_arguments(Path(get_package_share_directory("lircdepth_ros")) / "config")
 
 
-def depth_node(context: LaunchContext) -> list[Node]:
-    """Return the node, with the arguments that were given on top of the parameters file."""
-    chosen = {name: LaunchConfiguration(name).perform(context) for name in HELP}
-    # YAML gives numbers, booleans and lists their types, as in the parameters file.
-    overrides = {name: yaml.safe_load(text) for name, text in chosen.items() if text}
-    return [
-        Node(
-            package="lircdepth_ros",
-            executable="depth_node",
-            name="depth_node",
-            namespace=LaunchConfiguration("namespace"),
-            parameters=[LaunchConfiguration("params_file"), overrides],
-            arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-            output="screen",
-        )
-    ]
+def nodes(context: LaunchContext) -> list[Node]:
+    """Return the depth node and, where images have to be rectified first, image_proc's node for it."""
+    chosen = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
+    try:
+        parameters = launching.depth_overrides(chosen)
+        respawn, required = (launching.flag(name, chosen[name]) for name in ("respawn", "required"))
+        delay = launching.number("respawn_delay", chosen["respawn_delay"])
+        remappings = launching.rectification(chosen) if chosen["rectify"] else []
+    except LircDepthError as error:
+        raise RuntimeError(error) from None  # one line, before anything is started
+    for text in launching.misspelled(context.launch_configurations):
+        get_logger("launch").warning(text)
+    # For this process alone: what includes this file may have reasons to set the transport otherwise.
+    environment = profile_environment(context.environment)
+    depth_node = Node(
+        package="lircdepth_ros",
+        executable="depth_node",
+        name=chosen["name"],
+        namespace=chosen["namespace"],
+        # A text would be read as YAML otherwise, and 61 become a number.
+        parameters=[
+            *(chosen[name] for name in ("model_file", "params_file") if chosen[name]),
+            {k: ParameterValue(v, value_type=str) if isinstance(v, str) else v for k, v in parameters.items()},
+        ],
+        ros_arguments=["--log-level", chosen["log_level"]],
+        output="screen",
+        additional_env=environment,
+        respawn=respawn,
+        respawn_delay=delay,
+        on_exit=[Shutdown(reason=f"{chosen['name']} has ended")] if required and not respawn else None,
+    )
+    if not remappings:
+        return [depth_node]
+    rectify_node = Node(
+        package="image_proc",
+        executable="rectify_node",
+        name=f"{chosen['name']}_rectify",
+        namespace=chosen["namespace"],
+        remappings=remappings,
+        output="screen",
+        additional_env=environment,
+        respawn=respawn,
+        respawn_delay=delay,
+    )
+    return [rectify_node, depth_node]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments, the Fast DDS profile and the node."""
-    params_file = str(SHARE / "config" / "depth.yaml")
+    """Return the arguments and the node."""
     return LaunchDescription(
         [
-            DeclareLaunchArgument("params_file", default_value=params_file, description="The node's parameters."),
-            DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node."),
-            DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal."),
             *(
-                DeclareLaunchArgument(name, default_value="", description=f"{text} Empty: as in params_file.")
-                for name, text in HELP.items()
+                DeclareLaunchArgument(each.name, default_value=each.default, description=each.help)
+                for each in ARGUMENTS
             ),
-            *(SetEnvironmentVariable(name, value) for name, value in profile_environment().items()),
-            OpaqueFunction(function=depth_node),
+            OpaqueFunction(function=nodes),
         ]
     )

@@ -9,7 +9,9 @@ that ``--help`` and launch files are quick.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+import difflib
+import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -36,6 +38,57 @@ class Option:
     def help_with_choices(self) -> str:
         """The help, followed by the allowed texts where there are any."""
         return f"{self.help} One of: {', '.join(self.choices)}." if self.choices else self.help
+
+    @property
+    def expected(self) -> str:
+        """What a value has to be, in words."""
+        within = f" from {self.minimum:g} to {self.maximum:g}" if self.minimum is not None else ""
+        if isinstance(self.default, bool):
+            return "true or false"
+        if isinstance(self.default, int):
+            return f"a whole number{within}"
+        if isinstance(self.default, float):
+            return f"a number{within}"
+        if isinstance(self.default, tuple):
+            return "a list of one or more texts" if self.default else "a list of texts"
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        return "a text that is not empty" if self.default else "a text"
+
+    def fitted(self, value: object) -> Any:
+        """Return a value in the option's type. A whole number stands for a float, one text for a list of one.
+
+        Raises LircDepthError, which names the option, for a value of another type or out of range, and for an empty
+        text or list where the default is none.
+        """
+        kind = type(self.default)
+        if kind is float and type(value) is int:
+            value = float(value)
+        elif kind is tuple and isinstance(value, str):
+            value = (value,) if value else ()
+        elif kind is tuple and isinstance(value, list | tuple):
+            # Launch writes an empty list as [''].
+            value = () if list(value) == [""] and not self.default else tuple(value)
+        if type(value) is not kind or not self._allows(value):
+            shown = list(value) if isinstance(value, tuple) else value
+            raise LircDepthError(f"{self.name} is {shown!r}, expected {self.expected}")
+        return value
+
+    def _allows(self, value: Any) -> bool:
+        """Return whether a value of the option's type is in its range, or one of its choices."""
+        if isinstance(value, tuple):
+            return all(isinstance(item, str) for item in value) and bool(value or not self.default)
+        if isinstance(value, str):
+            return value in self.choices if self.choices else bool(value or not self.default)
+        if not math.isfinite(value):
+            return False
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
+
+
+def nearest_text(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` with the known name that is nearest to a name, or an empty text."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def option(default: Any, help: str, **declaration: Any) -> Any:

@@ -10,15 +10,20 @@ from collections.abc import Mapping
 from lircdepth_ros.share import config_directory
 
 _FAST_DDS_2 = ("humble", "iron", "jazzy")  # ROS_DISTRO of the distributions before Fast DDS 3 renamed the variable
+_PROFILES = {False: "FASTDDS_DEFAULT_PROFILES_FILE", True: "FASTRTPS_DEFAULT_PROFILES_FILE"}
+# By these a user chooses Fast DDS's transports; a profile beside one of them would undo the choice.
+_OWN_CHOICES = (*_PROFILES.values(), "FASTDDS_BUILTIN_TRANSPORTS")
 
 
 def profile_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment variable {name: path} that has Fast DDS load config/fastdds_profile.xml.
 
-    Empty when the user has a profile of their own in ``environment``. Only the variable that this distribution reads is
-    set, since the other one is ignored or warned about.
+    Empty where ``environment`` chooses another middleware than Fast DDS, a profile or transports of the user's own.
+    Only the variable that this distribution reads is set, since the other one is ignored or warned about.
     """
-    name = "FASTRTPS_DEFAULT_PROFILES_FILE"
-    if environment.get("ROS_DISTRO") not in _FAST_DDS_2:
-        name = "FASTDDS_DEFAULT_PROFILES_FILE"
-    return {} if environment.get(name) else {name: str(config_directory() / "fastdds_profile.xml")}
+    if "fastrtps" not in environment.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp"):
+        return {}
+    if any(environment.get(name) for name in _OWN_CHOICES):
+        return {}
+    name = _PROFILES[environment.get("ROS_DISTRO") in _FAST_DDS_2]
+    return {name: str(config_directory() / "fastdds_profile.xml")}

@@ -28,6 +28,11 @@ class CameraInfos:
         if len(self._order) > _KEPT:
             del self._by_stamp[self._order.popleft()]
 
+    @property
+    def known(self) -> bool:
+        """Whether any camera_info has come."""
+        return self._newest is not None
+
     def ready(self, stamp: int) -> bool:
         """Return whether waiting would not give an image a better one: its own is there, or images have none."""
         return stamp in self._by_stamp or (self._newest is not None and self._own_in_a_row < _IN_A_ROW)

@@ -25,7 +25,6 @@ from lircdepth_core.options import PipelineOptions
 from lircdepth_ros import dds
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import definitions
-from lircdepth_ros.share import config_directory
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
@@ -122,8 +121,7 @@ def replay(bag: Path, depth_bag: Path, options: PipelineOptions, rate: float) ->
 
 def _node_command(name: str, **parameters: Any) -> list[str]:
     settings = [word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")]
-    module = [sys.executable, "-m", f"lircdepth_ros.{name}", "--ros-args"]
-    return [*module, "--params-file", str(config_directory() / "depth.yaml"), *settings]
+    return [sys.executable, "-m", f"lircdepth_ros.{name}", "--ros-args", *settings]
 
 
 def _wait_for_publishers(recorder: Recorder, depth_node: Process) -> None:

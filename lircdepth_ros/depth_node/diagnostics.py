@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
 
 from lircdepth_core.matching.radar_inputs import NO_EGO_MOTION
 from lircdepth_ros.depth_node.journal import Journal
@@ -18,6 +19,8 @@ from lircdepth_ros.depth_node.statistics import Statistics
 OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
 
 _REPORT_PERIOD_S = 1.0  # between reports when the level does not change
+_CLOCK_TOLERANCE_S = 60.0  # between stamps and the node's clock, beyond which they are of two clocks
+_UNITS = (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600), ("minutes", 60))
 
 
 def assess(
@@ -26,12 +29,13 @@ def assess(
     remarks: Sequence[str] = (),
     waiting: Sequence[str] = (),
     no_scans: Sequence[str] = (),
+    other_clock: str = "",
 ) -> tuple[bytes, str]:
     """Judge an active node: return (level, message). The message names the worst finding and its remedy.
 
     settings: its stale_after, latency_warn, latency_error, camera_only_warn and drop_warn are the limits.
     remarks: warnings that stand whatever the numbers say. waiting: why no image or depth can come, likeliest first.
-    no_scans: why no radar scan can be in time.
+    no_scans: why no radar scan can be in time. other_clock: that images are stamped by another clock than the node's.
     """
     stale_after = settings.stale_after
     silent = statistics.age("frames_in")
@@ -43,6 +47,8 @@ def assess(
     dropped, images = statistics.recent("dropped"), max(statistics.recent("frames_in"), 1)
     if without_depth > stale_after and dropped:
         return ERROR, f"no depth for {without_depth:.1f} s while images arrive: {reasons or 'dropped'}"
+    if other_clock:
+        return ERROR, other_clock
     latency = statistics.latest_median("total_ms") / 1e3
     if latency > settings.latency_error:
         return ERROR, f"depth is {latency:.2f} s late, more than latency_error ({settings.latency_error} s)"
@@ -59,6 +65,28 @@ def assess(
     if remarks:
         return WARN, remarks[0]
     return OK, "depth is published"
+
+
+def other_clock_text(age_s: float, now_ns: int, simulated: bool) -> str:
+    """Return what to say when images are stamped by another clock than the node's, or an empty text.
+
+    age_s: of the images by the node's clock, which reads now_ns. simulated: whether that is /clock.
+    """
+    if simulated and now_ns == 0:
+        return (
+            "use_sim_time is true, but nothing is published on /clock: start the replay, or set use_sim_time to false"
+        )
+    if abs(age_s) < _CLOCK_TOLERANCE_S:
+        return ""
+    unit, seconds = next(unit for unit in _UNITS if abs(age_s) >= unit[1])
+    offset = f"images are stamped {abs(age_s) / seconds:.1f} {unit} {'before' if age_s > 0 else 'after'}"
+    if simulated:
+        return (
+            f"{offset} the time on /clock: is /clock of another recording? Without a replay set use_sim_time to false"
+        )
+    return (
+        f"{offset} this node's clock: in a replay set use_sim_time to true, else set the clocks of driver and computer"
+    )
 
 
 def standing_remarks(
@@ -99,6 +127,11 @@ class ReportSchedule:
             return False
         self._level, self._reported_at = level, now
         return True
+
+
+def status_name(node: Node) -> str:
+    """Return the name of a node's status."""
+    return f"{node.get_fully_qualified_name()}: depth"
 
 
 def diagnostic_array(

@@ -44,6 +44,15 @@ _WHY_DROPPED = {
 }
 
 
+@dataclass(frozen=True)
+class Topics:
+    """The resolved names of what a node receives, for logs and diagnostics. radars: those of radar_topics, in order."""
+
+    image: str
+    camera_info: str
+    radars: tuple[str, ...]
+
+
 @dataclass
 class Frame:
     """An image with everything that its depth needs.
@@ -67,12 +76,14 @@ class FrameMatching:
     def __init__(
         self,
         settings: Settings,
+        topics: Topics,
         poses: NodePoses,
         clock: NodeClock,
         journal: Journal,
         hand_over: Callable[[Frame], None],
         keep_polling: Callable[[bool], None],
     ) -> None:
+        self._topics = topics
         self._poses = poses
         self._clock = clock
         self._journal = journal
@@ -80,8 +91,8 @@ class FrameMatching:
         self._keep_polling = keep_polling
         self._camera_infos = CameraInfos()
         self._stopped = False
-        self._assembler = FrameAssembler(settings.radar_topics, ready=self._is_ready, on_drop=self._on_drop)
-        self._readers = settings.radar_readers()
+        self._assembler = FrameAssembler(topics.radars, ready=self._is_ready, on_drop=self._on_drop)
+        self._readers = dict(zip(topics.radars, settings.radar_readers().values(), strict=True))
         for topic, reader in self._readers.items():
             if reader.caution:
                 journal.say_once(f"radar_fields {topic}", f"{topic}: {reader.caution}")
@@ -98,6 +109,11 @@ class FrameMatching:
     def time_jumps(self) -> int:
         """How often the stamps of images went back."""
         return self._assembler.time_jumps
+
+    @property
+    def has_camera_info(self) -> bool:
+        """Whether the camera's calibration has come."""
+        return self._camera_infos.known
 
     @property
     def pending(self) -> int:
@@ -135,7 +151,7 @@ class FrameMatching:
         self.match()
 
     def on_radar(self, topic: str, message: PointCloud2) -> None:
-        """Take a radar scan."""
+        """Take a radar scan of one of ``Topics.radars``."""
         arrived = time.perf_counter()
         statistics = self._journal.statistics
         statistics.count(f"scans_in {topic}")
@@ -178,7 +194,7 @@ class FrameMatching:
         message, arrived = match.image
         camera_info = self._camera_infos.take(match.stamp)
         if camera_info is None:
-            self._journal.drop("no_camera_info", f"no camera_info on {self._settings.camera_info_topic} yet")
+            self._journal.drop("no_camera_info", f"no camera_info on {self._topics.camera_info} yet")
             return
         inputs = radar_inputs(
             match,

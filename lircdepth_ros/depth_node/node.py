@@ -9,26 +9,29 @@ in which the network runs (worker.py, job.py), which works on the newest.
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent import futures
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNodeMixin, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
@@ -38,15 +41,16 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.version import version
-from lircdepth_ros.depth_node import parameters, qos
+from lircdepth_ros import early_stop, node_parameters
+from lircdepth_ros.depth_node import diagnostics, outputs, qos
 from lircdepth_ros.depth_node.clock import NodeClock
-from lircdepth_ros.depth_node.frames import Frame, FrameMatching
+from lircdepth_ros.depth_node.frames import Frame, FrameMatching, Topics
 from lircdepth_ros.depth_node.job import DEACTIVATED, Job, process
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.outputs import DepthOutputs
 from lircdepth_ros.depth_node.poses import NodePoses, make_poses
 from lircdepth_ros.depth_node.reporting import Reporter
-from lircdepth_ros.depth_node.settings import Settings
+from lircdepth_ros.depth_node.settings import LIVE, PARAMETERS, Settings
 from lircdepth_ros.depth_node.worker import Worker
 from lircdepth_ros.messages.images import any_image_to_rgb
 
@@ -56,10 +60,24 @@ if TYPE_CHECKING:
 
 _POLL_PERIOD_S = 0.005  # between looks at a frame that waits
 _ASSESS_PERIOD_S = 0.1  # between looks at the node's health; a change of level is published at once
+_LATCHED_LOOK_PERIOD_S = 1.0  # between looks for a camera_info that was published before
 _STOP_CHECK_PERIOD_S = 0.1  # between looks for a stop signal while the network is prepared
+_PROGRESS_LOOK_S = 0.1  # between looks at a preparation
+_PROGRESS_PERIOD_S = 10.0  # between lines about a preparation that goes on
 _DIAGNOSTICS_QUEUE_DEPTH = 10
+_STOP_TIMEOUT_S = 1.0  # that a frame has to end when the process is told to stop
 
-ResultT = TypeVar("ResultT")
+
+@dataclass
+class Preparation:
+    """A network that is being loaded and warmed up in the worker's thread, for a node that is to be configured."""
+
+    settings: Settings
+    poses: NodePoses
+    worker: Worker[Job]
+    pipeline: futures.Future[DepthPipeline]
+    began: float = field(default_factory=time.monotonic)
+    progress_told: float = 0.0  # seconds after its beginning
 
 
 @dataclass
@@ -77,7 +95,6 @@ class Configured:
     pipeline: DepthPipeline
     decoder: futures.ThreadPoolExecutor | None
     outputs: DepthOutputs
-    diagnostics: Publisher[DiagnosticArray]
     resources: ExitStack
 
 
@@ -91,22 +108,29 @@ class Active:
     poll_timer: Timer  # runs only while a frame waits
     timers: list[Timer]
     subscriptions: list[Subscription[Any]] = field(default_factory=list)
+    latched_camera_info: Subscription[CameraInfo] | None = None
 
 
-class DepthNode(LifecycleNode):
-    """See docs/node.md for topics and parameters."""
+class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
+    """See docs/node.md for topics and parameters. Raises LircDepthError for a parameter that cannot work."""
 
     def __init__(self) -> None:
-        super().__init__("depth_node")
+        node_parameters.DeclaringNode.__init__(self, "depth_node", PARAMETERS)
+        # So that the state can be asked for while a transition is awaited.
+        LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
+        self._preparation: Preparation | None = None
         self._configured: Configured | None = None
         self._active: Active | None = None
         self._publishing = threading.Lock()  # a frame is published, or the node is deactivated: not both at a time
         self._journal = Journal(self.get_logger())
         # Wall time: a simulated clock that stands still must not silence the node.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QUEUE_DEPTH)
         self.interrupted = False  # while the network was being prepared: the worker is still at it
         self.add_on_set_parameters_callback(self._on_parameters)
-        parameters.declare(self)
+        self._change_state = self._service_change_state.callback
+        self._service_change_state.callback = self._on_change_state
+        self.warn_of_unknown_parameters()
 
     # --- lifecycle ---------------------------------------------------------------------------------------------
 
@@ -122,16 +146,19 @@ class DepthNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop at once: a frame that is being computed is not published. Model and memory stay."""
         self._stop_listening()
+        self.get_logger().info("inactive: sensors are not listened to, the network stays loaded")
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model and its memory."""
         self._release()
+        self.get_logger().info("unconfigured: the network and its memory are freed")
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop; the worker finishes the frame that it computes."""
         self.stop()
+        self.get_logger().info("finalized: everything is freed")
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -139,10 +166,40 @@ class DepthNode(LifecycleNode):
         self.stop()
         return TransitionCallbackReturn.SUCCESS
 
+    async def start(self) -> bool:
+        """Configure and activate the node, which meanwhile answers; return whether both succeeded."""
+        await self._prepare()
+        transitions = (self.trigger_configure, self.trigger_activate)
+        return all(transition() == TransitionCallbackReturn.SUCCESS for transition in transitions)
+
     def stop(self) -> None:
         """Stop listening and free everything, in whichever state the node is."""
         self._stop_listening()
         self._release()
+
+    async def _on_change_state(
+        self, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        """Answer ~/change_state. What takes long, a network, is prepared before the transition, which then is short."""
+        label = request.transition.label
+        asked = label == "configure" if label else request.transition.id == Transition.TRANSITION_CONFIGURE
+        if asked and self._configured is None:
+            if self._preparation is not None:
+                self.get_logger().warning("the node is being configured already")
+                return response
+            await self._prepare()
+        answer: ChangeState.Response = self._change_state(request, response)
+        return answer
+
+    async def _prepare(self) -> None:
+        """Have the network prepared, and let the executor work meanwhile. What fails is told when it is configured."""
+        with suppress(LircDepthError, MemoryError):
+            self._preparation = preparation = self._begin_preparation()
+            # It also wakes the executor up, which looks at a waiting coroutine only when something happens.
+            progress = self.create_timer(_PROGRESS_LOOK_S, lambda: self._tell_progress(preparation), clock=self._steady)
+            while not preparation.pipeline.done():
+                await _Once()
+            self.destroy_timer(progress)
 
     def _transition(self, step: Callable[[], None]) -> TransitionCallbackReturn:
         """Run a transition's step. A wrong setting fails it, and the node stays in the state that it was in."""
@@ -157,59 +214,102 @@ class DepthNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
-        self.get_logger().debug("configuring")
-        settings = parameters.read(self)
-        poses = make_poses(self, settings)  # first: a mistake there is found without loading anything
-        worker: Worker[Job] = Worker(self._process)
-        worker.start()
-        resources = ExitStack()
+        if self._preparation is None:
+            self._preparation = self._begin_preparation()
+        preparation = self._preparation
+        settings, resources = preparation.settings, ExitStack()
         try:
-            configured = self._prepare(settings, poses, worker, resources)
+            pipeline = self._prepared_pipeline(preparation)
+            resources.callback(pipeline.backend.release)
+            self._configured = self._completed(preparation, pipeline, resources)
         except BaseException:  # a stop signal as well
-            self._free(worker, resources)
+            self._free(preparation.worker, resources)
             raise
-        self._configured = configured
-        pipeline = configured.pipeline
+        finally:
+            self._preparation = None
         digest = pipeline.weights_sha256 or "none"
-        network = f"weights {settings.weights} (sha256 {digest}); {pipeline.backend.describe()}"
-        self.get_logger().info(f"lircdepth {version()}: {network}")
-        self.get_logger().info(f"transforms from {poses.describe()}; inference_scale {settings.inference_scale}")
+        self.get_logger().info(
+            f"configured: lircdepth {version()}; weights {settings.weights} (sha256 {digest}); {pipeline.backend.describe()}; "
+            f"inference_scale {settings.inference_scale}; transforms from {preparation.poses.describe()}"
+        )
         if pipeline.header.caution:
             self.get_logger().warning(f"{pipeline.header.caution} (parameter weights)")
 
-    def _prepare(self, settings: Settings, poses: NodePoses, worker: Worker[Job], resources: ExitStack) -> Configured:
-        """Load the network and warm it up, and make the publishers. What is made is added to ``resources`` at once."""
-        pipeline = self._in_worker(worker, _load_pipeline, settings)
-        resources.callback(pipeline.backend.release)
-        decoder = None
-        if self._in_worker(worker, pipeline.backend.leaves_a_core):
-            decoder = futures.ThreadPoolExecutor(1, "decoder")
-            resources.callback(decoder.shutdown)
-            decoder.submit(time.perf_counter)  # has its thread started now, not on the way
+    def _begin_preparation(self) -> Preparation:
+        """Read the parameters and have the network prepared in the worker's thread. Raises LircDepthError."""
+        settings = Settings(**self.option_values())
+        self._check_topics(settings)
+        poses = make_poses(self, settings)  # before anything is loaded: a mistake there is found at once
+        worker: Worker[Job] = Worker(self._process)
+        worker.start()
+        return Preparation(settings, poses, worker, worker.call(self._load_pipeline, settings))
+
+    def _check_topics(self, settings: Settings) -> None:
+        """Raise LircDepthError for two radars of one topic and for QoS that cannot be; log QoS of unknown topics."""
+        topics = self._topics(settings)
+        if len(set(topics.radars)) < len(topics.radars):
+            raise LircDepthError(f"radar_topics are {', '.join(topics.radars)}, expected different ones")
+        received = (topics.image, topics.camera_info, *topics.radars, self.resolve_topic_name(settings.odometry_topic))
+        published = [self.resolve_topic_name(topic) for topic in outputs.topics(settings)]
+        qos.check_overrides(self, received, published)
+
+    def _topics(self, settings: Settings) -> Topics:
+        """Return the resolved names of the inputs."""
+        resolve = self.resolve_topic_name
+        radars = tuple(map(resolve, settings.radar_topics))
+        return Topics(resolve(settings.received_image_topic), resolve(settings.camera_info_topic), radars)
+
+    def _load_pipeline(self, settings: Settings) -> DepthPipeline:
+        """Return a warm pipeline; in the worker's thread."""
+        names = ("device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
+        pipeline: DepthPipeline = DepthPipeline.from_weights(
+            settings.weights, **{name: getattr(settings, name) for name in names}
+        )
         plan = pipeline.nominal_plan()
         self.get_logger().info(
             f"preparing the network for {plan.crop_width}x{plan.crop_height}; the first time on a machine this may "
             "take minutes, then it is cached"
         )
-        self._in_worker(worker, pipeline.warm_up)
+        pipeline.warm_up()
+        return pipeline
+
+    def _prepared_pipeline(self, preparation: Preparation) -> DepthPipeline:
+        """Return the pipeline when it is ready, unless the process is told to stop meanwhile."""
+        while not futures.wait([preparation.pipeline], timeout=_STOP_CHECK_PERIOD_S).done:
+            self._tell_progress(preparation)
+            if not self.context.ok():  # a signal ended it
+                raise KeyboardInterrupt  # which no caller takes for a failed transition
+        return preparation.pipeline.result()
+
+    def _tell_progress(self, preparation: Preparation) -> None:
+        """Tell in diagnostics and, less often, in the log that the network is still being prepared."""
+        elapsed = time.monotonic() - preparation.began
+        if elapsed >= preparation.progress_told + 1.0:
+            text = f"the network is being prepared, for {elapsed:.0f} s so far"
+            name, now = diagnostics.status_name(self), self.get_clock().now().to_msg()
+            report = diagnostics.diagnostic_array(now, name, diagnostics.WARN, text, {})
+            self._diagnostics.publish(report)
+            if elapsed // _PROGRESS_PERIOD_S > preparation.progress_told // _PROGRESS_PERIOD_S:
+                self.get_logger().info(text)
+            preparation.progress_told = elapsed
+
+    def _completed(self, preparation: Preparation, pipeline: DepthPipeline, resources: ExitStack) -> Configured:
+        """Make what else a configured node has. What is made is added to ``resources`` at once."""
+        decoder = None
+        if preparation.worker.call(pipeline.backend.leaves_a_core).result():
+            decoder = futures.ThreadPoolExecutor(1, "decoder")
+            resources.callback(decoder.shutdown)
+            decoder.submit(time.perf_counter)  # has its thread started now, not on the way
 
         def create_output(kind: type, topic: str) -> Publisher[Any]:
             publisher = qos.create_publisher(self, kind, topic, self._report_qos)
             resources.callback(self.destroy_publisher, publisher)
             return publisher
 
-        outputs = DepthOutputs(create_output, settings)
-        reports = self.create_publisher(DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QUEUE_DEPTH)
-        resources.callback(self.destroy_publisher, reports)
-        return Configured(settings, poses, worker, pipeline, decoder, outputs, reports, resources)
-
-    def _in_worker(self, worker: Worker[Job], function: Callable[..., ResultT], *arguments: Any) -> ResultT:
-        """Return what a function returns in the worker's thread, unless the process is told to stop meanwhile."""
-        future = worker.call(function, *arguments)
-        while not futures.wait([future], timeout=_STOP_CHECK_PERIOD_S).done:
-            if not self.context.ok():  # a signal ended it
-                raise KeyboardInterrupt  # which no caller takes for a failed transition
-        return future.result()
+        settings = preparation.settings
+        pipeline.max_range, pipeline.upsampling = settings.max_range, settings.upsampling  # may have changed meanwhile
+        made = DepthOutputs(create_output, settings)
+        return Configured(settings, preparation.poses, preparation.worker, pipeline, decoder, made, resources)
 
     def _activate(self) -> None:
         configured = self._configured
@@ -217,7 +317,8 @@ class DepthNode(LifecycleNode):
         settings, poses = configured.settings, configured.poses
         self._journal = journal = Journal(self.get_logger())
         clock = NodeClock(self.get_clock())
-        frames = FrameMatching(settings, poses, clock, journal, self._hand_over, self._keep_polling)
+        topics = self._topics(settings)
+        frames = FrameMatching(settings, topics, poses, clock, journal, self._hand_over, self._keep_polling)
         poll_timer = self.create_timer(_POLL_PERIOD_S, frames.match, clock=self._steady)
         poll_timer.cancel()
 
@@ -230,21 +331,36 @@ class DepthNode(LifecycleNode):
         self._active = active = Active(journal, frames, clock.watch_jumps(on_jump), poll_timer, [poll_timer])
         try:
             poses.start(journal, frames.match)
-            for kind, topic, callback in _inputs(settings, frames):
+            inputs = _inputs(settings, topics, frames)
+            for kind, topic, callback in inputs:
                 active.subscriptions.append(qos.create_subscription(self, kind, topic, callback, self._report_qos))
         except BaseException:
             self._stop_listening()
             raise
-        topics = {
+        types = {
             subscription.topic_name: qos.type_name(kind)
-            for subscription, (kind, _, _) in zip(active.subscriptions, _inputs(settings, frames), strict=True)
+            for subscription, (kind, _, _) in zip(active.subscriptions, inputs, strict=True)
         }
-        reporter = Reporter(self, configured.diagnostics, configured.pipeline, journal, frames, poses, topics)
-        active.timers.append(
-            self.create_timer(_ASSESS_PERIOD_S, lambda: reporter.report(configured.settings), clock=self._steady)
-        )
-        image_topic, radar_topics = _image_topic(settings), ", ".join(settings.radar_topics)
-        self.get_logger().info(f"active: {image_topic} + {radar_topics} -> {configured.outputs.depth.topic_name}")
+        reporter = Reporter(self, self._diagnostics, configured.pipeline, journal, frames, poses, types)
+        report = partial(self._report, reporter, configured)
+        active.timers.append(self.create_timer(_ASSESS_PERIOD_S, report, clock=self._steady))
+        look = partial(self._look_for_latched_camera_info, active, settings)
+        active.timers.append(self.create_timer(_LATCHED_LOOK_PERIOD_S, look, clock=self._steady))
+        radars, depth = ", ".join(topics.radars), configured.outputs.depth.topic_name
+        self.get_logger().info(f"active: {topics.image} + {radars} -> {depth}")
+
+    def _report(self, reporter: Reporter, configured: Configured) -> None:
+        reporter.report(configured.settings)
+
+    def _look_for_latched_camera_info(self, active: Active, settings: Settings) -> None:
+        """Subscribe to a camera_info that was published once, before this node was there."""
+        if active.latched_camera_info is None and not active.frames.has_camera_info:
+            active.latched_camera_info = latched = qos.create_latched_subscription(
+                self, CameraInfo, settings.camera_info_topic, active.frames.on_camera_info
+            )
+            if latched is not None:
+                active.subscriptions.append(latched)
+                self.get_logger().info(f"{latched.topic_name} is latched: what was published before is read, too")
 
     def _stop_listening(self) -> None:
         with self._publishing:  # a frame that is being published comes out before, and none comes out afterwards
@@ -263,13 +379,19 @@ class DepthNode(LifecycleNode):
             active.journal.statistics.drop(DEACTIVATED, under_way=True)
 
     def _release(self) -> None:
+        preparation, self._preparation = self._preparation, None
+        if preparation is not None:
+            self._free(preparation.worker, ExitStack())
         configured, self._configured = self._configured, None
         if configured is not None:
             self._free(configured.worker, configured.resources)
 
     def _free(self, worker: Worker[Job], resources: ExitStack) -> None:
-        """Stop the worker, then free the rest. A worker in a call that may take minutes goes on, and keeps it all."""
-        if worker.stop():
+        """Stop the worker, then free the rest. A worker in a call that may take minutes goes on, and keeps it all.
+
+        So does one whose frame takes long when the process is told to stop.
+        """
+        if worker.stop(None if self.context.ok() else _STOP_TIMEOUT_S):
             resources.close()
         else:
             self.interrupted = True
@@ -278,16 +400,20 @@ class DepthNode(LifecycleNode):
 
     def _on_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         configured = self._configured
-        for parameter in changes:
-            reason = parameters.refuse(parameter, configured=configured is not None)
-            if reason is not None:
-                return SetParametersResult(successful=False, reason=reason)
+        if configured is None and self._preparation is None:
+            return SetParametersResult(successful=True)
+        declared = {change.name: change.value for change in changes if change.name in self._options}
+        for name in declared.keys() - LIVE:
+            reason = f"{name} is read when the node is configured: clean up the node first"
+            return SetParametersResult(successful=False, reason=reason)
+        holder = configured or self._preparation
+        assert holder is not None
+        holder.settings = settings = dataclasses.replace(holder.settings, **declared)
         if configured is not None:
-            configured.settings = settings = parameters.changed(configured.settings, changes)
             configured.pipeline.max_range = settings.max_range
             configured.pipeline.upsampling = settings.upsampling
-            if self._active is not None:
-                self._active.frames.apply(settings)
+        if self._active is not None:
+            self._active.frames.apply(settings)
         return SetParametersResult(successful=True)
 
     # --- frames, in the executor's thread ----------------------------------------------------------------------
@@ -350,42 +476,45 @@ class DepthNode(LifecycleNode):
             yield job.activation is self._active
 
 
-def _load_pipeline(settings: Settings) -> DepthPipeline:
-    names = ("device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
-    pipeline: DepthPipeline = DepthPipeline.from_weights(
-        settings.weights, **{name: getattr(settings, name) for name in names}
-    )
-    return pipeline
+class _Once:
+    """To be awaited: lets the executor do what else is ready."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
 
 
-def _image_topic(settings: Settings) -> str:
-    return settings.image_topic + ("/compressed" if settings.compressed_images else "")
-
-
-def _inputs(settings: Settings, frames: FrameMatching) -> list[tuple[type, str, Callable[[Any], None]]]:
+def _inputs(settings: Settings, topics: Topics, frames: FrameMatching) -> list[tuple[type, str, Callable[[Any], None]]]:
     """Return (type, topic, callback) of each subscription, the image's first."""
+    radars = zip(settings.radar_topics, topics.radars, strict=True)
     return [
-        (CompressedImage if settings.compressed_images else Image, _image_topic(settings), frames.on_image),
+        (CompressedImage if settings.compressed_images else Image, settings.received_image_topic, frames.on_image),
         (CameraInfo, settings.camera_info_topic, frames.on_camera_info),
-        *((PointCloud2, topic, partial(frames.on_radar, topic)) for topic in settings.radar_topics),
+        *((PointCloud2, topic, partial(frames.on_radar, name)) for topic, name in radars),
     ]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the node; return 0, or 2 when it could not be configured."""
-    # rclpy's own handler ends the context, and spin with it. A KeyboardInterrupt beside it may land inside a message's
-    # conversion in C++, which makes a RuntimeError of it.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    rclpy.init(args=argv)
+    argv = sys.argv if argv is None else argv
     node = None
     try:
+        node_parameters.check_parameter_files(argv)
+        # rclpy's own handler ends the context, and spin with it. A KeyboardInterrupt beside it may land inside a
+        # message's conversion in C++, which makes a RuntimeError of it.
+        early_stop.install()
+        rclpy.init(args=argv)
+        early_stop.leave_to_rclpy()
         node = DepthNode()
+        node_parameters.warn_of_unmatched_files(node, argv)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
         if node.get_parameter("autostart").value:
-            for transition in (node.trigger_configure, node.trigger_activate):
-                if transition() != TransitionCallbackReturn.SUCCESS:
-                    return 2
-        rclpy.spin(node)
-    except ParameterException as error:
+            start = executor.create_task(node.start)
+            executor.spin_until_future_complete(start)
+            if start.done() and not start.result():
+                return 2
+        executor.spin()
+    except (LircDepthError, ParameterException) as error:
         print(f"depth_node: error: {error}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):

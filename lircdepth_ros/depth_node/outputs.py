@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rclpy.publisher import Publisher
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Float64, Header
 
 from lircdepth_core.evaluation.colours import colorize, draw_returns
@@ -18,7 +18,13 @@ from lircdepth_ros.depth_node.frames import RadarInputs
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.depth_node.views import organised_points
 from lircdepth_ros.messages.clouds import point_field_layout
-from lircdepth_ros.messages.depth import byte_array, fill_depth_image
+from lircdepth_ros.messages.depth import (
+    COMPRESSED_DEPTH_FORMAT,
+    byte_array,
+    compressed_depth_data,
+    fill_depth_image,
+    to_millimetres,
+)
 
 
 class DepthOutputs:
@@ -28,14 +34,15 @@ class DepthOutputs:
     """
 
     def __init__(self, create: Callable[[type, str], Publisher[Any]], settings: Settings) -> None:
-        topic = settings.depth_topic
-        self.depth = create(Image, f"{topic}/image")
-        self._info = create(CameraInfo, f"{topic}/camera_info")
-        self._color = create(Image, f"{topic}/color")
-        self._points = create(PointCloud2, f"{topic}/points")
-        self._overlay = create(Image, settings.overlay_topic)
-        self._processing = create(Float64, "~/debug/processing_time_ms")
-        self._latency = create(Float64, "~/debug/pipeline_latency_ms")
+        image, info, compressed, color, points, overlay, processing, latency = topics(settings)
+        self.depth = create(Image, image)
+        self._info = create(CameraInfo, info)
+        self._compressed = create(CompressedImage, compressed)
+        self._color = create(Image, color)
+        self._points = create(PointCloud2, points)
+        self._overlay = create(Image, overlay)
+        self._processing = create(Float64, processing)
+        self._latency = create(Float64, latency)
 
     def publish_depth(self, image: Image, info: CameraInfo) -> None:
         """Publish the messages of ``depth_messages``."""
@@ -52,10 +59,13 @@ class DepthOutputs:
         radars: RadarInputs,
         settings: Settings,
     ) -> None:
-        """Publish coloured depth, points and radar overlay of depth [H, W] m, each only while it has a subscriber.
+        """Publish views of depth [H, W] m, each only while it has a subscriber.
 
-        offset: camera_info.projection_offset.
+        They are: depth as compressedDepth, coloured depth, points, and the radar overlay. offset:
+        camera_info.projection_offset.
         """
+        if self._compressed.get_subscription_count():
+            self._compressed.publish(compressed_depth_message(header, depth))
         if self._color.get_subscription_count():
             self._color.publish(rgb_message(header, colorize(depth, settings.max_range)))
         if self._points.get_subscription_count():
@@ -71,6 +81,21 @@ class DepthOutputs:
         """Publish the time from the image's arrival, and from its stamp, to its depth [s], in milliseconds."""
         self._processing.publish(Float64(data=processing * 1e3))
         self._latency.publish(Float64(data=since_stamp * 1e3))
+
+
+def topics(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the topics that a node publishes, before they are resolved."""
+    depth = settings.depth_topic
+    return (
+        f"{depth}/image",
+        f"{depth}/camera_info",
+        f"{depth}/image/compressedDepth",
+        f"{depth}/color",
+        f"{depth}/points",
+        settings.overlay_topic,
+        "~/debug/processing_time_ms",
+        "~/debug/pipeline_latency_ms",
+    )
 
 
 def depth_messages(
@@ -93,6 +118,12 @@ def depth_messages(
         roi=camera_info.roi,
     )
     return image, info, beyond_encoding
+
+
+def compressed_depth_message(header: Header, depth: npt.NDArray[np.float32]) -> CompressedImage:
+    """Return depth [H, W] m as compressed_depth_image_transport writes it: 16UC1 in a PNG."""
+    data = byte_array(compressed_depth_data(to_millimetres(depth)[0]))
+    return CompressedImage(header=header, format=COMPRESSED_DEPTH_FORMAT, data=data)
 
 
 def rgb_message(header: Header, picture: npt.NDArray[np.uint8]) -> Image:

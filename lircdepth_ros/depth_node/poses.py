@@ -76,7 +76,7 @@ class OdometryPoses(CalibrationPoses):
     def __init__(self, node: Node, calibration_file: str, odometry_topic: str) -> None:
         super().__init__(Calibration.load(calibration_file))
         self._node = node
-        self._topic = odometry_topic
+        self._topic, self._name = odometry_topic, node.resolve_topic_name(odometry_topic)
         self._subscription: Subscription[Odometry] | None = None
         self._patience = _Patience()
 
@@ -90,14 +90,14 @@ class OdometryPoses(CalibrationPoses):
                 pose = pose_to_matrix(message.pose.pose)
             except ValueError as error:
                 journal.statistics.count("poses_refused")
-                journal.say_once("odometry", f"{self._topic}: pose left out: {error}")
+                journal.say_once("odometry", f"{self._name}: pose left out: {error}")
                 return
             self._patience.restore()
             child = frame_name(message.child_frame_id)
             if child in mounting:  # odometry of the rear axle, say
                 pose = pose @ geometry.invert(mounting[child])
             elif child not in ("", BASE_FRAME):
-                journal.say_once("odometry frame", unknown_child_text(self._topic, child, BASE_FRAME))
+                journal.say_once("odometry frame", unknown_child_text(self._name, child, BASE_FRAME))
             self.add_pose(stamp_to_ns(message.header.stamp), pose)
             on_pose()
 
@@ -118,12 +118,12 @@ class OdometryPoses(CalibrationPoses):
         if self.has_poses:
             ready = super().ready(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
         else:
-            ready = self._node.count_publishers(self._topic) == 0
+            ready = self._node.count_publishers(self._name) == 0
         return ready or self._patience.is_over()
 
     def describe(self) -> str:
         """See NodePoses."""
-        return f"calibration file, ego motion from {self._topic}"
+        return f"calibration file, ego motion from {self._name}"
 
 
 class TfPoses:

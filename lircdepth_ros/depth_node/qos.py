@@ -7,18 +7,20 @@ ROS's own mechanism is used: parameters such as ``qos_overrides./RADAR_FRONT/poi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
 from rclpy.subscription import Subscription
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.options import nearest_text
 from lircdepth_ros.depth_node.statistics import Statistics
+from lircdepth_ros.node_parameters import QOS_PREFIX, overrides
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -27,8 +29,39 @@ except ImportError:  # Humble has them in another module
 
 _NO_PUBLISHER_AFTER_S = 5.0
 _POLICIES = (QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY, QoSPolicyKind.DEPTH)
+_ENUMERATIONS = {"reliability": ReliabilityPolicy, "durability": DurabilityPolicy}
+_OF_RCLPY = f"{QOS_PREFIX}/clock."  # rclpy declares these itself, with use_sim_time
 
 _Created = TypeVar("_Created")
+
+
+def check_overrides(node: Node, subscriptions: Iterable[str], publishers: Iterable[str]) -> None:
+    """Log each QoS override of a topic or policy that a node does not have. The topics' names are resolved.
+
+    Raises LircDepthError for a value that is no QoS setting.
+    """
+    known = {
+        f"{QOS_PREFIX}{topic}.{side}.{policy.name.lower()}": policy.name.lower()
+        for side, topics in (("subscription", subscriptions), ("publisher", publishers))
+        for topic in topics
+        for policy in _POLICIES
+    }
+    for name, value in overrides(node).items():
+        if name in known:
+            _check_override(name, known[name], value)
+        elif name.startswith(QOS_PREFIX) and not name.startswith(_OF_RCLPY):
+            nearest = nearest_text(name, known) or "."
+            node.get_logger().warning(f"no topic of this node has the QoS '{name}'{nearest} It is ignored.")
+
+
+def _check_override(name: str, policy: str, value: object) -> None:
+    if policy == "depth":
+        if type(value) is not int or value < 0:
+            raise LircDepthError(f"{name} is {value!r}, expected a whole number, 0 or more")
+        return
+    allowed = [member.name.lower() for member in _ENUMERATIONS[policy] if member.name != "UNKNOWN"]
+    if not isinstance(value, str) or value.lower() not in allowed:
+        raise LircDepthError(f"{name} is {value!r}, expected {', '.join(allowed)}{nearest_text(str(value), allowed)}")
 
 
 def create_subscription(
@@ -46,12 +79,27 @@ def create_subscription(
     """
 
     def incompatible(event: Any) -> None:
-        problem = f"a publisher on {topic} offers a QoS that is not accepted"
-        report(topic, _with_remedy(problem, topic, event, "subscription"))
+        problem = f"a publisher on {name} offers a QoS that is not accepted"
+        report(name, _with_remedy(problem, name, event, "subscription"))
 
+    name = node.resolve_topic_name(topic)
     events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
     quality = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
-    return _overridable(topic, node.create_subscription, kind, topic, callback, quality, event_callbacks=events)
+    return _overridable(name, node.create_subscription, kind, topic, callback, quality, event_callbacks=events)
+
+
+def create_latched_subscription(
+    node: Node, kind: type, topic: str, callback: Callable[[Any], None]
+) -> Subscription[Any] | None:
+    """Subscribe to what was published before, if a publisher keeps it for late joiners; else return None.
+
+    A subscription that asks for it would get nothing of publishers that keep nothing, so it is made beside the other.
+    """
+    published = node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
+    if not any(info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for info in published):
+        return None
+    quality = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    return node.create_subscription(kind, topic, callback, quality)
 
 
 def create_publisher(node: Node, kind: type, topic: str, report: Callable[[str, str], None]) -> Publisher[Any]:
@@ -62,11 +110,12 @@ def create_publisher(node: Node, kind: type, topic: str, report: Callable[[str, 
     """
 
     def incompatible(event: Any) -> None:
-        problem = f"a subscription to {topic} asks for a QoS that is not offered"
-        report(topic, _with_remedy(problem, topic, event, "publisher"))
+        problem = f"a subscription to {name} asks for a QoS that is not offered"
+        report(name, _with_remedy(problem, name, event, "publisher"))
 
+    name = node.resolve_topic_name(topic)
     events = PublisherEventCallbacks(incompatible_qos=incompatible)
-    return _overridable(topic, node.create_publisher, kind, topic, QoSProfile(depth=5), event_callbacks=events)
+    return _overridable(name, node.create_publisher, kind, topic, QoSProfile(depth=5), event_callbacks=events)
 
 
 def _with_remedy(problem: str, topic: str, event: Any, side: str) -> str:
@@ -81,7 +130,7 @@ def _with_remedy(problem: str, topic: str, event: Any, side: str) -> str:
 def _overridable(topic: str, create: Callable[..., _Created], *arguments: Any, **options: Any) -> _Created:
     try:
         return create(*arguments, qos_overriding_options=QoSOverridingOptions(_POLICIES), **options)
-    except (ParameterException, InvalidQosOverridesError, ValueError, KeyError) as error:
+    except (ParameterException, InvalidQosOverridesError, ValueError) as error:
         raise LircDepthError(f"qos_overrides.{topic}: {error}") from error
 
 
@@ -98,16 +147,17 @@ def silent_topics(node: Node, statistics: Statistics, topics: Mapping[str, str],
     """
     if statistics.seconds_active() < _NO_PUBLISHER_AFTER_S:
         return []
-    published = {topic: {info.topic_type for info in node.get_publishers_info_by_topic(topic)} for topic in topics}
+    published = {topic: _publishers_by_type(node, topic) for topic in topics}
     reasons = [
         f"no publisher on {topic}: start the driver, or compare `ros2 topic list` and remap"
         for topic, types in published.items()
         if not types
     ]
     reasons += [
-        f"{topic} is published as {', '.join(sorted(types))}, expected {topics[topic]}"
+        f"{topic} is published as {other} by {', '.join(nodes)}, expected {topics[topic]}"
         for topic, types in published.items()
-        if types and topics[topic] not in types
+        for other, nodes in types.items()
+        if other != topics[topic]
     ]
     if topics[image_topic] in published[image_topic] and statistics.age("frames_in") > _NO_PUBLISHER_AFTER_S:
         reasons.insert(
@@ -116,3 +166,12 @@ def silent_topics(node: Node, statistics: Statistics, topics: Mapping[str, str],
             "config/fastdds_profile.xml (see docs/node.md)",
         )
     return reasons
+
+
+def _publishers_by_type(node: Node, topic: str) -> dict[str, list[str]]:
+    """Return {type: names of the nodes that publish it} of a topic."""
+    published: dict[str, list[str]] = {}
+    for info in sorted(node.get_publishers_info_by_topic(topic), key=lambda info: info.node_name):
+        name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+        published.setdefault(info.topic_type, []).append(name)
+    return published

@@ -19,6 +19,7 @@ from lircdepth_ros.depth_node.poses import NodePoses
 from lircdepth_ros.depth_node.settings import Settings
 
 _BYTES_PER_MEBIBYTE = 2**20
+_MILLISECONDS_PER_SECOND = 1e3
 
 
 class Reporter:
@@ -56,7 +57,9 @@ class Reporter:
             self._poses.describe(),
         )
         waiting = [*self._journal.problems.values(), *silent]
-        level, message = diagnostics.assess(statistics, settings, remarks, waiting, self._frames.clock_remarks())
+        level, message = diagnostics.assess(
+            statistics, settings, remarks, waiting, self._frames.clock_remarks(), self._other_clock_text()
+        )
         if not self._schedule.is_due(level):
             return
         backend = self._pipeline.backend
@@ -72,5 +75,11 @@ class Reporter:
             "device_memory_mb": round(backend.memory() / _BYTES_PER_MEBIBYTE, 1),
         }
         stamp = self._node.get_clock().now().to_msg()
-        name = f"{self._node.get_fully_qualified_name()}: depth"
+        name = diagnostics.status_name(self._node)
         self._publisher.publish(diagnostics.diagnostic_array(stamp, name, level, message, values))
+
+    def _other_clock_text(self) -> str:
+        """Return what to say when the images that come are stamped by another clock than the node's."""
+        age = self._journal.statistics.latest_median("image_age_ms") / _MILLISECONDS_PER_SECOND
+        simulated = bool(self._node.get_parameter("use_sim_time").value)
+        return diagnostics.other_clock_text(age, self._node.get_clock().now().nanoseconds, simulated)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The declaration of the depth node's parameters. Needs no ROS, so that launch files and tests read it, too.
 
-config/depth.yaml and docs/node.md list the same parameters; a test compares the three.
+config/model.yaml, config/depth.yaml, the JSON schemas beside them and the tables of docs/node.md are made from it
+(lircdepth_ros.declarations).
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.options import PipelineOptions, option, options_of
+from lircdepth_core.options import PIPELINE_OPTIONS, PipelineOptions, option, options_of
 from lircdepth_ros.messages.radars import RadarReader, radar_readers
+from lircdepth_ros.names import beside, check_topic_name
+
+# What stands for an empty name: a topic beside the image's.
+_SIBLINGS = {"camera_info_topic": "camera_info", "depth_topic": "depth", "overlay_topic": "radar_overlay"}
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,13 @@ class Settings(PipelineOptions):
     """
 
     image_topic: str = option(
-        "/CAM_FRONT/image_rect", "Rectified camera image; with compressed transport '/compressed' is appended."
+        "CAM_FRONT/image_rect", "Rectified camera image; with compressed transport '/compressed' is appended."
     )
     image_transport: str = option(
         "compressed", "How images come: CompressedImage or Image.", choices=("compressed", "raw")
     )
-    camera_info_topic: str = option("/CAM_FRONT/camera_info", "CameraInfo of the rectified image.")
-    radar_topics: tuple[str, ...] = option(("/RADAR_FRONT/points",), "PointCloud2 of each radar.")
+    camera_info_topic: str = option("", "CameraInfo of the rectified image; empty: 'camera_info' beside the image.")
+    radar_topics: tuple[str, ...] = option(("RADAR_FRONT/points",), "PointCloud2 of each radar.")
     radar_driver: tuple[str, ...] = option(
         ("nuscenes",), "What the radars' fields mean: names of config/radars, or .yaml files; one, or one a topic."
     )
@@ -39,11 +44,14 @@ class Settings(PipelineOptions):
         "",
         "Instead of radar_driver: the clouds' names for x y z [m] rcs [dBsm] vx vy [m/s, relative]; 0: not measured.",
     )
-    odometry_topic: str = option("/odom", "Odometry, read for ego motion when transforms come from a calibration file.")
+    odometry_topic: str = option("odom", "Odometry, read for ego motion when transforms come from a calibration file.")
     depth_topic: str = option(
-        "/CAM_FRONT/depth", "Output: '/image', '/camera_info', '/color' and '/points' are appended."
+        "",
+        "Output: '/image', '/camera_info', '/color' and '/points' are appended; empty: 'depth' beside the image.",
     )
-    overlay_topic: str = option("/CAM_FRONT/radar_overlay", "Output: the image with the radar returns drawn in.")
+    overlay_topic: str = option(
+        "", "Output: the image with the radar returns drawn in; empty: 'radar_overlay' beside the image."
+    )
     depth_encoding: str = option(
         "32FC1", "32FC1: metres. 16UC1: millimetres, 0 = none (REP 118).", choices=("32FC1", "16UC1"), live=True
     )
@@ -86,11 +94,19 @@ class Settings(PipelineOptions):
         0.5, "Diagnostics: WARN when a larger share of depth has no radar.", minimum=0.0, maximum=1.0, live=True
     )
     drop_warn: float = option(
-        0.5, "Diagnostics: WARN when a larger share of images is dropped.", minimum=0.0, maximum=1.0, live=True
+        0.4, "Diagnostics: WARN when a larger share of images is dropped.", minimum=0.0, maximum=1.0, live=True
     )
     autostart: bool = option(True, "Configure and activate at start; false waits for lifecycle commands.")
 
     def __post_init__(self) -> None:
+        # So that another camera takes no more than another image_topic.
+        for name, sibling in _SIBLINGS.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, beside(self.image_topic, sibling))
+        for name in ("image_topic", "camera_info_topic", "odometry_topic", "depth_topic", "overlay_topic"):
+            check_topic_name(name, getattr(self, name))
+        for topic in self.radar_topics:
+            check_topic_name("radar_topics", topic)
         self.radar_readers()
         if not self.radar_topics or len(set(self.radar_topics)) < len(self.radar_topics):
             raise LircDepthError(f"radar_topics is {list(self.radar_topics)}, expected one or more different topics")
@@ -104,5 +120,13 @@ class Settings(PipelineOptions):
         """Whether images come as CompressedImage."""
         return self.image_transport == "compressed"
 
+    @property
+    def received_image_topic(self) -> str:
+        """The topic that images are received on."""
+        return self.image_topic + ("/compressed" if self.compressed_images else "")
+
 
 PARAMETERS = options_of(Settings)
+MODEL_PARAMETERS = PIPELINE_OPTIONS  # config/model.yaml; those of the node alone are in config/depth.yaml
+NODE_PARAMETERS = tuple(parameter for parameter in PARAMETERS if parameter not in MODEL_PARAMETERS)
+LIVE = frozenset(parameter.name for parameter in PARAMETERS if parameter.live)

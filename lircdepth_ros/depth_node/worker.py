@@ -71,18 +71,19 @@ class Worker(threading.Thread, Generic[JobT]):
             waiting, self._job = self._job, None
         return waiting
 
-    def stop(self) -> bool:
+    def stop(self, timeout: float | None = None) -> bool:
         """Forget everything that waits and end the thread; return when a job that already runs has finished.
 
-        A call may take minutes: one that runs is not waited for. Returns whether the thread has ended.
+        timeout: seconds that the job has. A call may take minutes: one that runs is not waited for. Returns whether
+        the thread has ended.
         """
         with self._condition:
             self._stopped = True
             self._condition.notify()
             calling = self._running is _Running.CALL
         if not calling:
-            self.join()
-        return not calling
+            self.join(timeout)
+        return not self.is_alive()
 
     def run(self) -> None:
         """Work until ``stop``."""

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lircdepth_core import geometry
-from lircdepth_core.errors import LircDepthError
 from lircdepth_ros.messages.clouds import point_field_layout
 from lircdepth_ros.messages.definitions import Message, typestore
-from lircdepth_ros.messages.depth import COMPRESSED_DEPTH_FORMAT, COMPRESSED_DEPTH_HEADER_BYTES
+from lircdepth_ros.messages.depth import COMPRESSED_DEPTH_FORMAT, compressed_depth_data
 from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND
 
 Transform: TypeAlias = npt.NDArray[np.float64]  # 4x4, rigid
@@ -69,12 +68,7 @@ def compressed_depth(stamp: int, frame_id: str, millimetres: npt.NDArray[np.uint
 
     Raises LircDepthError for an array that OpenCV cannot write as a PNG of 16 bit.
     """
-    import cv2
-
-    written, png = cv2.imencode(".png", millimetres, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not written:
-        raise LircDepthError(f"OpenCV cannot write a PNG of {millimetres.shape}")
-    data = np.concatenate([np.zeros(COMPRESSED_DEPTH_HEADER_BYTES, np.uint8), png])
+    data = compressed_depth_data(millimetres)
     return _new("sensor_msgs/msg/CompressedImage", _header(stamp, frame_id), COMPRESSED_DEPTH_FORMAT, data)
 
 

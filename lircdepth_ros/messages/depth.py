@@ -16,7 +16,7 @@ from lircdepth_ros.messages import protocols
 
 COMPRESSED_DEPTH_FORMAT = "16UC1; compressedDepth png"
 # compressed_depth_image_transport puts a header before the PNG: int32 0 and two float32 that only inverse depth uses.
-COMPRESSED_DEPTH_HEADER_BYTES = 12
+_COMPRESSED_DEPTH_HEADER_BYTES = 12
 _METRES_PER_MILLIMETRE = np.float32(0.001)
 _MAX_MILLIMETRES = 65535
 FARTHEST_IN_MILLIMETRES = _MAX_MILLIMETRES / 1000  # metres, in 16UC1
@@ -54,6 +54,19 @@ def to_millimetres(depth: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint1
     return np.where(fits, millimetres, 0).astype(np.uint16), int(beyond.sum())
 
 
+def compressed_depth_data(millimetres: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Return the data of a CompressedImage in COMPRESSED_DEPTH_FORMAT. millimetres: [H, W], see ``to_millimetres``.
+
+    Raises LircDepthError for a size that a PNG cannot have.
+    """
+    import cv2
+
+    written, png = cv2.imencode(".png", millimetres, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not written:
+        raise LircDepthError(f"OpenCV cannot write a PNG of {millimetres.shape}")
+    return np.concatenate([np.zeros(_COMPRESSED_DEPTH_HEADER_BYTES, np.uint8), png])
+
+
 def byte_array(values: npt.NDArray[Any]) -> array.array[int]:
     """Return an array's bytes as rclpy takes them over at once; it checks any other sequence byte by byte."""
     data = array.array("B")
@@ -83,7 +96,7 @@ def _compressed_pixels(message: protocols.CompressedImage) -> npt.NDArray[np.uin
 
     if not message.format.startswith("16UC1; compressedDepth"):
         raise LircDepthError(f"depth of format '{message.format}', expected '{COMPRESSED_DEPTH_FORMAT}'")
-    png = np.frombuffer(message.data, np.uint8)[COMPRESSED_DEPTH_HEADER_BYTES:]
+    png = np.frombuffer(message.data, np.uint8)[_COMPRESSED_DEPTH_HEADER_BYTES:]
     pixels = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 2:
         raise LircDepthError("compressed depth holds no PNG of 16 bit")

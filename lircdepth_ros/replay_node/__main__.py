@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import sys
 
-from lircdepth_ros.node_arguments import parse_node_arguments
-from lircdepth_ros.replay_node.settings import PARAMETERS
+from lircdepth_ros import early_stop
 
 _DESCRIPTION = "Publishes a bag as it was recorded, or a nuScenes scene."
 
 
 def main() -> int:
     """Run the node; return its exit status."""
+    early_stop.install()
+    # Late, so that a stop signal is obeyed meanwhile, and so that --help need not wait for the node.
+    from lircdepth_ros.node_arguments import parse_node_arguments
+    from lircdepth_ros.replay_node.settings import PARAMETERS
+
     parse_node_arguments("replay_node", _DESCRIPTION, PARAMETERS)
-    from lircdepth_ros.replay_node.node import main as run  # late, so that --help need not wait for it
+    from lircdepth_ros.replay_node.node import main as run
 
     return run()
 

@@ -21,9 +21,13 @@ class Answer(NamedTuple):
 
 @dataclass
 class Command:
-    """One call: pause, resume, toggle_paused or play_next. given_up: nobody waits for the answer any more."""
+    """One call: pause, resume, toggle_paused, play_next or set_rate.
+
+    value: the rate. given_up: nobody waits for the answer any more.
+    """
 
     name: str
+    value: float = 0.0
     answer: queue.SimpleQueue[Answer] = field(default_factory=queue.SimpleQueue)
     given_up: threading.Event = field(default_factory=threading.Event)
 
@@ -34,9 +38,9 @@ class RemoteControl:
     def __init__(self) -> None:
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
-    def call(self, name: str, timeout: float = _ANSWER_TIMEOUT_S) -> Answer:
+    def call(self, name: str, value: float = 0.0, timeout: float = _ANSWER_TIMEOUT_S) -> Answer:
         """Have a command carried out by the thread that replays; return its answer. timeout: seconds."""
-        command = Command(name)
+        command = Command(name, value)
         self._commands.put(command)
         try:
             return command.answer.get(timeout=timeout)

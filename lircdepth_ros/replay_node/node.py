@@ -3,7 +3,8 @@
 """`replay_node`: publish a rosbag2 bag as it was recorded, or a nuScenes scene. Needs rclpy, not rosbag2.
 
 The recorded bytes are published unchanged, at the recorded intervals divided by ``rate``, with the recorded QoS, on an
-absolute schedule: a late message does not delay the next. /clock carries bag time. Services pause, resume and step.
+absolute schedule: a late message does not delay the next. /clock carries bag time. Services pause, resume and step;
+the parameter ``rate`` may be changed.
 The process ends with status 0 after the last message or a signal, and with 2 after a one-line error.
 """
 
@@ -15,22 +16,30 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import numpy as np
 import rclpy
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.version import version
-from lircdepth_ros.replay_node import parameters
+from lircdepth_ros import early_stop, node_parameters
 from lircdepth_ros.replay_node.control import RemoteControl
 from lircdepth_ros.replay_node.player import Player
 from lircdepth_ros.replay_node.publishers import RecordedPublishers
+from lircdepth_ros.replay_node.settings import PARAMETERS, ReplaySettings
 from lircdepth_ros.replay_node.sources import open_source
 from lircdepth_ros.replay_node.stopping import InterruptibleSleep, StopSignalError
+
+try:
+    from rosbag2_interfaces.srv import SetRate
+except ImportError:  # wheels alone have no rosbag2
+    SetRate = None
 
 _SERVICES = ("pause", "resume", "toggle_paused", "play_next")
 _SWITCH_INTERVAL_S = 0.0005  # that the reading thread may keep the publishing one from Python's lock
@@ -39,24 +48,41 @@ _SUBSCRIPTION_LOOK_PERIOD_S = 0.05
 _EXECUTOR_JOIN_TIMEOUT_S = 2.0
 
 
-class ReplayNode(Node):
+class ReplayNode(node_parameters.DeclaringNode):
     """Opens the source and makes its publishers; ``play`` replays it. Raises LircDepthError on any wrong input."""
 
     def __init__(self, sleep: Callable[[float], None]) -> None:
         """``sleep(seconds)`` is called for every wait, and may raise to end the replay."""
-        super().__init__("replay_node")
+        super().__init__("replay_node", PARAMETERS, read_only=True)
+        self.warn_of_unknown_parameters()
         self._sleep = sleep
-        self._settings = parameters.declare_and_read(self)
+        self._settings = ReplaySettings(**self.option_values())
         self._source = source = open_source(self._settings)
         self._control = RemoteControl()
         self._output = RecordedPublishers(self, source, self._settings, sleep)
         self._player = Player(source, self._output.topics, self._settings, self._output, self._control, sleep)
         for name in _SERVICES:
             self.create_service(Trigger, f"~/{name}", partial(self._on_command, name))
+        if SetRate is not None:
+            self.create_service(SetRate, "~/set_rate", self._on_set_rate)
+        self.add_on_set_parameters_callback(self._on_parameters)
 
     def _on_command(self, name: str, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success, response.message = self._control.call(name)
         return response
+
+    def _on_set_rate(self, request: Any, response: Any) -> Any:
+        """Answer as `ros2 bag play` does: by setting the parameter, so that it tells the truth."""
+        result = self.set_parameters_atomically([Parameter("rate", value=request.rate)])
+        response.success = result.successful
+        return response
+
+    def _on_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        for change in changes:
+            if change.name == "rate":
+                success, message = self._control.call("set_rate", float(change.value))
+                return SetParametersResult(successful=success, reason="" if success else message)
+        return SetParametersResult(successful=True)
 
     def play(self) -> None:
         """Replay to the end, or until ``sleep`` raises. Logs a summary either way."""
@@ -111,12 +137,18 @@ def main(args: list[str] | None = None) -> int:
     """Run the node; return its exit status: 0 after the last message or a stop signal, 2 after a one-line error."""
     sleep = InterruptibleSleep()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
-    spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
+    args = sys.argv if args is None else args
+    spinner = None
     try:
+        node_parameters.check_parameter_files(args)
+        early_stop.install()  # until there is something to end in order: to open a source may take long
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = ReplayNode(sleep)
+        node_parameters.warn_of_unmatched_files(node, args)
+        sleep.listen()
+        executor = SingleThreadedExecutor()
         executor.add_node(node)
+        spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
         spinner.start()  # answers services
         try:
             node.play()
@@ -127,7 +159,7 @@ def main(args: list[str] | None = None) -> int:
         return 2
     finally:
         rclpy.try_shutdown()
-        if spinner.is_alive():
+        if spinner is not None and spinner.is_alive():
             spinner.join(timeout=_EXECUTOR_JOIN_TIMEOUT_S)
     return 0
 

@@ -138,6 +138,10 @@ class Player:
                     return command
                 command.answer.put(Answer(False, "not paused" if stepping else "the replay has ended"))
                 continue
+            if command.name == "set_rate":
+                schedule.set_rate(command.value, time.monotonic(), stamp)
+                command.answer.put(Answer(True, f"rate {command.value:g}"))
+                continue
             pause = not schedule.paused if command.name == "toggle_paused" else command.name == "pause"
             if pause and not schedule.paused:
                 schedule.pause(time.monotonic(), stamp)

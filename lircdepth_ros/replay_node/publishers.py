@@ -25,6 +25,7 @@ from lircdepth_ros.replay_node.settings import ReplaySettings
 from lircdepth_ros.replay_node.sources import Source, Topic
 
 _CLOCK_QUEUE_DEPTH = 10
+_GLOBAL_TOPICS = ("/tf", "/tf_static", "/clock", "/diagnostics")  # which stay where they are, whatever the namespace
 _UNKNOWN_DEPTH = 10  # a recorder that could not see the depth of a queue wrote 0
 _MAX_LATCHED_DEPTH = 1000
 _ATTEMPTS = 10  # at a message that the middleware has no room for; it blocks some 100 ms each
@@ -45,12 +46,12 @@ class RecordedPublishers:
         self._node = node
         self._sleep = sleep
         self._clock = node.create_publisher(Clock, "/clock", _CLOCK_QUEUE_DEPTH) if settings.publish_clock else None
-        self._by_topic = self._make(source, settings.topics)
+        self._by_topic = self._make(source, settings.topics, settings.relative_topics)
         for topic in settings.wait_for_topics:
             if topic not in self._by_topic:
                 raise LircDepthError(f"wait_for_topics: {topic!r} is not a replayed topic")
 
-    def _make(self, source: Source, only: Collection[str]) -> dict[str, Publisher[Any]]:
+    def _make(self, source: Source, only: Collection[str], relative: bool) -> dict[str, Publisher[Any]]:
         for topic in only:
             if topic not in source.topics:
                 raise LircDepthError(f"topic {topic!r} is not in the bag, which has {', '.join(sorted(source.topics))}")
@@ -62,7 +63,8 @@ class RecordedPublishers:
             try:
                 package, _, kind = recorded.msgtype.split("/")
                 message_class = getattr(importlib.import_module(f"{package}.msg"), kind)
-                publishers[name] = self._node.create_publisher(message_class, name, recorded_qos(recorded))
+                published = name.lstrip("/") if relative and name not in _GLOBAL_TOPICS else name
+                publishers[name] = self._node.create_publisher(message_class, published, recorded_qos(recorded))
             except (ImportError, AttributeError, NoTypeSupportImportedException):
                 unsupported.setdefault(recorded.msgtype, []).append(name)
         for msgtype, names in unsupported.items():

@@ -10,7 +10,8 @@ from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND
 class Schedule:
     """Maps bag time [integer ns] to wall time [s of a monotonic clock] and back.
 
-    Bag time ``start`` is wall time ``origin``. A lap, a pause and a step move the origin, and nothing else does.
+    Bag time ``start`` is wall time ``origin``. A lap, a pause, a step and another rate move the origin,
+    and nothing else does.
 
     start: bag time at which the replay begins. rate: seconds of bag time in a second of wall time. now: wall time.
     """
@@ -44,6 +45,13 @@ class Schedule:
         if self._paused_at is not None:
             self._origin += now - self._paused_at
             self._paused_at = None
+
+    def set_rate(self, rate: float, now: float, next_stamp: int) -> None:
+        """Go on at another rate from ``now`` on; from the next message's time if it is late already."""
+        wall = min(now, self.due(next_stamp)) if self._paused_at is None else self._paused_at
+        bag_time = self.bag_time(wall)
+        self._rate = rate
+        self._origin = wall - self._seconds_from_start(bag_time)
 
     def step_to(self, stamp: int) -> None:
         """While paused, let bag time jump to a stamp and stand there."""

@@ -18,13 +18,16 @@ class StopSignalError(Exception):
 class InterruptibleSleep:
     """Sleeps until a stop signal arrives, in whichever thread, and from then on raises StopSignalError.
 
-    The signal ends a sleep at once and never lands in the middle of a publish. To be made in the main thread.
+    The signal ends a sleep at once and never lands in the middle of a publish.
     """
 
     def __init__(self) -> None:
-        self._read_end, write_end = os.pipe()
-        os.set_blocking(write_end, False)
-        signal.set_wakeup_fd(write_end)
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+
+    def listen(self) -> None:
+        """Take the stop signals over. To be called in the main thread."""
+        signal.set_wakeup_fd(self._write_end)
         for number in _STOP_SIGNALS:
             signal.signal(number, lambda *_: None)  # instead of KeyboardInterrupt; the byte in the pipe is enough
 

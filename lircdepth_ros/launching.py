@@ -1,0 +1,203 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""What the launch files decide, as plain functions: their arguments, and the parameters that come of them.
+
+Needs neither launch nor rclpy, so that tests call it. An argument that is left empty leaves what the parameter files
+say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.options import Option, nearest_text
+from lircdepth_ros import names, parameter_files
+from lircdepth_ros.depth_node import settings as depth_settings
+from lircdepth_ros.replay_node import settings as replay_settings
+
+# The network loads before the first message; on a machine's first start backends are measured as well.
+SUBSCRIPTION_TIMEOUT_S = 300.0
+_LINGER_S = 10.0  # so that the depth node has time for the images that it still computes at the end
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a launch file. Its default is a text."""
+
+    name: str
+    default: str
+    help: str
+
+
+def depth_arguments(config: Path) -> list[Argument]:
+    """Return the arguments of depth.launch.py. config: the folder of the parameter files that ship."""
+    return [
+        Argument("name", "depth_node", "Name of the node; different ones where there are several."),
+        Argument("namespace", "", "Namespace of the node and, since their names are relative, of its topics."),
+        Argument("model_file", str(config / "model.yaml"), "Parameter file of the network."),
+        Argument("params_file", str(config / "depth.yaml"), "Parameter file of the node, read after model_file."),
+        Argument("log_level", "info", "debug, info, warn, error or fatal."),
+        Argument("lifecycle", "auto", "auto: the node configures and activates itself; managed: a manager does it."),
+        Argument("respawn", "false", "Start the node again when it ends: true or false."),
+        Argument("respawn_delay", "2.0", "Seconds before it is started again."),
+        Argument("required", "false", "The end of the node ends the launch: true or false."),
+        Argument("rectify", "", "Raw image topic that image_proc rectifies onto image_topic. Empty: it is rectified."),
+        Argument("use_sim_time", "", "Take the time from /clock: true or false."),
+        *(_argument(option) for option in depth_settings.PARAMETERS),
+    ]
+
+
+def replay_arguments(config: Path) -> list[Argument]:
+    """Return the arguments of replay.launch.py: those of depth.launch.py, with other defaults, and the replay's."""
+    changed = {"use_sim_time": "true", "required": "true"}
+    depth = [replace(each, default=changed.get(each.name, each.default)) for each in depth_arguments(config)]
+    return [*depth, *(_argument(option) for option in replay_settings.PARAMETERS)]
+
+
+def _argument(option: Option) -> Argument:
+    example = " A list: '[a, b]'." if isinstance(option.default, tuple) else ""
+    shown = list(option.default) if isinstance(option.default, tuple) else option.default
+    return Argument(option.name, "", f"{option.help_with_choices}{example} Default: {shown!r}.")
+
+
+def misspelled(chosen: Iterable[str]) -> list[str]:
+    """Return a text for each launch argument that is none and looks like a misspelled one: launch would ignore it."""
+    known = {argument.name for argument in replay_arguments(Path())}
+    texts = ((name, nearest_text(name, known)) for name in chosen if name not in known)
+    return [f"launch argument '{name}' is not known{text} It is ignored." for name, text in texts if text]
+
+
+def overrides(options: Sequence[Option], chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Return {parameter: value} of the arguments that are not empty, in the types that the node declares.
+
+    Raises LircDepthError for a value that does not fit.
+    """
+    given = {option: chosen[option.name] for option in options if chosen.get(option.name)}
+    values = {option.name: option.fitted(_parsed(option, text)) for option, text in given.items()}
+    # ROS has no empty lists: they are the default where they are allowed.
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value != ()}
+
+
+def _parsed(option: Option, text: str) -> object:
+    """Return an argument's text as YAML reads it; the text itself where a text is wanted."""
+    if isinstance(option.default, str):
+        return text
+    try:
+        value: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise LircDepthError(f"{option.name} is {text!r}, expected {option.expected}") from error
+    return value
+
+
+def flag(name: str, text: str) -> bool:
+    """Return an argument that is true or false. Raises LircDepthError for any other text."""
+    return bool(Option(name, False, "").fitted(yaml.safe_load(text)))
+
+
+def number(name: str, text: str) -> float:
+    """Return an argument that is a number of seconds. Raises LircDepthError for any other text."""
+    return float(Option(name, 0.0, "", minimum=0.0, maximum=1e6).fitted(yaml.safe_load(text)))
+
+
+def depth_overrides(chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Return {parameter: value} of depth.launch.py. Raises LircDepthError for an argument that cannot work."""
+    depth_node_settings(chosen)  # files and arguments together
+    Option("lifecycle", "auto", "", choices=("auto", "managed")).fitted(chosen["lifecycle"])
+    values = _depth_values(chosen)
+    if chosen.get("use_sim_time"):
+        values["use_sim_time"] = flag("use_sim_time", chosen["use_sim_time"])
+    return values
+
+
+def _depth_values(chosen: Mapping[str, str]) -> dict[str, Any]:
+    values = overrides(depth_settings.PARAMETERS, chosen)
+    if chosen["lifecycle"] == "managed":
+        values["autostart"] = False
+    if chosen["rectify"]:
+        values["image_transport"] = "raw"  # as image_proc publishes
+    return values
+
+
+def depth_node_settings(chosen: Mapping[str, str]) -> depth_settings.Settings:
+    """Return the settings that a depth node has with these arguments. Raises LircDepthError where they cannot work."""
+    node = names.resolved(chosen["name"], chosen["namespace"])
+    values: dict[str, Any] = {}
+    for argument in ("model_file", "params_file"):
+        if chosen[argument]:
+            values |= parameter_files.parameters_of(chosen[argument], node)
+    values |= _depth_values(chosen)
+    options = {option.name: option for option in depth_settings.PARAMETERS}
+    known = {name: options[name].fitted(value) for name, value in values.items() if name in options}
+    return depth_settings.Settings(**known)
+
+
+def rectification(chosen: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what image_proc's topics are remapped to, when the depth node's images have to be rectified first.
+
+    Raises LircDepthError where the raw image's topic is no topic name.
+    """
+    raw = chosen["rectify"]
+    names.check_topic_name("rectify", raw)
+    settings = depth_node_settings(chosen)
+    return [("image", raw), ("camera_info", settings.camera_info_topic), ("image_rect", settings.image_topic)]
+
+
+def calibration_of(chosen: Mapping[str, str]) -> str:
+    """Return the argument calibration_file or, when it is empty, the file that the converter writes into each bag."""
+    given, written = chosen["calibration_file"], Path(chosen["bag"]) / "calibration.yaml"
+    return str(written) if chosen["bag"] and not given and written.is_file() else given
+
+
+def replay_overrides(chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Return {parameter: value} of the replay node in replay.launch.py.
+
+    It waits for the depth node's subscription to images, whatever their topic, and the topics follow the namespace.
+    Raises LircDepthError for an argument that cannot work, and for a bag that has no such images.
+    """
+    values = overrides(replay_settings.PARAMETERS, chosen)
+    settings = depth_node_settings(chosen)
+    values.setdefault("linger", _LINGER_S)
+    values.setdefault("relative_topics", True)
+    values.setdefault("wait_for_subscribers", SUBSCRIPTION_TIMEOUT_S)
+    if "wait_for_topics" not in values:
+        values["wait_for_topics"] = [recorded_image_topic(settings, chosen["namespace"], values["relative_topics"])]
+    if values.get("source", "bag") == "bag":
+        _check_images_of_bag(values, settings)
+    return values
+
+
+def recorded_image_topic(settings: depth_settings.Settings, namespace: str, relative: bool) -> str:
+    """Return by which recorded name a replay knows the depth node's images. relative: see relative_topics."""
+    topic = names.resolved(settings.received_image_topic, namespace)
+    prefix = f"/{namespace.strip('/')}/"
+    return f"/{topic.removeprefix(prefix)}" if relative and prefix != "//" and topic.startswith(prefix) else topic
+
+
+def _check_images_of_bag(values: Mapping[str, Any], settings: depth_settings.Settings) -> None:
+    """Raise LircDepthError, which names the images of the bag, when it has none of the depth node's."""
+    from lircdepth_ros.bags.reading import open_bag
+
+    if not values.get("bag"):
+        raise LircDepthError("argument 'bag' is not set: bag:=PATH, or source:=nuscenes dataroot:=DIR scene:=NAME")
+    types = {connection.topic: connection.msgtype for connection in open_bag(values["bag"]).connections}
+    missing = [topic for topic in values["wait_for_topics"] if topic not in types]
+    if missing:
+        raise LircDepthError(
+            f"{values['bag']} has no {', '.join(missing)}; its images: {', '.join(_choices(types)) or 'none'}"
+        )
+
+
+def _choices(types: Mapping[str, str]) -> list[str]:
+    """Return the images of a bag, each as the arguments that choose it."""
+    raw = [topic for topic, kind in sorted(types.items()) if kind == "sensor_msgs/msg/Image"]
+    compressed = [topic for topic, kind in sorted(types.items()) if kind == "sensor_msgs/msg/CompressedImage"]
+    return [
+        *(f"image_topic:={topic.removesuffix('/compressed').lstrip('/')}" for topic in compressed),
+        *(f"image_topic:={topic.lstrip('/')} image_transport:=raw" for topic in raw),
+    ]
