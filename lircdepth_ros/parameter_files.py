@@ -21,8 +21,12 @@ _PARAMETERS = "ros__parameters"
 class _Loader(yaml.SafeLoader):
     """Reads what launch writes, too: its lists are tuples of Python."""
 
+    def tuple_items(self, node: yaml.SequenceNode) -> list[Any]:
+        """Return the items of a tuple."""
+        return list(self.construct_sequence(node))
 
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", yaml.SafeLoader.construct_yaml_seq)
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.tuple_items)
 
 
 def named_files(argv: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 """What holds for the project as a whole: its seams, and documents that say what the code does."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -10,9 +11,7 @@ import sys
 import pytest
 import yaml
 
-from lircdepth_core.options import options_of
-from lircdepth_ros.depth_node.settings import Settings
-from lircdepth_ros.replay_node.settings import ReplaySettings
+from lircdepth_ros import declarations
 from paths import REPOSITORY
 
 ROS_PACKAGES = {
@@ -68,32 +67,32 @@ for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
     assert "lircdepth_core.pipeline" in result.stdout
 
 
-def test_parameters_are_the_same_in_the_code_the_yaml_file_and_the_documentation():
-    (node,) = yaml.safe_load((REPOSITORY / "config" / "depth.yaml").read_text()).values()
-    assert node["ros__parameters"] == {name: default for name, (default, _) in declared(Settings).items()}
-    assert documented("depth_node") == declared(Settings)
+def test_parameter_files_schemas_and_tables_are_those_that_the_declarations_make():
+    """`python -m lircdepth_ros.declarations` makes them anew."""
+    for path, text in declarations.made_files(REPOSITORY).items():
+        assert path.read_text() == text, path
 
 
-def test_replay_parameters_are_the_same_in_the_code_and_the_documentation():
-    assert documented("replay_node") == declared(ReplaySettings)
-
-
-def declared(settings):
-    """Return {parameter: (default, meaning)} of a node's declarations; YAML has lists for tuples."""
-    return {
-        option.name: (list(option.default) if isinstance(option.default, tuple) else option.default, option.help)
-        for option in options_of(settings)
+@pytest.mark.parametrize("parameters", declarations.SETS, ids=lambda parameters: parameters.name)
+def test_a_parameter_file_its_schema_and_its_table_have_every_parameter_with_its_default(parameters):
+    """Read back, so that an error of what makes them shows."""
+    declared = {
+        option.name: list(option.default) if isinstance(option.default, tuple) else option.default
+        for option in parameters.options
     }
-
-
-def documented(node):
-    """Return {parameter: (default, meaning)} of the table in the section of docs/node.md that describes a node."""
+    config = REPOSITORY / "config"
+    nodes = yaml.safe_load((config / f"{parameters.name}.yaml").read_text())
+    assert nodes == {"/**": {"ros__parameters": declared}}, "for a node of any name"
+    schema = json.loads((config / f"{parameters.name}.schema.json").read_text())["definitions"]["parameters"]
+    of_every_node = {"use_sim_time", "qos_overrides"}
+    described = {name: each["default"] for name, each in schema["properties"].items() if name not in of_every_node}
+    assert described == declared
+    assert schema["additionalProperties"] is False
     text = (REPOSITORY / "docs/node.md").read_text()
-    section = re.split(r"^#+ .*", text, flags=re.MULTILINE)
-    titles = re.findall(r"^#+ .*", text, flags=re.MULTILINE)
-    title = {"depth_node": "## Parameters of `depth_node`", "replay_node": "## `replay_node`"}[node]
-    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.*) \|$", section[titles.index(title) + 1], re.MULTILINE)
-    return {name: (yaml.safe_load(default), meaning) for name, default, meaning in rows}
+    table = re.search(rf"<!-- parameters: {parameters.name} -->\n(.*?)<!-- end -->", text, re.DOTALL)[1]
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.*) \|$", table, re.MULTILINE)
+    assert {name: yaml.safe_load(default) for name, default, _ in rows} == declared
+    assert {name: meaning for name, _, meaning in rows} == {option.name: option.help for option in parameters.options}
 
 
 DOCUMENTS = sorted(

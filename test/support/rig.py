@@ -225,12 +225,20 @@ def weights(tmp_path_factory):
 
 
 def command(calibration, **parameters):
-    settings = {"weights": "tiny", "transform_source": "calibration", "calibration_file": calibration, "threads": 1}
+    """Return a node's command line. Names that begin with '-' are options of their own: {"-r": "__ns:=/ego"}.
+
+    The parameter file is the one that ships, unless there is another "--params-file".
+    """
+    settings = {"--params-file": REPOSITORY / "config" / "depth.yaml"}
+    settings |= {"weights": "tiny", "transform_source": "calibration", "calibration_file": calibration, "threads": 1}
     settings["backend"] = "eager"  # starts at once, where auto measures; the same depth each time
-    options = [word for name, value in (settings | parameters).items() for word in ("-p", f"{name}:={value}")]
-    params_file = REPOSITORY / "config" / "depth.yaml"
+    options = [
+        word
+        for name, value in (settings | parameters).items()
+        for word in ((name, value) if name.startswith("-") else ("-p", f"{name}:={value}"))
+    ]
     node = [sys.executable, "-m", "lircdepth_ros.depth_node"]
-    return [*node, "--ros-args", "--params-file", str(params_file), *map(str, options)]
+    return [*node, "--ros-args", *map(str, options)]
 
 
 @pytest.fixture

@@ -332,6 +332,22 @@ WRONG_PARAMETERS = {
     "unknown choice": ({"image_transport": "theora"}, "image_transport is 'theora', expected one of compressed, raw"),
     "wrong type": ({"inference_scale": "big"}, "inference_scale"),
     "out of range": ({"inference_scale": 100.0}, "inference_scale"),
+    # rcl takes an empty list for nothing: it would not undo the list of a file.
+    "no radar": (
+        {"radar_topics": "[]", "--params-file": REPOSITORY / "config" / "model.yaml"},
+        "radar_topics is [], expected a list of one or more texts",
+    ),
+    "bad topic name": ({"image_topic": "'front camera'"}, "image_topic is 'front camera', which is no topic name"),
+    "one topic for two radars": (
+        {"radar_topics": "[/RADAR_FRONT/points, RADAR_FRONT/points]"},
+        "radar_topics are /RADAR_FRONT/points, /RADAR_FRONT/points, expected different ones",
+    ),
+    "misspelled QoS": (
+        {"qos_overrides./RADAR_FRONT/points.subscription.reliability": "relyable"},
+        "is 'relyable', expected system_default, reliable, best_effort, best_available; did you mean 'reliable'?",
+    ),
+    "empty text": ({"fixed_frame": "''"}, "fixed_frame is '', expected a text that is not empty"),
+    "absent parameter file": ({"--params-file": "absent.yaml"}, "parameter file absent.yaml: No such file"),
     "too few fields": ({"radar_fields": "x y"}, "radar_fields is 'x y', expected six names"),
 }
 

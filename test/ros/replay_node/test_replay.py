@@ -184,9 +184,14 @@ def test_duration_ends_early_and_remapping_renames(bag, tmp_path):
 
 
 def test_services_pause_step_and_resume(bag):
-    """Paused, nothing comes and /clock stands; a step publishes the next message, whose time /clock then has."""
+    """Paused, nothing comes and /clock stands; a step publishes the next message, whose time /clock then has.
+
+    Topics are in the node's namespace; another rate is taken meanwhile.
+    """
     import rclpy
     from nav_msgs.msg import Odometry
+    from rcl_interfaces.msg import Parameter, ParameterValue
+    from rcl_interfaces.srv import SetParameters
     from rosgraph_msgs.msg import Clock
     from std_srvs.srv import Trigger
 
@@ -210,22 +215,35 @@ def test_services_pause_step_and_resume(bag):
             rclpy.spin_once(node, timeout_sec=0.05)
 
     def call(name):
-        client = node.create_client(Trigger, f"/replay_node/{name}")
+        result = answer(Trigger, name, Trigger.Request())
+        return result.success, result.message
+
+    def answer(kind, name, request):
+        client = node.create_client(kind, f"/ego/replay_node/{name}")
         assert client.wait_for_service(timeout_sec=30)
-        future = client.call_async(Trigger.Request())
+        future = client.call_async(request)
         rclpy.spin_until_future_complete(node, future, timeout_sec=30)
-        return future.result().success, future.result().message
+        return future.result()
+
+    def set_rate(rate):
+        value = ParameterValue(type=3, double_value=rate)
+        request = SetParameters.Request(parameters=[Parameter(name="rate", value=value)])
+        (result,) = answer(SetParameters, "set_parameters", request).results
+        return result.successful, result.reason
 
     try:
-        node.create_subscription(Odometry, "/odom", lambda m: poses.append(nanoseconds(m.header.stamp)), 1000)
+        node.create_subscription(Odometry, "/ego/odom", lambda m: poses.append(nanoseconds(m.header.stamp)), 1000)
         node.create_subscription(Clock, "/clock", lambda m: clock.append(nanoseconds(m.clock)), 1000)
-        options = {"topics": "[/odom]", "start_paused": "true", "linger": 0.0}
-        with process(*replay_command(bag, **options, **waiting_for({"/odom": ""}))) as replay:
+        options = {"topics": "[/odom]", "start_paused": "true", "linger": 0.0, "relative_topics": "true"}
+        line = [*replay_command(bag, **options, **waiting_for({"/odom": ""})), "-r", "__ns:=/ego"]
+        with process(*line) as replay:
             wait_for(lambda: len(clock) > 20)
             assert not poses
             assert call("play_next") == (True, f"/odom at {expected[0]}")
             assert call("play_next") == (True, f"/odom at {expected[1]}")
             wait_for(lambda: len(poses) == 2)
+            assert set_rate(2.0) == (True, "")
+            assert set_rate(0.0) == (False, "rate is 0.0, expected a number from 0.01 to 100")
             spin(0.5)  # five pose periods
             assert poses == expected[:2]
             assert clock[-1] == expected[1]
@@ -363,9 +381,9 @@ def unreadable_metadata(bag, folder):
         (lambda bag, folder: bag, {"topics": "[/odometry]"}, "topic '/odometry' is not in the bag, which has /CAM"),
         (lambda bag, folder: bag, {"topics": "[/odom]", "wait_for_topics": "[/CAM]"}, "'/CAM' is not a replayed topic"),
         (lambda bag, folder: bag, {"source": "nuscenes"}, "parameter 'dataroot' is not set, and source is 'nuscenes'"),
-        (lambda bag, folder: bag, {"source": "radio"}, "parameter 'source' is 'radio', expected bag or nuscenes"),
-        (lambda bag, folder: bag, {"rate": -1.0}, "parameter 'rate' .* out of range"),
-        (lambda bag, folder: bag, {"rate": "fast"}, "parameter 'rate' .* expecting type 'DOUBLE'"),
+        (lambda bag, folder: bag, {"source": "radio"}, "source is 'radio', expected one of bag, nuscenes"),
+        (lambda bag, folder: bag, {"rate": -1.0}, "rate is -1.0, expected a number from 0.01 to 100"),
+        (lambda bag, folder: bag, {"rate": "fast"}, "rate is 'fast', expected a number from 0.01 to 100"),
     ],
 )
 def test_wrong_input_is_one_error_line_and_status_2(bag, tmp_path, make, parameters, expected):

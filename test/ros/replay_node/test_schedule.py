@@ -55,6 +55,30 @@ def test_a_lap_begins_when_the_last_message_of_the_one_before_was_due():
     assert schedule.due(START + SECOND) == NOW + 3.5
 
 
+def test_another_rate_holds_from_the_moment_at_which_it_is_set():
+    """By then the message of second 1 is out; the next, of second 4, is 2 s of bag time ahead: 0.5 s at fourfold."""
+    schedule = Schedule(START, 1.0, NOW)
+    schedule.set_rate(4.0, NOW + 2.0, START + 4 * SECOND)
+    assert schedule.bag_time(NOW + 2.0) == START + 2 * SECOND
+    assert schedule.due(START + 4 * SECOND) == NOW + 2.5
+    schedule.begin_lap(START + 4 * SECOND)
+    assert schedule.due(START + SECOND) == NOW + 2.75
+
+
+def test_another_rate_neither_passes_a_late_message_nor_ends_a_pause():
+    late = Schedule(START, 1.0, NOW)
+    late.set_rate(2.0, NOW + 3.0, START + SECOND)
+    assert late.due(START + SECOND) == NOW + 1.0
+    assert late.due(START + 3 * SECOND) == NOW + 2.0
+    paused = Schedule(START, 1.0, NOW)
+    paused.pause(NOW + 1.0, START + 10 * SECOND)
+    paused.set_rate(2.0, NOW + 5.0, START + 10 * SECOND)
+    assert paused.paused
+    assert paused.bag_time(NOW + 9.0) == START + SECOND
+    paused.resume(NOW + 10.0)
+    assert paused.due(START + 3 * SECOND) == NOW + 11.0
+
+
 def test_what_does_not_apply_changes_nothing():
     schedule = Schedule(START, 1.0, NOW)
     schedule.resume(NOW + 5.0)
