@@ -229,8 +229,9 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
             self._preparation = None
         digest = pipeline.weights_sha256 or "none"
         self.get_logger().info(
-            f"configured: lircdepth {version()}; weights {settings.weights} (sha256 {digest}); {pipeline.backend.describe()}; "
-            f"inference_scale {settings.inference_scale}; transforms from {preparation.poses.describe()}"
+            f"configured: lircdepth {version()}; weights {settings.weights} (sha256 {digest}); "
+            f"{pipeline.backend.describe()}; inference_scale {settings.inference_scale}; "
+            f"transforms from {preparation.poses.describe()}"
         )
         if pipeline.header.caution:
             self.get_logger().warning(f"{pipeline.header.caution} (parameter weights)")
