@@ -88,7 +88,10 @@ def open_bag(path: str | Path) -> Reader:
             learn_type(connection.msgtype, connection.msgdef.data)
     except Exception as error:  # rosbags lets every error of its parts through for a damaged file
         reason = " ".join(str(error).split()).rstrip(".")
-        raise LircDepthError(f"{path} cannot be read as a rosbag2 bag: {reason}{_remedy(path)}") from error
+        remedy = _remedy(path)
+        if "files are missing" in reason:
+            remedy = f"; put them there, or run ros2 bag reindex {path} for those that are"
+        raise LircDepthError(f"{path} cannot be read as a rosbag2 bag: {reason}{remedy}") from error
     return reader
 
 

@@ -401,6 +401,9 @@ def test_folders_that_are_not_whole_bags_are_refused_with_the_remedy(tmp_path, r
     (bag / "bag_1.mcap").write_bytes((bag / "bag.mcap").read_bytes())
     assert f"does not list bag_1.mcap: run ros2 bag reindex -s mcap {bag}" in refusal(bag)
     (bag / "bag_1.mcap").unlink()
+    (bag / "bag.mcap").rename(bag / "other.txt")
+    assert f"files are missing: ['{bag / 'bag.mcap'}']; put them there" in refusal(bag)
+    (bag / "other.txt").rename(bag / "bag.mcap")
     metadata.unlink()
     assert f"no metadata.yaml; run ros2 bag reindex -s mcap {bag}, or give {bag / 'bag.mcap'}" in refusal(bag)
 
