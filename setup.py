@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ROS 2 package for colcon, and the Python packages for pip."""
 
+import runpy
 from glob import glob
 
 from setuptools import find_packages, setup
 
 package_name = "lircdepth_ros"
+# Run, not imported: the package needs not be importable here.
+dependencies = runpy.run_path("lircdepth_core/dependencies.py")
+needed, extras = dependencies["needed"], dependencies["EXTRAS"]
 
 setup(
     name=package_name,
@@ -21,13 +25,16 @@ setup(
         (f"share/{package_name}/config/radars", glob("config/radars/*.yaml")),
     ],
     python_requires=">=3.10",
-    install_requires=["setuptools"],
+    install_requires=needed(dependencies["REQUIRED"]),
     zip_safe=True,
     maintainer="lircdepth maintainers",
     maintainer_email="maintainers@lircdepth.example",
     description="Dense metric depth from one camera and an automotive radar, for ROS 2.",
     license="Apache-2.0",
-    extras_require={"test": ["pytest"]},  # how colcon knows that pytest runs the tests
+    extras_require={
+        **{extra: needed(packages) for extra, packages in extras.items()},
+        "test": ["pytest"],  # how colcon knows that pytest runs the tests
+    },
     entry_points={
         "console_scripts": [
             "lircdepth = lircdepth_ros.cli:main",

@@ -1,10 +1,13 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Optional packages, imported where they are used: the core itself needs torch and numpy alone."""
+"""Packages that may be missing: optional ones are imported where they are used, and what is missing is named."""
 
 import importlib
+import os
+import sys
 from types import ModuleType
 
+from lircdepth_core.dependencies import EXTRAS, REQUIRED
 from lircdepth_core.errors import LircDepthError
 
 
@@ -13,4 +16,22 @@ def import_package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise LircDepthError(f"the package {name} is needed: {error}") from error
+        raise LircDepthError(f"the package {name.partition('.')[0]} is needed: {remedy(error)}") from error
+
+
+def remedy(error: ImportError) -> str:
+    """Return the command that installs what an import did not find, or else the error's own text."""
+    module = (error.name or "").partition(".")[0]
+    environment = os.environ.get("VIRTUAL_ENV")
+    if environment and os.path.realpath(environment) != os.path.realpath(sys.prefix):
+        return f"this runs in {sys.executable}, not in {environment}: build with `python3 -m colcon build` there"
+    if isinstance(error, ModuleNotFoundError):
+        for extra, packages in EXTRAS.items():
+            if module in packages.values():
+                return f"pip install 'lircdepth_ros[{extra}]'"
+        for requirement, name in REQUIRED.items():
+            if name == module:
+                return f"pip install {requirement}"
+        if module == "rclpy" or module.endswith(("_msgs", "_interfaces")):
+            return f"{module} is a part of ROS 2: source /opt/ros/DISTRIBUTION/setup.bash"
+    return str(error)

@@ -11,6 +11,7 @@ import importlib
 import sys
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.packages import remedy
 from lircdepth_core.version import VersionAction
 
 COMMANDS = {
@@ -54,6 +55,11 @@ def main(argv=None):
                 command.add_arguments(subparser)
         arguments = parser.parse_args(argv)
         return command.run(arguments) or 0
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("lircdepth"):
+            raise  # our own fault
+        print(f"lircdepth {chosen}: error: the package {error.name} is needed: {remedy(error)}", file=sys.stderr)
+        return 2
     except (LircDepthError, MemoryError) as error:
         print(f"lircdepth {chosen}: error: {str(error) or 'out of memory'}", file=sys.stderr)
         return 2

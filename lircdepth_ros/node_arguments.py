@@ -1,24 +1,33 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""What a node's command line has beside ROS's own arguments: --help and --version. Needs no ROS."""
+"""Start of a node: --help and --version are answered, and a missing package is named, before ROS is imported."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Iterable, Sequence
 
 from lircdepth_core.options import Option
+from lircdepth_core.packages import remedy
 from lircdepth_core.version import VersionAction
 
 
-def parse_node_arguments(
-    name: str, description: str, parameters: Iterable[Option], argv: Sequence[str] | None = None
-) -> None:
-    """Answer --help and --version, and end the process then; or with status 2 after any other argument.
+def run_node(module: str, description: str, parameters: Iterable[Option]) -> int:
+    """Answer --help and --version, or run ``main`` of a node's module; return the exit status."""
+    name = module.split(".")[1]
+    _parse_arguments(name, description, parameters, sys.argv[1:])
+    try:
+        main = importlib.import_module(module).main  # late: it imports ROS and PyTorch, which takes seconds
+    except ModuleNotFoundError as error:
+        print(f"{name}: error: the package {error.name} is needed: {remedy(error)}", file=sys.stderr)
+        return 2
+    return int(main())
 
-    argv: the program and its arguments, ROS's own included; by default those of this process.
-    """
+
+def _parse_arguments(name: str, description: str, parameters: Iterable[Option], words: Sequence[str]) -> None:
+    """Answer --help and --version, and end the process then; or with status 2 after any other word that is not ROS's."""
     rows = []
     for parameter in parameters:
         default = parameter.default
@@ -32,7 +41,7 @@ def parse_node_arguments(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=VersionAction)
-    parser.parse_args(_without_ros_arguments((sys.argv if argv is None else argv)[1:]))
+    parser.parse_args(_without_ros_arguments(words))
 
 
 def _without_ros_arguments(words: Sequence[str]) -> list[str]:

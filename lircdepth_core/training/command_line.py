@@ -49,11 +49,8 @@ def parse(arguments: list[str]) -> Any:
 
 
 def _command_line(arguments: list[str], run: bool) -> Any:
-    try:
-        from jsonargparse import ArgumentError
-    except ImportError as error:
-        raise LircDepthError("`lircdepth train` needs the packages jsonargparse and typeshed-client") from error
     import yaml
+    from jsonargparse import ArgumentError
     from lightning.pytorch.cli import LightningCLI
 
     class CommandLine(LightningCLI):

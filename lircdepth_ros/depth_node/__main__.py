@@ -14,14 +14,11 @@ _DESCRIPTION = "Publishes depth from a camera's images and radar returns. docs/n
 def main() -> int:
     """Run the node; return its exit status."""
     early_stop.install()
-    # Late, so that a stop signal is obeyed meanwhile, and so that --help need not wait for the node.
+    # Late, so that a stop signal is obeyed meanwhile.
     from lircdepth_ros.depth_node.settings import PARAMETERS
-    from lircdepth_ros.node_arguments import parse_node_arguments
+    from lircdepth_ros.node_arguments import run_node
 
-    parse_node_arguments("depth_node", _DESCRIPTION, PARAMETERS)
-    from lircdepth_ros.depth_node.node import main as run
-
-    return run()
+    return run_node("lircdepth_ros.depth_node.node", _DESCRIPTION, PARAMETERS)
 
 
 if __name__ == "__main__":

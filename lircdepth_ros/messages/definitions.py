@@ -12,6 +12,7 @@ import functools
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.packages import import_package
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
@@ -22,12 +23,10 @@ Message: TypeAlias = Any
 
 @functools.cache
 def typestore() -> Typestore:
-    """Return the message definitions. Raises LircDepthError when `rosbags` is not installed (it has no rosdep key)."""
-    try:
-        from rosbags.typesys import Stores, get_typestore
-    except ImportError as error:
-        raise LircDepthError(f"bags need the package rosbags (pip install rosbags): {error}") from error
-    return get_typestore(Stores.ROS2_HUMBLE)
+    """Return the message definitions. Raises LircDepthError when `rosbags` is not installed."""
+    typesys = import_package("rosbags.typesys")
+    store: Typestore = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE)
+    return store
 
 
 def learn_type(msgtype: str, definition: str) -> None:

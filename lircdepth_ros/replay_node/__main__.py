@@ -14,14 +14,11 @@ _DESCRIPTION = "Publishes a bag as it was recorded, or a nuScenes scene."
 def main() -> int:
     """Run the node; return its exit status."""
     early_stop.install()
-    # Late, so that a stop signal is obeyed meanwhile, and so that --help need not wait for the node.
-    from lircdepth_ros.node_arguments import parse_node_arguments
+    # Late, so that a stop signal is obeyed meanwhile.
     from lircdepth_ros.replay_node.settings import PARAMETERS
+    from lircdepth_ros.node_arguments import run_node
 
-    parse_node_arguments("replay_node", _DESCRIPTION, PARAMETERS)
-    from lircdepth_ros.replay_node.node import main as run
-
-    return run()
+    return run_node("lircdepth_ros.replay_node.node", _DESCRIPTION, PARAMETERS)
 
 
 if __name__ == "__main__":

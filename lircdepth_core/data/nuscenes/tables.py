@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.packages import import_package
 
 if TYPE_CHECKING:
     from nuscenes.nuscenes import NuScenes
@@ -68,13 +69,10 @@ def _maps_where_there_are_any() -> Iterator[None]:
 
 
 def _load(root: Path, version: str, tables: Path) -> "NuScenes":
-    try:
-        from nuscenes.nuscenes import NuScenes  # optional, and its import takes seconds
-    except ImportError as error:
-        raise LircDepthError(f"reading nuScenes needs the package nuscenes-devkit: {error}") from error
+    devkit = import_package("nuscenes.nuscenes")  # late: its import takes seconds
     try:
         with _maps_where_there_are_any():
-            return NuScenes(version, str(root), verbose=False)
+            return devkit.NuScenes(version, str(root), verbose=False)
     except FileNotFoundError as error:
         raise LircDepthError(f"{error.filename} is missing") from error
     except ValueError as error:  # not JSON, or not text; the devkit does not say in which file
