@@ -36,6 +36,7 @@ REQUIRED = {
 EXTRAS = {
     "bags": {"pypcd4": "pypcd4", "rosbags>=0.11": "rosbags"},
     "nuscenes": {"nuscenes-devkit>=1.2": "nuscenes", "pyquaternion": "pyquaternion"},
+    "view": {"matplotlib": "matplotlib"},
     "train": {
         "jsonargparse[signatures]": "jsonargparse",
         "lightning": "lightning",
@@ -44,9 +45,8 @@ EXTRAS = {
         "torchdata": "torchdata",
         "torchmetrics": "torchmetrics",
     },
-    "openvino": {"onnx": "onnx", "openvino": "openvino"},
     "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime"},
-    "view": {"matplotlib": "matplotlib"},
+    "openvino": {"onnx": "onnx", "openvino": "openvino"},
     "dev": {
         "build": "build",
         "hypothesis": "hypothesis",

@@ -22,9 +22,10 @@ def import_package(name: str) -> ModuleType:
 def remedy(error: ImportError) -> str:
     """Return the command that installs what an import did not find, or else the error's own text."""
     module = (error.name or "").partition(".")[0]
+    # colcon's scripts run in the Python that built them, which is the system's where colcon itself was called.
     environment = os.environ.get("VIRTUAL_ENV")
     if environment and os.path.realpath(environment) != os.path.realpath(sys.prefix):
-        return f"this runs in {sys.executable}, not in {environment}: build with `python3 -m colcon build` there"
+        return f"this runs in {sys.executable}, not in {environment}: build with `python3 -m colcon build` in that"
     if isinstance(error, ModuleNotFoundError):
         for extra, packages in EXTRAS.items():
             if module in packages.values():

@@ -27,7 +27,7 @@ def run_node(module: str, description: str, parameters: Iterable[Option]) -> int
 
 
 def _parse_arguments(name: str, description: str, parameters: Iterable[Option], words: Sequence[str]) -> None:
-    """Answer --help and --version, and end the process then; or with status 2 after any other word that is not ROS's."""
+    """Answer --help and --version, and end the process; end it with status 2 after any other word that is not ROS's."""
     rows = []
     for parameter in parameters:
         default = parameter.default

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lircdepth_core.errors import LircDepthError
 from lircdepth_core.packages import import_package
 
 if TYPE_CHECKING:
