@@ -15,8 +15,8 @@ def main() -> int:
     """Run the node; return its exit status."""
     early_stop.install()
     # Late, so that a stop signal is obeyed meanwhile.
-    from lircdepth_ros.replay_node.settings import PARAMETERS
     from lircdepth_ros.node_arguments import run_node
+    from lircdepth_ros.replay_node.settings import PARAMETERS
 
     return run_node("lircdepth_ros.replay_node.node", _DESCRIPTION, PARAMETERS)
 
