@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A source of frames from nuScenes' key frames: image, radar and ground truth of each (see data.frame)."""
 
-import io
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.data import ground_truth, nuscenes
@@ -18,8 +18,10 @@ from lircdepth_core.data.nuscenes.tables import Record
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.transforms import Float64Array
 from lircdepth_core.inference.input_plan import same_focal_length
+from lircdepth_core.inference.resizing import resized
 from lircdepth_core.losses.teacher import confidence_label
 from lircdepth_core.matching.radar_inputs import radar_inputs
+from lircdepth_core.pictures import decode_picture
 
 _IMAGE_WIDTH_PX = 1600  # of nuScenes' cameras
 _MIN_BOX_DEPTH_M = 0.1  # an annotated box with a nearer corner is left out: it has no outline in the image
@@ -29,8 +31,9 @@ class NuScenesFrames:
     """Key frames of one camera and one radar of a split, with their ground truth.
 
     split: a split's name, or "all". dense: folder of `lircdepth ground-truth`; None leaves the dense maps unknown, so
-    that training has the single scan alone. scale: images are resized by it, pixel positions with them.
-    labels: add "confidence_label" for the teacher. accumulate_sweeps, velocity_compensation: as the node's parameters.
+    that training has the single scan alone. scale: images are resized by it as DepthPipeline resizes them, and radar
+    and lidar are drawn at the new size; a scale within 1.5 % of 1 leaves images as they are, as there. labels: add
+    "confidence_label" for the teacher. accumulate_sweeps, velocity_compensation: as the node's parameters.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class NuScenesFrames:
         ]
         if not self.samples:
             raise LircDepthError(f"{version}, split {split}: no key frame has {camera}, {radar} and {lidar}")
+        scale = 1.0 if same_focal_length(scale, 1.0) else scale
         self._dense, self._scale, self._labels = dense, scale, labels
         self._sweeps, self._velocity_compensation = accumulate_sweeps, velocity_compensation
         record = self._record(self.samples[0], camera)
@@ -69,20 +73,30 @@ class NuScenesFrames:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def sha256(self) -> str:
+        """Return the SHA-256 of what names the frames: tables, key frames, sensors, size, and the dense maps' folder.
+
+        The files themselves, terabytes of them, are not read.
+        """
+        tokens = [sample["token"] for sample in self.samples]
+        named = [self.nusc.version, tokens, self.channels, self.size, str(self._dense), self._labels]
+        return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
     def frame(self, index: int) -> Frame:
         """Return a key frame's raw frame, see data.frame. Raises LircDepthError when one of its files is missing."""
         sample = self.samples[index]
         camera, _, lidar = self.channels
         record = self._record(sample, camera)
-        single = ground_truth.single_scan_depth(self.nusc, sample, camera, lidar)
-        dense = np.zeros_like(single)
+        dense = np.zeros(self.size, np.float32)
         if self._dense is not None:
-            dense = ground_truth.read_depth(ground_truth.depth_path(self._dense, self.nusc, sample, camera))
+            path = ground_truth.depth_path(self._dense, self.nusc, sample, camera)
+            dense = self._resized(ground_truth.read_depth(path))
+        single = ground_truth.single_scan_depth(self.nusc, sample, camera, lidar, self.size)
         frame = {
             "image": torch.from_numpy(self.image(record)).permute(2, 0, 1),
             "radar": torch.from_numpy(self._radar(sample, record)),
-            "dense": self._resized(dense)[None],
-            "single": self._resized(single)[None],
+            "dense": torch.from_numpy(dense)[None],
+            "single": torch.from_numpy(single)[None],
         }
         if self._labels:
             scale = self.size[1] / _IMAGE_WIDTH_PX
@@ -92,17 +106,8 @@ class NuScenesFrames:
 
     def image(self, record: Record) -> npt.NDArray[np.uint8]:
         """Return a camera record's image, resized: uint8 [H, W, 3]. Raises LircDepthError."""
-        from PIL import Image
-
         path = Path(self.nusc.dataroot, record["filename"])
-        try:
-            with Image.open(io.BytesIO(nuscenes.read_sensor_file(path))) as image:
-                picture = image.convert("RGB")
-                if self._scale != 1:
-                    picture = picture.resize(self.size[::-1], Image.Resampling.BILINEAR)
-                return np.array(picture)
-        except OSError as error:
-            raise LircDepthError(f"{path}: not a complete image: {error}") from error
+        return resized(decode_picture(nuscenes.read_sensor_file(path), path), *self.size)
 
     def pipeline_input(
         self, sample: Record
@@ -123,19 +128,18 @@ class NuScenesFrames:
         return radar_inputs(match, camera, poses, self._velocity_compensation, _refuse).scans
 
     def _radar(self, sample: Record, record: Record) -> npt.NDArray[np.float32]:
-        intrinsics, size = self._intrinsics(record), (record["width"], record["height"])
+        intrinsics, whole = self._intrinsics(record), np.array([record["width"], record["height"]])
         height, width = self.size
-        seen = radar.project_scans(self.radar_inputs(sample), intrinsics, *size).resampled(self._scale, width, height)
-        return radar.rasterize(*seen, width, height)
+        # Which returns count is decided in the original image, as DepthPipeline does.
+        seen = radar.project_scans(self.radar_inputs(sample), intrinsics, *whole)
+        return radar.rasterize(*seen.resampled((width, height) / whole, width, height), width, height)
 
-    def _resized(self, depth: npt.NDArray[np.float32]) -> Tensor:
-        if self._scale != 1:  # nearest: a mean across an edge is a depth that no surface has
-            rows, columns = (
-                ((np.arange(n) + 0.5) / self._scale).astype(int).clip(max=depth.shape[axis] - 1)
-                for axis, n in enumerate(self.size)
-            )
-            depth = depth[np.ix_(rows, columns)]
-        return torch.from_numpy(depth)
+    def _resized(self, depth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return a dense map at the frames' size; nearest, since a mean across an edge is a depth of no surface."""
+        rows, columns = (
+            ((np.arange(n) + 0.5) * old / n).astype(int) for n, old in zip(self.size, depth.shape, strict=True)
+        )
+        return depth[np.ix_(rows, columns)]
 
     def _boxes(self, record: Record) -> list[tuple[int, int, int, int, float, float]]:
         """Return the annotated objects in the image: [(top, bottom, left, right, near, far)].

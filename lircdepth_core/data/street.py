@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from lircdepth_core.data.frame import Frame
 from lircdepth_core.data.ground_truth import dense_from_accumulated
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.geometry.transforms import Float64Array
 from lircdepth_core.radar import RadarScan, project_scan, rasterize
 from lircdepth_core.synthetic.render.threads import one_thread
 from lircdepth_core.synthetic.sensors.camera import CameraFrame, camera_frame
@@ -112,13 +114,27 @@ class StreetFrames:
         with one_thread():
             return self._inputs(self._moment(index))[1]
 
-    def _inputs(self, moment: _Moment) -> tuple[CameraFrame, Frame]:
+    def pipeline_input(
+        self, index: int
+    ) -> tuple[npt.NDArray[np.uint8], Float64Array, list[tuple[RadarScan, Float64Array]]]:
+        """Return frame ``index`` as a DepthPipeline takes it, see NuScenesFrames.pipeline_input."""
+        with one_thread():
+            moment = self._moment(index)
+            picture, scan, transform = self._sensed(moment)
+        return picture.image.cpu().numpy(), moment.camera.intrinsics, [(scan, transform)]
+
+    def _sensed(self, moment: _Moment) -> tuple[CameraFrame, RadarScan, Float64Array]:
+        """Return the picture, the radar scan that belongs to it, and camera_from_radar."""
         world, camera, time, generator = moment.world, moment.camera, moment.time, moment.generator
         picture = camera_frame(world, camera, time, self._device)
         radar = RadarModel()
         scan_time = time + generator.uniform(-RADAR_SPREAD_S, 2 * RADAR_SPREAD_S)
         scan = RadarScan.from_pcd(radar_scan(world, radar, scan_time, generator, self._device))
-        transform = camera_from_sensor(world, camera, time, radar, scan_time)
+        return picture, scan, camera_from_sensor(world, camera, time, radar, scan_time)
+
+    def _inputs(self, moment: _Moment) -> tuple[CameraFrame, Frame]:
+        camera = moment.camera
+        picture, scan, transform = self._sensed(moment)
         returns = project_scan(scan, transform, camera.intrinsics, camera.width, camera.height)
         channels = rasterize(*returns, camera.width, camera.height)
         return picture, {"image": picture.image.permute(2, 0, 1).cpu(), "radar": torch.from_numpy(channels)}

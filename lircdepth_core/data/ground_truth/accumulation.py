@@ -56,15 +56,31 @@ def dense_depth(
 
 
 def single_scan_depth(
-    nusc: "NuScenes", sample: Record, camera: str = "CAM_FRONT", lidar: str = "LIDAR_TOP"
+    nusc: "NuScenes",
+    sample: Record,
+    camera: str = "CAM_FRONT",
+    lidar: str = "LIDAR_TOP",
+    size: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Return the depth map of a key frame's own lidar scan: float32 [H, W] metres, 0 = unknown."""
+    """Return the depth map of a key frame's own lidar scan: float32 [H, W] metres, 0 = unknown.
+
+    size: (height, width) of the map, None: that of the image. Points that the image sees are drawn into a map of that
+    size, so that a small map loses only those that a nearer one hides.
+    """
     camera_record, record = (nusc.get("sample_data", sample["data"][name]) for name in (camera, lidar))
     intrinsics = nusc.get("calibrated_sensor", camera_record["calibrated_sensor_token"])["camera_intrinsic"]
     points = geometry.transform_points(
         nuscenes.camera_from_sensor(nusc, camera_record, record), nuscenes.read_points(nusc, record)
     )
-    return geometry.splat_depth(*geometry.project(points, intrinsics), camera_record["width"], camera_record["height"])
+    whole = camera_record["height"], camera_record["width"]
+    height, width = size or whole
+    pixels, depth = geometry.project(points, intrinsics)
+    seen = geometry.visible(pixels, depth, whole[1], whole[0])
+    pixels = (pixels[seen] + 0.5) * (width / whole[1], height / whole[0]) - 0.5
+    places, nearest = geometry.nearest_points(pixels, depth[seen], width)
+    drawn = np.zeros(height * width, np.float32)
+    drawn[places] = depth[seen][nearest]
+    return drawn.reshape(height, width)
 
 
 def accumulate(
