@@ -8,6 +8,7 @@ so that `lircdepth --help` does not wait for PyTorch.
 
 import argparse
 import importlib
+import shlex
 import sys
 
 from lircdepth_core.errors import LircDepthError
@@ -23,6 +24,7 @@ COMMANDS = {
     "train": ("lircdepth_core.commands.train", "train a teacher or a student with Lightning"),
     "ablation": ("lircdepth_core.commands.ablation", "train and compare the rows of the paper's tables"),
     "eval": ("lircdepth_core.commands.eval", "errors of a network on a nuScenes split"),
+    "compare": ("lircdepth_core.commands.compare", "compare two results of eval, image by image"),
     "export": ("lircdepth_core.commands.export", "make a file that ONNX, OpenVINO, torch.export or TensorRT loads"),
     "export-weights": ("lircdepth_core.commands.export_weights", "turn a training checkpoint into .safetensors"),
     "synth": ("lircdepth_core.commands.synth", "generate a synthetic scene as a nuScenes data root"),
@@ -54,6 +56,7 @@ def main(argv=None):
                 command = importlib.import_module(module)
                 command.add_arguments(subparser)
         arguments = parser.parse_args(argv)
+        arguments.command_line = shlex.join(["lircdepth", *argv])  # results say how they were made
         return command.run(arguments) or 0
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("lircdepth"):

@@ -8,13 +8,16 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
 
+if TYPE_CHECKING:
+    from lircdepth_core.data.frame import FrameSource
+
 _OPTIONS_OF_DATAROOT: dict[str, Any] = {  # and their defaults: packed frames leave no choice of them
-    "version": "v1.0-trainval", "split": "val", "truth": "lidar", "published_offset": False, "limit": None,
+    "version": "v1.0-trainval", "split": "val", "truth": "lidar", "published_offset": False,
     "accumulate_sweeps": 0, "velocity_compensation": False,
 }  # fmt: skip
 _NOT_OF_PIPELINE = ("weights", "device")  # pipeline options that packed frames have, too
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--published-offset", action="store_true", help="put the radar 4 rows too low, as the published figures do"
     )
-    parser.add_argument("--limit", type=int, help="evaluate so many frames, spread over the split")
+    parser.add_argument("--limit", type=int, help="evaluate so many frames, spread over all")
     parser.add_argument("--accumulate-sweeps", type=int, metavar="N", help="as the node's (default: %(default)s)")
     parser.add_argument("--velocity-compensation", action="store_true", help="as the node's")
     options.add_arguments(parser)
@@ -51,13 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help="folder for results.json, table.txt and eval.png",
+        help="folder for results.json, images.jsonl, table.txt and eval.png",
     )
     parser.set_defaults(**_OPTIONS_OF_DATAROOT)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table, write the report. Raises LircDepthError."""
+    if arguments.limit is not None and arguments.limit < 1:
+        raise LircDepthError(f"--limit {arguments.limit}: expected at least 1")
     if arguments.packed is None:
         _on_dataroot(arguments)
     else:
@@ -89,8 +94,10 @@ def _on_packed(arguments: argparse.Namespace) -> None:
     about = {
         "weights": arguments.weights, "model": header.model, "trained_on": header.trained_on,
         "data": frames.description, "truth": "rendered where packed", "caution": header.caution,
+        "source": {"packed": str(arguments.packed)},
     }  # fmt: skip
-    report = of_packed.evaluate(network, frames, device, _progress, about)
+    about |= _told(arguments, frames)
+    report = of_packed.evaluate(network, frames, device, _progress, about, arguments.limit)
     report.write(arguments.output, of_packed.panels({"depth": network.cpu()}, frames), frames.description)
     _print(report)
 
@@ -100,8 +107,6 @@ def _on_dataroot(arguments: argparse.Namespace) -> None:
     from lircdepth_core.evaluation import of_split
     from lircdepth_core.pipeline import DepthPipeline
 
-    if arguments.limit is not None and arguments.limit < 1:
-        raise LircDepthError(f"--limit {arguments.limit}: expected at least 1")
     pipeline = DepthPipeline.from_weights(**asdict(options.from_arguments(arguments)))
     frames = NuScenesFrames(
         arguments.dataroot,
@@ -116,12 +121,28 @@ def _on_dataroot(arguments: argparse.Namespace) -> None:
         "accumulate_sweeps": arguments.accumulate_sweeps, "velocity_compensation": arguments.velocity_compensation,
         "inference_scale": arguments.inference_scale, "backend": pipeline.backend.describe(),
         "caution": pipeline.header.caution,
+        "source": {"dataroot": str(arguments.dataroot), "version": arguments.version, "split": arguments.split},
     }  # fmt: skip
+    about |= _told(arguments, frames)
     report = of_split.evaluate(
         pipeline, frames, arguments.truth, arguments.published_offset, arguments.limit, _progress, about
     )
     report.write(arguments.output, of_split.panels(pipeline, frames, arguments.truth), frames.description)
     _print(report)
+
+
+def _told(arguments: argparse.Namespace, frames: FrameSource) -> dict[str, Any]:
+    """Return what tells weights and data from others of their names, and the command."""
+    from lircdepth_core.data.frame import sha256_of
+    from lircdepth_core.inference.cache import file_sha256
+    from lircdepth_core.models import checkpoints
+
+    drawn = arguments.weights in checkpoints.UNTRAINED
+    return {
+        "weights_sha256": "" if drawn else file_sha256(checkpoints.file_of(arguments.weights)),
+        "data_sha256": sha256_of(frames),
+        "command": arguments.command_line,
+    }
 
 
 def _print(report: Any) -> None:

@@ -90,6 +90,12 @@ class EpochBatches:
             yield [(self._epoch, index) for index in order[first : first + self._batch_size]]
 
 
+def spread(length: int, limit: int | None) -> list[int]:
+    """Return so many indices, spread over a set of ``length``, that a few frames are of many scenes; None: all."""
+    count = length if limit is None else min(limit, length)
+    return [i * length // count for i in range(count)]
+
+
 def seeded(*key: int) -> torch.Generator:
     """Return a CPU generator that depends on a tuple of integers."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from lircdepth_core.data.frame import FrameSource, prepare
+from lircdepth_core.data.sampling import spread
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import truth as truths
 from lircdepth_core.evaluation.pictures import Panel, truth_panel
@@ -28,16 +29,17 @@ def evaluate(
     device: torch.device | str = "cpu",
     progress: Progress = iter,
     about: dict[str, Any] | None = None,
+    limit: int | None = None,
 ) -> Report:
     """Return the errors of a network on frames, with radar and with radar zeroed.
 
     Its input is the frames' own size, cropped to multiples of 32. The truth is rendered depth where the frames have it,
-    or the single lidar scan; with rendered depth the report says, too, what RenderedFigures tells. Raises
-    LircDepthError when no frame has ground truth.
+    or the single lidar scan; with rendered depth the report says, too, what RenderedFigures tells. limit: so many
+    frames, spread over all. Raises LircDepthError when no frame has ground truth.
     """
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch
-    collector, rendered = ErrorCollector(), RenderedFigures()
-    for index in progress(range(len(frames))):
+    indices, collector, rendered = spread(len(frames), limit), ErrorCollector(), RenderedFigures()
+    for index in progress(indices):
         sample = prepare(frames.frame(index))
         truth, sky = truths.of_prepared_frame(sample), truths.sky_of(sample)
         if not has_truth(truth):
@@ -46,10 +48,10 @@ def evaluate(
         image, radar = (sample[name][None].to(device) for name in ("image", "radar"))
         for variant, channels in (("radar", radar), ("no radar", torch.zeros_like(radar))):
             depth = network(image, channels).depth[0, 0].float().cpu().numpy()
-            collector.add(variant, depth, truth)
+            collector.add(variant, depth, truth, image=f"frame {index}")
             if sky is not None:
                 rendered.add(variant, depth, truth, sky)
-    if collector.left_out == len(frames):
+    if collector.left_out == len(indices):
         raise LircDepthError(f"{frames.description}: no frame has any ground truth")
     figures = rendered.as_dict()
     for line in rendered.lines():
@@ -58,16 +60,18 @@ def evaluate(
 
 
 @torch.inference_mode()
-def panels(networks: dict[str, nn.Module], frames: FrameSource, index: int | None = None) -> list[Panel]:
+def panels(
+    networks: dict[str, nn.Module], frames: FrameSource, index: int | None = None, with_radar: bool = True
+) -> list[Panel]:
     """Return a frame's image with radar, its truth, and the depth of each network under its caption.
 
-    index: of the frame; by default the middle one.
+    index: of the frame; by default the middle one. with_radar: whether the networks see the radar.
     """
     frame = frames.frame(len(frames) // 2 if index is None else index)
     sample = prepare(frame)
     rows, columns = torch.nonzero(frame["radar"][0], as_tuple=True)
     pixels, distances = torch.stack([columns, rows], dim=1).numpy(), frame["radar"][0][rows, columns].numpy()
-    inputs = [sample[name][None] for name in ("image", "radar")]
+    inputs = sample["image"][None], sample["radar"][None] * with_radar
     image = frame["image"].permute(1, 2, 0).numpy()
     return [
         Panel("image and radar", np.ascontiguousarray(image), points=(pixels, distances)),

@@ -11,6 +11,7 @@ import numpy as np
 
 from lircdepth_core import radar
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
+from lircdepth_core.data.sampling import spread
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import truth as truths
 from lircdepth_core.evaluation.pictures import Panel, truth_panel
@@ -43,9 +44,8 @@ def evaluate(
     published_offset: put the radar 4 rows too low and leave the top 4 rows out, as the published figures do. limit: so
     many frames, spread over the split. Key frames without truth are counted. Raises LircDepthError when none has any.
     """
-    count = len(frames) if limit is None else min(limit, len(frames))
-    collector = ErrorCollector()
-    for index in progress([i * len(frames) // count for i in range(count)]):
+    indices, collector = spread(len(frames), limit), ErrorCollector()
+    for index in progress(indices):
         sample = frames.samples[index]
         depth_truth = truths.of_key_frame(frames, sample, truth)
         if published_offset:
@@ -58,8 +58,9 @@ def evaluate(
             intrinsics = intrinsics + np.array([[0, 0, 0], [0, 0, PUBLISHED_OFFSET_ROWS], [0, 0, 0]])
         tags = conditions(frames.scene_description(sample))
         for variant, scans in (("radar", radars), ("no radar", ())):
-            collector.add(variant, pipeline(image, intrinsics, scans).depth, depth_truth, tags)
-    if collector.left_out == count:
+            depth = pipeline(image, intrinsics, scans).depth
+            collector.add(variant, depth, depth_truth, tags, image=sample["token"])
+    if collector.left_out == len(indices):
         raise LircDepthError(f"{frames.description}: no frame has any ground truth")
     return collector.report(about or {})
 
@@ -68,11 +69,19 @@ def panels(pipeline: DepthPipeline, frames: NuScenesFrames, truth: truths.Truth)
     """Return the middle frame's image with radar, its depth with and without radar, and its truth."""
     sample = frames.samples[len(frames) // 2]
     image, intrinsics, radars = frames.pipeline_input(sample)
+    return [
+        *input_panels(frames, sample, truth),
+        Panel("depth", depth=pipeline(image, intrinsics, radars).depth),
+        Panel("depth with radar left out", depth=pipeline(image, intrinsics).depth),
+    ]
+
+
+def input_panels(frames: NuScenesFrames, sample: dict[str, Any], truth: truths.Truth) -> list[Panel]:
+    """Return a key frame's image with radar, and its truth."""
+    image, intrinsics, radars = frames.pipeline_input(sample)
     height, width = image.shape[:2]
     seen = radar.project_scans(radars, intrinsics, width, height)
     return [
         Panel("image and radar", image, points=(seen.pixels, seen.depth)),
-        Panel("depth", depth=pipeline(image, intrinsics, radars).depth),
-        Panel("depth with radar left out", depth=pipeline(image, intrinsics).depth),
         truth_panel(truths.of_key_frame(frames, sample, truth), image),
     ]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lircdepth_core import version
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import CAPS, NAMES, Errors, depth_errors, mean_errors
 from lircdepth_core.evaluation.pictures import Panel, montage
@@ -24,6 +25,7 @@ from lircdepth_core.files import written_whole
 
 RANGES = ((0.0, 10.0), (10.0, 20.0), (20.0, 30.0), (30.0, 50.0), (50.0, 80.0))  # metres
 NEAREST_TRUTH = 1e-3  # metres
+RESULTS, IMAGES = "results.json", "images.jsonl"  # files in a report's folder
 _REASONS_KEPT = 20
 
 
@@ -47,7 +49,8 @@ class Report:
     about: what was measured (weights, data, truth ...). errors: {variant: {group: mean errors}}, where a variant is
     what gave the depth ("radar", "no radar", or the name of a guess) and a group is a cap ("0-50 m"), a range bin
     ("10-20 m bin") or a condition ("night"; to the greatest cap). left_out: images without a result; reasons: the
-    first ones. notes: what a reader of the figures must know.
+    first ones. notes: what a reader of the figures must know. images: the errors of each image, {"image": its name,
+    "conditions": [...], "errors": as above without the mean}.
     """
 
     about: dict[str, Any]
@@ -55,6 +58,7 @@ class Report:
     left_out: int = 0
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    images: tuple[dict[str, Any], ...] = ()
 
     @property
     def frames(self) -> int:
@@ -70,7 +74,9 @@ class Report:
         """Return the content of the JSON file."""
         lists = {"reasons": self.reasons, "notes": self.notes}
         given = {name: list(texts) for name, texts in lists.items() if texts}
-        return self.about | {"frames": self.frames, "left_out": self.left_out} | given | {"errors": self.errors}
+        code = {"version": version.version(), "commit": version.commit()}
+        counts = {"frames": self.frames, "left_out": self.left_out}
+        return self.about | code | counts | given | {"errors": self.errors}
 
     def lines(self) -> list[str]:
         """Return the table: a line for each group of the first variant, with the MAE of the second beside it.
@@ -104,10 +110,17 @@ class Report:
         return [*tabulate(rows, header, floatfmt=".3f").splitlines(), *notes]
 
     def write(self, folder: str | Path, panels: Sequence[Panel] | None = None, title: str = "") -> None:
-        """Write results.json and table.txt, and with panels eval.png, into a folder. A missing folder is made."""
+        """Write results.json, images.jsonl and table.txt, and with panels eval.png, into a folder.
+
+        A missing folder is made. A line of images.jsonl is one image, see ``images``.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        texts = {"results.json": json.dumps(self.as_dict(), indent=1), "table.txt": "\n".join(self.lines())}
+        texts = {
+            RESULTS: json.dumps(self.as_dict(), indent=1),
+            IMAGES: "\n".join(map(json.dumps, self.images)),
+            "table.txt": "\n".join(self.lines()),
+        }
         for name, text in texts.items():
             with written_whole(folder / name) as partial:
                 partial.write_text(text + "\n")
@@ -119,7 +132,7 @@ class ErrorCollector:
     """Collects the errors of images, one after the other, for a Report."""
 
     def __init__(self) -> None:
-        self._errors: dict[str, dict[str, list[Errors]]] = {}
+        self._images: dict[str, dict[str, Any]] = {}
         self.left_out = 0
         self.reasons: list[str] = []
         self._notes: dict[str, None] = {}  # each once, in the order in which they came
@@ -131,17 +144,20 @@ class ErrorCollector:
         truth: npt.NDArray[np.floating[Any]],
         conditions: Collection[str] = (),
         farthest: float = float("inf"),
+        image: str | None = None,
     ) -> None:
         """Take one image: depth and truth [H, W] or [N], metres; NaN in depth and 0 in truth are unknown.
 
+        image: its name, by which several variants of one image belong together; None: its number among the variant's.
         farthest [m]: what the encoding of depth or truth can hold. Groups that reach beyond are not measured: of what
         is farther nothing is known. Raises LircDepthError, and takes nothing of the image, when there is no pixel to
         evaluate at one of the caps.
         """
         found = _by_group(depth, truth, conditions, farthest)
-        groups = self._errors.setdefault(variant, {})
-        for group, errors in found.items():
-            groups.setdefault(group, []).append(errors)
+        if image is None:
+            image = f"image {sum(variant in taken['errors'] for taken in self._images.values())}"
+        entry = {"image": image, "conditions": list(conditions), "errors": {}}
+        self._images.setdefault(image, entry)["errors"][variant] = found
 
     def leave_out(self, reason: str) -> None:
         """Count an image that has no result."""
@@ -155,14 +171,21 @@ class ErrorCollector:
 
     def report(self, about: dict[str, Any]) -> Report:
         """Return the means. Raises LircDepthError when no image was taken."""
-        if not self._errors:
+        if not self._images:
             reason = self.reasons[-1] if self.reasons else "there is none"
             raise LircDepthError(f"no image can be evaluated: {reason}")
+        collected: dict[str, dict[str, list[Errors]]] = {}
+        for image in self._images.values():
+            for variant, groups in image["errors"].items():
+                for group, errors in groups.items():
+                    collected.setdefault(variant, {}).setdefault(group, []).append(errors)
         means = {
             variant: {group: mean_errors(errors) for group, errors in groups.items()}
-            for variant, groups in self._errors.items()
+            for variant, groups in collected.items()
         }
-        return Report(about, means, self.left_out, tuple(self.reasons), tuple(self._notes))
+        return Report(
+            about, means, self.left_out, tuple(self.reasons), tuple(self._notes), tuple(self._images.values())
+        )
 
 
 def _by_group(

@@ -198,6 +198,7 @@ def sweep(
         frames = PackedFrames(setting.test)
         if not header.random:
             require_same_focal_length(weights, header.focal_length, setting.test, frames.focal_length)
+        about |= {"weights_sha256": file_sha256(weights), "data_sha256": frames.sha256()}
         report = of_packed.evaluate(network, frames, device, about=about)
         _write(root / "result.json", _json(report.as_dict()))
         print(f"{row} seed {seed}: MAE {report.mean('mae'):.3f} m", flush=True)

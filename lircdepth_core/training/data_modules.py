@@ -18,7 +18,7 @@ from lircdepth_core.data.frame import Frame, FrameSource, prepare, sha256_of
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import open_packed
 from lircdepth_core.data.photometric import Photometric
-from lircdepth_core.data.sampling import EpochBatches, TrainingSet, batches_in
+from lircdepth_core.data.sampling import EpochBatches, TrainingSet, batches_in, spread
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.seed import seed_or_global
@@ -29,9 +29,7 @@ class _Prepared(Dataset[Frame]):
 
     def __init__(self, frames: FrameSource, limit: int | None, rank: int, world: int) -> None:
         self.frames = frames
-        count = len(frames) if limit is None else min(limit, len(frames))
-        # Spread over the whole set, so that a few frames are of many scenes.
-        self.indices = [i * len(frames) // count for i in range(count)][rank::world]
+        self.indices = spread(len(frames), limit)[rank::world]
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import training_runs
-from lircdepth_core import version
 from lircdepth_core.models import checkpoints
 from lircdepth_ros import cli
 from paths import REPOSITORY
@@ -78,7 +77,6 @@ def test_data_and_teacher_are_told_by_their_hashes(training, frames):
 
 
 def test_the_code_is_told_by_version_and_commit(training):
-    assert training["version"] == "0.1.0" == version.version()
     assert f"<version>{training['version']}</version>" in (REPOSITORY / "package.xml").read_text()
     if not (REPOSITORY / ".git").exists():
         assert training["commit"] is None
