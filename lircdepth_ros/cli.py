@@ -36,6 +36,7 @@ COMMANDS = {
     ),
     "infer-bag": ("lircdepth_ros.commands.infer_bag", "depth for every image of a bag, into a new bag"),
     "infer": ("lircdepth_ros.commands.infer", "depth for one image and one radar scan"),
+    "pack-bag": ("lircdepth_ros.commands.pack_bag", "turn one's own drives into frames to train on"),
     "radar-check": ("lircdepth_ros.commands.radar_check", "find out what the radars of a recording measure"),
     "eval-bag": ("lircdepth_ros.commands.eval_bag", "errors of a bag's depth images against its lidar"),
     "doctor": ("lircdepth_ros.commands.doctor", "look at this installation: what is missing, and what mends it"),

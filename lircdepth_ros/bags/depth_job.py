@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +82,7 @@ class DepthJob:
     def __init__(self, reader: Reader, bag: str | Path, options: DepthJobOptions) -> None:
         self._reader, self._bag, self._options = reader, bag, options
         self.types = {connection.topic: connection.msgtype for connection in reader.connections}
-        self._image_topic = self._find_image_topic()
+        self._image_topic = find_image_topic(self.types, options.image_topic, bag)
         for topic in (options.camera_info_topic, *options.radar_topics):
             if topic not in self.types:
                 raise LircDepthError(f"{bag} has no topic {topic}; it has {', '.join(sorted(self.types))}")
@@ -111,18 +111,6 @@ class DepthJob:
             options.accumulate_sweeps,
         )
         self.counts: Counter[str] = Counter()
-
-    def _find_image_topic(self) -> str:
-        wanted = self._options.image_topic
-        for topic in (f"{wanted}/compressed", wanted):
-            if self.types.get(topic) in _IMAGE_TYPES:
-                return topic
-        for topic in (f"{wanted}/compressed", wanted):
-            if topic in self.types:
-                require_type(self.types, topic, *_IMAGE_TYPES)
-        raise LircDepthError(
-            f"{self._bag} has no image topic {wanted}[/compressed]; it has {', '.join(sorted(self.types))}"
-        )
 
     @property
     def image_count(self) -> int:
@@ -253,6 +241,17 @@ class DepthJob:
         self.counts["without_ego_motion"] += inputs.without_motion
         self.counts["past_sweeps_left_out"] += inputs.past_left_out
         return frame, image
+
+
+def find_image_topic(types: Mapping[str, str], wanted: str, bag: str | Path) -> str:
+    """Return ``wanted``, with /compressed or without, whichever a bag of {topic: type} has. Raises LircDepthError."""
+    for topic in (f"{wanted}/compressed", wanted):
+        if types.get(topic) in _IMAGE_TYPES:
+            return topic
+    for topic in (f"{wanted}/compressed", wanted):
+        if topic in types:
+            require_type(types, topic, *_IMAGE_TYPES)
+    raise LircDepthError(f"{bag} has no image topic {wanted}[/compressed]; it has {', '.join(sorted(types))}")
 
 
 def calibration_of(bag: str | Path, given: str | None) -> Calibration | None:

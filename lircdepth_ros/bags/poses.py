@@ -131,6 +131,14 @@ class BagPoses:
         fixed = self._fixed(camera_frame, sensor_frame)
         return self._tree.sensor_to_sensor(camera_frame, camera_stamp, sensor_frame, sensor_stamp, fixed)
 
+    def fixed_from_sensor(self, sensor_frame: str, stamp: int) -> Transform | None:
+        """Return where a sensor is at a stamp, in the frame in which the world stands still; None if not known."""
+        try:
+            fixed = self._fixed(sensor_frame, sensor_frame)
+        except LircDepthError:
+            return None
+        return None if fixed is None else self._tree.lookup(fixed, sensor_frame, stamp)
+
     def motionless(self) -> str:
         """Return why frames are without ego motion, as far as the whole bag tells."""
         if not self._may_move:

@@ -9,16 +9,17 @@ import json
 import sys
 import time
 from contextlib import closing
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions, add_frame_arguments
+from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions
 from lircdepth_ros.bags.reading import open_bag
 from lircdepth_ros.bags.video import video
 from lircdepth_ros.bags.writing import new_bag
+from lircdepth_ros.commands.bag_inputs import add_input_arguments, job_options
 
 _REASONS_PRINTED, _REASONS_KEPT = 5, 20
 
@@ -28,42 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", metavar="IN", help="bag with a camera and radars")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="bag to create")
     default = DepthJobOptions()
-    parser.add_argument("--image-topic", default=default.image_topic, help="default: %(default)s, /compressed or not")
-    parser.add_argument("--camera-info-topic", default=default.camera_info_topic, help="default: %(default)s")
-    parser.add_argument("--radar-topics", nargs="*", default=default.radar_topics, help="default: %(default)s")
-    parser.add_argument(
-        "--radar-driver",
-        nargs="+",
-        default=default.radar_driver,
-        metavar="NAME",
-        help="what the radars' fields mean: a name of config/radars or a .yaml file; one, or one for each radar topic "
-        "(default: nuscenes)",
-    )
-    parser.add_argument(
-        "--radar-frame",
-        nargs="+",
-        default=default.radar_frame,
-        metavar="FRAME",
-        help="each radar's own frame, where its driver stamps another one",
-    )
-    parser.add_argument(
-        "--radar-fields",
-        default=default.radar_fields,
-        help="instead of a driver: names for x y z rcs vx vy in the clouds, 0 for one that is not measured",
-    )
+    add_input_arguments(parser)
     parser.add_argument("--depth-topic", default=default.depth_topic, help="default: %(default)s")
-    parser.add_argument(
-        "--calibration", metavar="YAML", help="sensors' mounting (default: the bag's, or its /tf_static)"
-    )
-    parser.add_argument(
-        "--odometry-topic", default=default.odometry_topic, help="ego motion; without it /tf (default: %(default)s)"
-    )
-    add_frame_arguments(parser)
     options.add_arguments(parser)
-    for name, kind in (("sync-window", float), ("max-wait", float), ("accumulate-sweeps", int)):
-        value = getattr(default, name.replace("-", "_"))
-        parser.add_argument(f"--{name}", type=kind, default=value, help="as the node's (default: %(default)s)")
-    parser.add_argument("--velocity-compensation", action="store_true", help="as the node's")
     parser.add_argument(
         "--encoding",
         choices=("32FC1", "16UC1"),
@@ -86,10 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
         if path and Path(path).exists():
             raise LircDepthError(f"{path} exists already and is not overwritten")
     chosen = options.from_arguments(arguments)
-    values: dict[str, Any] = {field.name: getattr(arguments, field.name) for field in fields(DepthJobOptions)}
-    values |= {name: tuple(values[name]) for name in ("radar_topics", "radar_driver", "radar_frame")}
     with closing(open_bag(arguments.bag)) as reader:
-        job = DepthJob(reader, arguments.bag, DepthJobOptions(**values))
+        job = DepthJob(reader, arguments.bag, job_options(arguments))
         from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
 
         pipeline = DepthPipeline.from_weights(**asdict(chosen))
