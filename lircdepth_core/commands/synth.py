@@ -37,8 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weather", choices=_WEATHERS, help="the same for all scenes (default: drawn)")
     parser.add_argument("--difficulty", choices=["easy", "medium", "hard"], help="how much traffic (default: drawn)")
-    parser.add_argument("--image-size", type=_image_size, default=(1600, 900), metavar="WxH",
-                        help="pixels of the cameras, same field of view (default: 1600x900)")  # fmt: skip
+    parser.add_argument(
+        "--vehicle",
+        choices=["nuscenes", "low", "high"],
+        default="nuscenes",
+        help="whose sensors: low and high have the camera 1.1 m lower or 0.9 m higher, pitched, with another focal "
+        "length and size, and the radar elsewhere (default: %(default)s)",
+    )
+    parser.add_argument("--image-size", type=_image_size, metavar="WxH",
+                        help="pixels of the cameras, same field of view (default: those of the vehicle)")  # fmt: skip
     parser.add_argument("--jobs", type=int, default=1, help="scenes made at once (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="where rays are cast (default: %(default)s)")
     parser.add_argument("--version", default="v1.0-mini", help="name of the tables' folder (default: %(default)s)")
@@ -50,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise LircDepthError("--split fixes weather and difficulty: give no --weather and no --difficulty")
     from lircdepth_core import synthetic
 
-    sensors = synthetic.suite(arguments.sensors, arguments.image_size)
+    sensors = synthetic.suite(arguments.sensors, arguments.image_size, arguments.vehicle)
     output, duration, jobs = arguments.output, arguments.duration, arguments.jobs
     synthetic.check(output, arguments.scenes, arguments.seed, duration, sensors, jobs)
     choice = {"weather": arguments.weather, "difficulty": arguments.difficulty, "split": arguments.split}

@@ -22,14 +22,15 @@ def _mounting(
 
 
 def _turned(
-    translation: tuple[float, float, float], degrees: float, optical: bool = False
+    translation: tuple[float, float, float], degrees: float, optical: bool = False, down: float = 0.0
 ) -> tuple[tuple[float, ...], ...]:
-    """Return the mounting of a sensor that looks ``degrees`` to the left of straight ahead.
+    """Return the mounting of a sensor that looks ``degrees`` to the left of straight ahead, and ``down`` degrees down.
 
     optical: its frame is a camera's (x right, y down, z forward).
     """
-    angle = np.radians(degrees) / 2
+    angle, pitch = np.radians(degrees) / 2, np.radians(down) / 2
     turn = geometry.rigid_transform(translation, (np.cos(angle), 0.0, 0.0, np.sin(angle)))
+    turn = turn @ geometry.rigid_transform((0, 0, 0), (np.cos(pitch), 0.0, np.sin(pitch), 0.0))
     if optical:
         turn = turn @ geometry.rigid_transform((0, 0, 0), (0.5, -0.5, 0.5, -0.5))
     return tuple(map(tuple, turn.tolist()))
@@ -177,6 +178,26 @@ RADARS = (
     RadarModel("RADAR_BACK_LEFT", ego_from_sensor=_turned((-0.56, 0.63, 0.53), 176.0)),
     RadarModel("RADAR_BACK_RIGHT", ego_from_sensor=_turned((-0.56, -0.62, 0.53), -176.0)),
 )
+# Other vehicles: camera, lidar and radar of each. Weights that know nuScenes' car alone are wrong on them.
+VEHICLES: dict[str, tuple[CameraModel, LidarModel, RadarModel]] = {
+    "nuscenes": (CAMERAS[0], LidarModel(), RADARS[0]),
+    "low": (
+        CameraModel(
+            width=1280, height=720, fx=900.0, fy=900.0, cx=631.0, cy=352.0,
+            ego_from_sensor=_turned((1.9, -0.1, 0.42), 0.5, True, down=-2.0),
+        ),
+        LidarModel(ego_from_sensor=_mounting((0.5, 0.0, 1.25), (np.sqrt(0.5), 0.0, 0.0, -np.sqrt(0.5)))),
+        RadarModel(ego_from_sensor=_turned((2.1, 0.35, 0.35), 6.0)),
+    ),
+    "high": (
+        CameraModel(
+            width=1440, height=928, fx=1080.0, fy=1080.0, cx=724.0, cy=470.0,
+            ego_from_sensor=_turned((2.6, 0.15, 2.41), -0.5, True, down=4.0),
+        ),
+        LidarModel(ego_from_sensor=_mounting((2.0, 0.0, 2.9), (np.sqrt(0.5), 0.0, 0.0, -np.sqrt(0.5)))),
+        RadarModel(ego_from_sensor=_turned((3.0, -0.5, 0.9), -8.0)),
+    ),
+}  # fmt: skip
 SensorModel: TypeAlias = CameraModel | LidarModel | RadarModel
 _MODALITIES = {CameraModel: "camera", LidarModel: "lidar", RadarModel: "radar"}
 
@@ -186,13 +207,22 @@ def modality(model: SensorModel) -> str:
     return _MODALITIES[type(model)]
 
 
-def suite(sensors: str = "front", image_size: tuple[int, int] | None = None) -> tuple[SensorModel, ...]:
+def suite(
+    sensors: str = "front", image_size: tuple[int, int] | None = None, vehicle: str = "nuscenes"
+) -> tuple[SensorModel, ...]:
     """Return the sensor models of "front" (CAM_FRONT, LIDAR_TOP, RADAR_FRONT) or "all" (six cameras, five radars).
 
-    image_size: (width, height) of the cameras, the nominal one when it is None. Raises LircDepthError for another name.
+    image_size: (width, height) of the cameras, the nominal one when it is None. vehicle: a name of VEHICLES; all
+    sensors are those of nuScenes' car alone. Raises LircDepthError for another name.
     """
     if sensors not in ("front", "all"):
         raise LircDepthError(f"sensors is {sensors!r}, expected 'front' or 'all'")
+    if vehicle not in VEHICLES or (sensors == "all" and vehicle != "nuscenes"):
+        expected = f"one of {', '.join(VEHICLES)}" if sensors == "front" else "nuscenes with all sensors"
+        raise LircDepthError(f"vehicle is {vehicle!r}, expected {expected}")
+    if vehicle != "nuscenes":
+        camera, lidar, radar = VEHICLES[vehicle]
+        return camera if image_size is None else camera.resized(*image_size), lidar, radar
     count = None if sensors == "all" else 1
     cameras = [camera if image_size is None else camera.resized(*image_size) for camera in CAMERAS[:count]]
     return (*cameras, LidarModel(), *RADARS[:count])

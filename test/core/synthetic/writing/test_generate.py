@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 
 from lircdepth_core import synthetic
+from lircdepth_core.data.ground_truth import read_depth
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.geometry import rigid_transform
 from lircdepth_core.synthetic.world.splits import VALIDATION
 from lircdepth_ros import cli
 
@@ -154,6 +156,37 @@ def test_a_killed_run_goes_on_with_the_scenes_that_it_finished(tmp_path):
     assert (output / "maps" / marked.name).stat().st_ino == before  # not made again
     assert sorted(os.listdir(tmp_path)) == ["root", "run.py"]
     assert tree(output) == tree(synthetic.generate(whole, 2, 5, **TINY))
+
+
+@pytest.mark.parametrize(("vehicle", "height", "focal_length"), [("low", 0.42, 900.0), ("high", 2.41, 1080.0)])
+def test_another_vehicles_sensors_are_where_it_has_them(tmp_path, vehicle, height, focal_length):
+    output = tmp_path / "root"
+    arguments = ["--vehicle", vehicle, "--duration", "0.4", "--difficulty", "easy"]
+    size = {"low": (160, 90), "high": (180, 116)}[vehicle]
+    assert cli.main(["synth", "-o", str(output), *arguments, "--image-size", "{}x{}".format(*size)]) == 0
+    rows = {
+        name: json.loads((output / "v1.0-mini" / f"{name}.json").read_text())
+        for name in ("calibrated_sensor", "sensor", "sample_data")
+    }
+    channels = {row["token"]: row["channel"] for row in rows["sensor"]}
+    camera = next(row for row in rows["calibrated_sensor"] if channels[row["sensor_token"]] == "CAM_FRONT")
+    assert camera["translation"][2] == pytest.approx(height)
+    nominal_width = {"low": 1280, "high": 1440}[vehicle]
+    assert camera["camera_intrinsic"][0][0] == pytest.approx(focal_length * size[0] / nominal_width)
+    # The road, seen by the devkit's conventions: rendered depth of the lowest row is that of a plane so far below.
+    depth = next((output / "depth" / "CAM_FRONT").glob("*.png"))
+    intrinsics = np.array(camera["camera_intrinsic"])
+    rotation = rigid_transform((0, 0, 0), camera["rotation"])[:3, :3]
+    column = size[0] // 2
+    ray = rotation @ np.linalg.inv(intrinsics) @ [column, size[1] - 1, 1.0]
+    assert read_depth(depth)[-1, column] == pytest.approx(-height / ray[2], rel=0.1)
+
+
+def test_the_sensors_of_all_are_those_of_nuscenes_car():
+    with pytest.raises(LircDepthError, match="vehicle is 'low', expected nuscenes with all sensors"):
+        synthetic.suite("all", vehicle="low")
+    with pytest.raises(LircDepthError, match="vehicle is 'bus', expected one of nuscenes, low, high"):
+        synthetic.suite(vehicle="bus")
 
 
 def test_two_processes_do_not_write_the_same_data_root(tmp_path):
