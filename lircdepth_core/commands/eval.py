@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.progress import progress
 
 if TYPE_CHECKING:
     from lircdepth_core.data.frame import FrameSource
@@ -69,10 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
         _on_packed(arguments)
 
 
-def _progress(indices: Iterable[int]) -> Iterable[int]:
-    from tqdm import tqdm
-
-    return tqdm(indices, unit="frame", disable=None)
+def _progress(indices: Sequence[int]) -> Iterator[int]:
+    with progress(len(indices), "frame") as advance:
+        for index in indices:
+            yield index
+            advance(1)
 
 
 def _on_packed(arguments: argparse.Namespace) -> None:

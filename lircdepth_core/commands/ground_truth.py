@@ -30,9 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
-    from tqdm import tqdm
-
     from lircdepth_core.data import ground_truth, nuscenes
+    from lircdepth_core.progress import progress
 
     if arguments.sweeps < 1 or arguments.jobs < 1:
         raise LircDepthError(f"--sweeps {arguments.sweeps} --jobs {arguments.jobs}: expected at least 1")
@@ -49,8 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     print(
         f"{len(samples)} key frames, {len(samples) - len(todo)} there already, {arguments.jobs} processes", flush=True
     )
-    with tqdm(total=len(todo), unit="frame", disable=None) as bar:
-        processes.run(functools.partial(_make, nusc, arguments), todo, arguments.jobs, bar.update)
+    with progress(len(todo), "frame") as advance:
+        processes.run(functools.partial(_make, nusc, arguments), todo, arguments.jobs, advance)
     print(f"{arguments.output}: dense depth of {len(samples)} key frames")
 
 

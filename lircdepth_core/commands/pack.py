@@ -18,20 +18,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dense", type=Path, help="folder of `lircdepth ground-truth`; without it: single scans alone")
     parser.add_argument("--scale", type=float, default=1.0, help="resize images by this (default: %(default)s)")
     parser.add_argument("--labels", action="store_true", help="add the teacher's confidence labels from boxes")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that make frames (default: %(default)s)")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.safetensors", help="file to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
     from lircdepth_core.data.nuscenes_frames import NuScenesFrames
-    from lircdepth_core.data.packed import estimated_bytes, pack
+    from lircdepth_core.data.packed import output_file, pack
 
     if not arguments.scale > 0:
         raise LircDepthError(f"--scale {arguments.scale}: expected a positive number")
+    output = output_file(arguments.output)
     frames = NuScenesFrames(
         arguments.dataroot, arguments.version, arguments.split, arguments.dense, arguments.scale, arguments.labels
     )
-    size = estimated_bytes(frames)
-    print(f"{frames.description}: about {size / 1e6:.0f} MB, and twice that while it is made", flush=True)
-    pack(frames, arguments.output)
-    print(f"{arguments.output}: {frames.description}, {arguments.output.stat().st_size / 1e6:.1f} MB")
+    pack(frames, output, arguments.jobs, tell=True)
+    print(f"{output}: {frames.description}, {output.stat().st_size / 1e6:.1f} MB")

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command. Raises LircDepthError."""
-    from lircdepth_core.data.packed import pack
+    from lircdepth_core.data.packed import output_file, pack
 
     frames = _source(arguments)
     if arguments.shard is not None:
@@ -52,9 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.output.is_dir():
         raise LircDepthError(f"{arguments.output}: is a folder; give a file, or --shard N for files of N frames in it")
-    arguments.output.absolute().parent.mkdir(parents=True, exist_ok=True)
-    pack(frames, arguments.output, arguments.jobs)
-    print(f"{arguments.output}: {frames.description}, {arguments.output.stat().st_size / 1e6:.1f} MB")
+    output = output_file(arguments.output)
+    pack(frames, output, arguments.jobs, tell=True)
+    print(f"{output}: {frames.description}, {output.stat().st_size / 1e6:.1f} MB")
 
 
 def _source(arguments: argparse.Namespace) -> FrameSource:

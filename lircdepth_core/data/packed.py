@@ -11,7 +11,9 @@ import functools
 import hashlib
 import itertools
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,40 +27,67 @@ from lircdepth_core.data.ground_truth.depth_files import DEPTH_UNITS_PER_METRE
 from lircdepth_core.data.parts import Parts, Row
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.cache import file_sha256
+from lircdepth_core.progress import Advance, progress
 
 _DEPTH_MAPS = ("dense", "single", "exact", "rendered")  # kept as uint16 in the unit of depth files
 _FRAMES_A_TASK = 4  # consecutive ones, which one process makes: they show the same street
 _METADATA_KEY = "lircdepth_frames"
 
 
-def pack(frames: FrameSource, path: str | Path, jobs: int = 1, indices: range | None = None) -> None:
+def output_file(path: str | Path) -> Path:
+    """Return the path of a file of frames that is to be written, in a folder that is made where it is missing.
+
+    Called before any work. Raises LircDepthError and OSError where no such file can be written.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors" or path.is_dir():
+        raise LircDepthError(f"{path}: expected the name of a file that ends in .safetensors")
+    folder = path.absolute().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise LircDepthError(f"{folder}: cannot be written to")
+    return path
+
+
+def pack(
+    frames: FrameSource, path: str | Path, jobs: int = 1, indices: range | None = None, tell: bool = False
+) -> None:
     """Write a source of frames to ``path``; with jobs > 1 that many processes make them.
 
     indices: of the frames to write, None: all. The file appears when it is complete; until then its frames are kept in
-    a hidden folder beside it, from which a stopped run goes on. Memory does not grow with their number. Raises
-    LircDepthError when the source has no frame, and where the disk is too small.
+    a hidden folder beside it, from which a stopped run goes on. Memory does not grow with their number. tell: print how
+    long it will take and how far it is. Raises LircDepthError when the source has no frame, and where the disk is too
+    small.
     """
-    from tqdm import tqdm
-
     path, wanted = Path(path), range(len(frames)) if indices is None else indices
     if not wanted:
         raise LircDepthError(f"{path}: no frames to write")
+    began = time.monotonic()
     first = _row(frames, wanted[0])
-    needed, free = 2 * len(wanted) * _row_bytes(first), shutil.disk_usage(path.absolute().parent).free
-    if needed > free:
-        raise LircDepthError(f"{path}: up to {needed:,} bytes are needed while it is made, and {free:,} are free")
+    seconds = time.monotonic() - began
+    size, free = len(wanted) * _row_bytes(first), shutil.disk_usage(path.absolute().parent).free
+    if 2 * size > free:
+        raise LircDepthError(f"{path}: up to {2 * size:,} bytes are needed while it is made, and {free:,} are free")
     parts = Parts(path, _fingerprint(frames, wanted, first), padded=("radar",))
     tasks = [wanted[i : i + _FRAMES_A_TASK] for i in range(0, len(wanted), _FRAMES_A_TASK)]
     missing = [task for task in tasks if not parts.is_made(task[0])]
-    with tqdm(total=len(wanted), initial=len(wanted) - sum(map(len, missing)), unit="frame", disable=None) as bar:
-        single_threaded = functools.partial(torch.set_num_threads, 1)
-        processes.run(functools.partial(_write_part, frames, parts), missing, jobs, bar.update, start=single_threaded)
+    left = sum(map(len, missing))
+    if tell:
+        made = "" if left == len(wanted) else f", {len(wanted) - left} of them made before"
+        print(
+            f"{frames.description}: {len(wanted)} frames{made}: about {seconds * left / max(jobs, 1) / 60:.0f} minutes "
+            f"and {size / 1e6:.0f} MB, twice that while it is made",
+            flush=True,
+        )
+    single_threaded = functools.partial(torch.set_num_threads, 1)
+    with progress(len(wanted), "frame", len(wanted) - left) if tell else _silence() as advance:
+        processes.run(functools.partial(_write_part, frames, parts), missing, jobs, advance, start=single_threaded)
     parts.assemble(path, [task[0] for task in tasks], {_METADATA_KEY: json.dumps(_header(frames))})
 
 
-def estimated_bytes(frames: FrameSource) -> int:
-    """Return about how large the file of all frames becomes, by the first one."""
-    return len(frames) * _row_bytes(_row(frames, 0)) if len(frames) else 0
+@contextlib.contextmanager
+def _silence() -> Iterator[Advance]:
+    yield lambda count: None
 
 
 def _row_bytes(row: Row) -> int:

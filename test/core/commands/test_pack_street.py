@@ -61,3 +61,23 @@ def test_a_folder_of_other_frames_is_refused_and_left_alone(tmp_path, capsys):
     assert file.read_bytes() == before
     assert pack("--split", "varied", "--frames", 2, "--shard", 2, "-o", file) == 2
     assert "is a file; with --shard" in capsys.readouterr().err
+
+
+def test_a_file_in_a_new_folder_is_made_with_an_estimate_and_lines_in_place_of_a_bar(tmp_path, capsys):
+    path = tmp_path / "new/folder/frames.safetensors"
+    assert pack("--split", "varied", "--frames", 5, "-o", path) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("varied synthetic street, varied, seed 0: 5 frames: about 0 minutes and 0 MB, twice that")
+    assert [line.partition(" frames, ")[0] for line in out[1:-1]] == ["1 of 5", "5 of 5"]
+    assert out[-2].endswith("about 0 minutes left")
+    assert len(open_packed(path)) == 5
+
+
+def test_an_output_that_cannot_be_written_is_named_before_the_data_are_opened(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for output, message in (
+        (tmp_path / "frames.txt", "frames.txt: expected the name of a file that ends in .safetensors"),
+        (tmp_path / "file/frames.safetensors", f"File exists: {tmp_path / 'file'}"),
+    ):
+        assert cli.main(["pack", "--dataroot", str(tmp_path / "absent"), "-o", str(output)]) == 2
+        assert message in capsys.readouterr().err
