@@ -3,6 +3,7 @@
 """What pip, colcon and the ROS build farm are told about the package, and that it installs as they are told."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -303,3 +304,39 @@ def test_in_a_clean_environment_infer_runs(distributions, tmp_path, kind):
     assert "lircdepth " in run(environment / "bin/lircdepth", "--version", cwd=tmp_path)
     run(environment / "bin/lircdepth", *infer(tmp_path, "auto"), cwd=tmp_path)
     assert np.load(tmp_path / "depth.npy").shape == (96, 160)
+
+
+def shell_syntax(text):
+    """Raise where a shell does not understand a text."""
+    run("bash", "-n", "-c", text)
+
+
+def test_the_workflow_runs_the_tools_of_ros_on_every_distribution_and_python():
+    import yaml
+
+    text = (REPOSITORY / ".github/workflows/ci.yml").read_text()
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["ros"]["strategy"]["matrix"]["distribution"] == ["humble", "jazzy", "kilted", "rolling"]
+    commands = [step["run"] for step in jobs["ros"]["steps"] if "run" in step]
+    for tool in ("rosdep install", "colcon build", "colcon test ", "colcon test-result"):
+        assert any(tool in command for command in commands), tool
+    assert jobs["python"]["strategy"]["matrix"]["python"] == ["3.10", "3.11", "3.12"]
+    for command in (step["run"] for job in jobs.values() for step in job["steps"] if "run" in step):
+        shell_syntax(re.sub(r"\$\{\{.*?\}\}", "humble", command))
+    assert "Not run yet" in text
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_a_dockerfile_is_of_instructions_that_a_shell_understands(name):
+    text = (REPOSITORY / f"docker/{name}.Dockerfile").read_text()
+    assert "Not run" in text
+    joined = re.sub(r"\\\n", " ", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
+    found = [line.partition(" ")[::2] for line in joined.splitlines() if line]
+    assert {word for word, _ in found} <= {"FROM", "SHELL", "WORKDIR", "COPY", "RUN", "ENV", "ENTRYPOINT", "CMD"}
+    for word, rest in found:
+        if word == "RUN":
+            shell_syntax(rest)
+        elif word in ("SHELL", "ENTRYPOINT", "CMD"):
+            assert all(isinstance(argument, str) for argument in json.loads(rest))
+    skipped = re.search(r'--skip-keys\s+"([^"]*)"', joined).group(1).split()
+    assert set(skipped) == {key for key in depended("exec") if key.endswith("-pip")}
