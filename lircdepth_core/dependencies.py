@@ -41,6 +41,7 @@ EXTRAS = {
         "jsonargparse[signatures]": "jsonargparse",
         "lightning": "lightning",
         "matplotlib": "matplotlib",
+        "scipy": "scipy",
         "tensorboard": "tensorboard",
         "torchdata": "torchdata",
         "torchmetrics": "torchmetrics",
