@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What weights make of real roads: a nuScenes sample's cameras against its lidar, and road pictures without truth.
 
-    python benchmarks/real_road.py [--weights street] [--dataroot NUSCENES] [--pictures FOLDER] [-o PNG] [--json FILE]
+    python benchmarks/real_road.py [--weights street] [--dataroot NUSCENES] [--pictures FOLDER] [-o PNG]
 
 To look at after a campaign, never to select on. Without truth a road can still be wrong: ahead of the car its depth must
 follow f h / (v - v0) with one height h of the camera and one horizon v0, so that inverse depth is a line over the rows.
@@ -35,7 +35,7 @@ ROAD_TOP, ROAD_BOTTOM, ROAD_HALF_WIDTH = (
     0.08,
     0.36,
     0.18,
-)  # of the picture's size, below the horizon and about the middle
+)  # of the picture's size
 
 
 def errors(depth, truth):
@@ -117,9 +117,8 @@ def main():
         table, drawn = picture_rows(pipeline, arguments.pictures)
         panels += drawn
         found["road"] = table
-        print(
-            "\n| picture | camera height [m] | horizon [px] | residual of the plane | moved by a ghost |\n|---|---|---|---|---|"
-        )
+        print("\n| picture | camera height [m] | horizon [px] | residual of the plane | moved by a ghost |")
+        print("|---|---|---|---|---|")
         for name, height, horizon, residual, share in table:
             print(f"| {name} | {height:.2f} | {horizon:+.0f} | {residual:.1%} | {share:.2%} |")
     if arguments.output and panels:
