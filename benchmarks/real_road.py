@@ -4,9 +4,9 @@
 
     python benchmarks/real_road.py [--weights street] [--dataroot NUSCENES] [--pictures FOLDER] [-o PNG]
 
-To look at after a campaign, never to select on. Without truth a road can still be wrong: ahead of the car its depth must
-follow f h / (v - v0) with one height h of the camera and one horizon v0, so that inverse depth is a line over the rows.
-A ghost is one wrong return 20 m ahead on a free road: it should move few pixels.
+To look at after a campaign, never to select on. Without truth a road can still be wrong: ahead of the car its depth
+must follow f h / (v - v0) with one height h of the camera and one horizon v0, so that inverse depth is a line over the
+rows. A ghost is one wrong return 20 m ahead on a free road: it should move few pixels.
 """
 
 import argparse
