@@ -29,6 +29,8 @@ ARGUMENTS = launching.depth_arguments(Path(get_package_share_directory("lircdept
 def nodes(context: LaunchContext) -> list[Node]:
     """Return the depth node and, where images have to be rectified first, image_proc's node for it."""
     chosen = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
+    for text in launching.misspelled(context.launch_configurations):
+        get_logger("launch").warning(text)
     try:
         parameters = launching.depth_overrides(chosen)
         respawn, required = (launching.flag(name, chosen[name]) for name in ("respawn", "required"))
@@ -36,8 +38,6 @@ def nodes(context: LaunchContext) -> list[Node]:
         remappings = launching.rectification(chosen) if chosen["rectify"] else []
     except LircDepthError as error:
         raise RuntimeError(error) from None  # one line, before anything is started
-    for text in launching.misspelled(context.launch_configurations):
-        get_logger("launch").warning(text)
     # For this process alone: what includes this file may have reasons to set the transport otherwise.
     environment = profile_environment(context.environment)
     depth_node = Node(

@@ -40,6 +40,7 @@ COMMANDS = {
     "radar-check": ("lircdepth_ros.commands.radar_check", "find out what the radars of a recording measure"),
     "eval-bag": ("lircdepth_ros.commands.eval_bag", "errors of a bag's depth images against its lidar"),
     "doctor": ("lircdepth_ros.commands.doctor", "look at this installation: what is missing, and what mends it"),
+    "prepare": ("lircdepth_ros.commands.prepare", "measure backends and build engines before the first drive"),
     "demo": ("lircdepth_ros.commands.demo", "replay a scene through the depth node and look at the result"),
 }
 

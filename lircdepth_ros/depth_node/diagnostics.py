@@ -73,20 +73,14 @@ def other_clock_text(age_s: float, now_ns: int, simulated: bool) -> str:
     age_s: of the images by the node's clock, which reads now_ns. simulated: whether that is /clock.
     """
     if simulated and now_ns == 0:
-        return (
-            "use_sim_time is true, but nothing is published on /clock: start the replay, or set use_sim_time to false"
-        )
+        return "use_sim_time is true, but /clock is silent: start the replay, or set use_sim_time to false"
     if abs(age_s) < _CLOCK_TOLERANCE_S:
         return ""
     unit, seconds = next(unit for unit in _UNITS if abs(age_s) >= unit[1])
     offset = f"images are stamped {abs(age_s) / seconds:.1f} {unit} {'before' if age_s > 0 else 'after'}"
     if simulated:
-        return (
-            f"{offset} the time on /clock: is /clock of another recording? Without a replay set use_sim_time to false"
-        )
-    return (
-        f"{offset} this node's clock: in a replay set use_sim_time to true, else set the clocks of driver and computer"
-    )
+        return f"{offset} the time on /clock: is it of another recording? Without a replay set use_sim_time to false"
+    return f"{offset} this node's clock: in a replay set use_sim_time to true, else set the driver's clock"
 
 
 def standing_remarks(

@@ -23,6 +23,7 @@ pytest.importorskip("rclpy", reason="the node needs rclpy")
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from PIL import Image as Picture
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from lircdepth_core.geometry.calibration import Calibration
@@ -366,10 +367,40 @@ def test_radar_without_velocities(rig, node):
 
 
 def test_a_topic_of_another_type(rig, node):
-    """It is a publisher, so that 'no publisher' would be wrong; both types are named."""
+    """It is a publisher, so that 'no publisher' would be wrong; both types are named, and who publishes."""
     node(image_transport="raw", image_topic="/CAM_FRONT/image_rect/compressed", ready=False)
-    words = "compressed is published as sensor_msgs/msg/CompressedImage, expected sensor_msgs/msg/Image"
+    words = "compressed is published as sensor_msgs/msg/CompressedImage by /rig, expected sensor_msgs/msg/Image"
     expect(rig, STALE, words)
+
+
+def test_a_topic_of_another_type_beside_the_right_one_is_named_with_its_publisher(rig, node):
+    node()
+    healthy(rig)
+    rig.node.create_publisher(CompressedImage, "/RADAR_FRONT/points", 10)
+    words = "points is published as sensor_msgs/msg/CompressedImage by /rig, expected sensor_msgs/msg/PointCloud2"
+    expect(rig, WARN, words)
+
+
+def test_stamps_of_another_clock_are_an_error_with_the_remedy(rig, node):
+    """A recording that is played, and use_sim_time forgotten: depth comes, and nothing that follows can use it."""
+    node()
+    year = 365 * 24 * 3600 * SECOND
+    old = {
+        "image": lambda stamp: rig.send_image(stamp - 5 * year, picture()),
+        "scans": lambda stamp: rig.send_scan(stamp - 5 * year, RETURNS),
+    }
+    expect(rig, ERROR, "stamped 5.0 years before this node's clock: in a replay set use_sim_time to true", **old)
+    assert rig.depth
+    healthy(rig)
+
+
+def test_a_camera_info_that_was_latched_before_the_node_came_is_found(rig, node):
+    """Published once, for late joiners: a volatile subscription, which suits every other driver, would not get it."""
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    rig.info = rig.node.create_publisher(CameraInfo, "/CAM_FRONT/camera_info", latched)
+    rig.send_info(time.time_ns())
+    node()
+    healthy(rig, info=False)
 
 
 # --- QoS, transforms ---------------------------------------------------------------------------------------------
