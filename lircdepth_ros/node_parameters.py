@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -40,10 +41,14 @@ def overrides(node: Node) -> dict[str, Any]:
     return {name: parameter.value for name, parameter in given.items()}
 
 
-def check_parameter_files(argv: Sequence[str]) -> None:
-    """Raise LircDepthError for a parameter file that is missing or none. To be called before rclpy.init."""
+def start_rclpy(argv: Sequence[str], **options: Any) -> None:
+    """Call rclpy.init. Raises LircDepthError for a command line or a parameter file that is none."""
     for path in parameter_files.named_files(argv):
-        parameter_files.parameters_by_node(path)
+        parameter_files.parameters_by_node(path)  # rcl's own errors are hard to read
+    try:
+        rclpy.init(args=list(argv), **options)
+    except RuntimeError as error:  # rcl ends its texts with the lines of its source
+        raise LircDepthError(str(error).partition(", at ")[0]) from error
 
 
 def warn_of_unmatched_files(node: Node, argv: Sequence[str]) -> None:

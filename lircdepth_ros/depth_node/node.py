@@ -499,11 +499,10 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv if argv is None else argv
     node = None
     try:
-        node_parameters.check_parameter_files(argv)
         # rclpy's own handler ends the context, and spin with it. A KeyboardInterrupt beside it may land inside a
         # message's conversion in C++, which makes a RuntimeError of it.
         early_stop.install()
-        rclpy.init(args=argv)
+        node_parameters.start_rclpy(argv)
         early_stop.leave_to_rclpy()
         node = DepthNode()
         node_parameters.warn_of_unmatched_files(node, argv)

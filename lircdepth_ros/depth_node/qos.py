@@ -148,17 +148,15 @@ def silent_topics(node: Node, statistics: Statistics, topics: Mapping[str, str],
     if statistics.seconds_active() < _NO_PUBLISHER_AFTER_S:
         return []
     published = {topic: _publishers_by_type(node, topic) for topic in topics}
-    reasons = [
-        f"no publisher on {topic}: start the driver, or compare `ros2 topic list` and remap"
-        for topic, types in published.items()
-        if not types
-    ]
-    reasons += [
-        f"{topic} is published as {other} by {', '.join(nodes)}, expected {topics[topic]}"
-        for topic, types in published.items()
-        for other, nodes in types.items()
-        if other != topics[topic]
-    ]
+    reasons = []
+    for topic, types in published.items():
+        if not types:
+            reasons.append(f"no publisher on {topic}: start the driver, or compare `ros2 topic list` and remap")
+        reasons += [
+            f"{topic} is published as {other} by {', '.join(nodes)}, expected {topics[topic]}"
+            for other, nodes in types.items()
+            if other != topics[topic]
+        ]
     if topics[image_topic] in published[image_topic] and statistics.age("frames_in") > _NO_PUBLISHER_AFTER_S:
         reasons.insert(
             0,

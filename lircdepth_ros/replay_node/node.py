@@ -140,9 +140,8 @@ def main(args: list[str] | None = None) -> int:
     args = sys.argv if args is None else args
     spinner = None
     try:
-        node_parameters.check_parameter_files(args)
         early_stop.install()  # until there is something to end in order: to open a source may take long
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        node_parameters.start_rclpy(args, signal_handler_options=SignalHandlerOptions.NO)
         node = ReplayNode(sleep)
         node_parameters.warn_of_unmatched_files(node, args)
         sleep.listen()
