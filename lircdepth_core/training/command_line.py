@@ -13,7 +13,7 @@ from typing import Any
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.inference.device import is_out_of_memory
-from lircdepth_core.training import run_folder
+from lircdepth_core.training import recipes, run_folder
 from lircdepth_core.training.callbacks import BestCheckpoint, DepthPictures, StopAfter, has_stopped
 from lircdepth_core.training.data_modules import DepthData
 from lircdepth_core.training.lightning_loader import lightning
@@ -78,6 +78,8 @@ def _command_line(arguments: list[str], run: bool) -> Any:
         def fit(self, model, ckpt_path=None, **options):
             model.settings = self.settings
             ckpt_path = _checked_start(self.trainer, self.settings, ckpt_path)
+            for logger in self.trainer.loggers:
+                logger.log_hyperparams(self.settings)
             fit(self.trainer, model, ckpt_path=ckpt_path, **options)
             leave_best(self.trainer, model, options["datamodule"])
 
@@ -93,16 +95,18 @@ def _command_line(arguments: list[str], run: bool) -> Any:
             trainer_defaults=trainer_defaults(),
             auto_configure_optimizers=False,
             parser_kwargs={"exit_on_error": False},
-            args=arguments,
+            args=recipes.expanded(arguments),
         )
     except ArgumentError as error:
         raise LircDepthError(" ".join(str(error).split())) from error
     except ValueError as error:  # the parser wraps what a class raises when it is made
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, LircDepthError):
+        while cause is not None and not isinstance(cause, LircDepthError | ModuleNotFoundError):
             cause = cause.__cause__
         if cause is None:
             raise
+        if isinstance(cause, ModuleNotFoundError):  # a logger whose package is not there
+            raise LircDepthError(" ".join(str(cause).split())) from error
         raise cause from error
 
 

@@ -165,6 +165,7 @@ class DepthModule(lightning.LightningModule):
         values |= {f"train/{name}": torch.nan for name in self._terms - terms.keys()}
         self._terms |= terms.keys()
         self.log_dict(values | {"train/skipped_frames": batch["skipped"].sum().float()})
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return terms["total"]
 
     def _bad_batch_path(self) -> Path:

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     parts[arguments.output] = JoinedFrames(drives)
     for path, frames in parts.items():
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        pack(frames, path, arguments.jobs)
+        pack(frames, path, arguments.jobs, tell=True)
         print(f"{path}: {frames.description}, {path.stat().st_size / 1e6:.1f} MB")
     if arguments.sheet:
         _draw(parts[arguments.output], arguments.sheet)

@@ -19,9 +19,11 @@ import yaml
 
 import training_runs
 from lircdepth_core.data.packed import pack, shard_path, shards_of
+from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.cafnet import CaFNet
 from lircdepth_core.models.lircdepth import LiRCDepth
+from lircdepth_core.training import recipes
 from lircdepth_ros import cli
 from paths import REPOSITORY
 from training_runs import PLAIN, logged
@@ -474,16 +476,56 @@ def test_decoders_start_from_xavier_and_a_seed_decides():
     assert not torch.equal(weight, other.decoder.conv1[0].weight)
 
 
-@pytest.mark.parametrize("recipe", sorted((REPOSITORY / "training").rglob("*.yaml")), ids=lambda p: str(p.name))
+@pytest.mark.parametrize(
+    "recipe",
+    [path for path in sorted((REPOSITORY / "training").rglob("*.yaml")) if "model" in recipes.read(path)],
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
+)
 def test_every_recipe_is_understood(recipe, tmp_path):
     """Checked against the classes' signatures by the parser that runs them, without opening any data."""
     from lircdepth_core.training import command_line
 
     config = command_line.parse(["fit", "-c", str(recipe)])
-    settings = yaml.safe_load(recipe.read_text())
+    settings = recipes.read(recipe)
     assert config.fit.model.class_path.endswith(settings["model"]["class_path"])
     assert config.fit.data.init_args.batch_size == settings["data"]["init_args"]["batch_size"]
+    assert config.fit.seed_everything == settings["seed_everything"] == 0
     assert json.dumps(settings)  # plain values alone
+
+
+def test_a_recipe_inherits_what_it_does_not_say(tmp_path):
+    (tmp_path / "base.yaml").write_text(
+        "trainer: {max_epochs: 3, callbacks: [1, 2]}\nmodel: {class_path: A, init_args: {lr: 1, eps: 2}}\n"
+    )
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/next.yaml").write_text(
+        "base: ../base.yaml\ntrainer: {callbacks: [3]}\nmodel: {init_args: {lr: 5}}\n"
+    )
+    (tmp_path / "last.yaml").write_text("base: folder/next.yaml\nmodel: {class_path: B, init_args: {a: 1}}\n")
+    assert recipes.read(tmp_path / "folder/next.yaml") == {
+        "trainer": {"max_epochs": 3, "callbacks": [3]},
+        "model": {"class_path": "A", "init_args": {"lr": 5, "eps": 2}},
+    }
+    assert recipes.read(tmp_path / "last.yaml")["model"] == {"class_path": "B", "init_args": {"a": 1}}
+    (tmp_path / "loop.yaml").write_text("base: loop.yaml\n")
+    for name, message in (("loop", "inherits from itself"), ("absent", "no such recipe")):
+        with pytest.raises(LircDepthError, match=message):
+            recipes.read(tmp_path / f"{name}.yaml")
+
+
+def test_hyperparameters_and_the_learning_rate_are_logged_and_a_missing_logger_is_a_line(frames, tmp_path, capsys):
+    assert fit(frames, tmp_path, "--model.lr", 0.25, "--model.warmup", 3, epochs=1) == 0
+    assert logged(tmp_path, "lr") == pytest.approx({step: 0.25 * (step + 1) / 4 * (0.1 + 0.9 * (1 - step / 4) ** 0.9)
+                                                    for step in range(4)})  # fmt: skip
+    (kept,) = tmp_path.rglob("hparams.yaml")
+    assert yaml.safe_load(kept.read_text())["model"]["init_args"]["lr"] == 0.25
+    try:
+        import wandb  # noqa: F401
+    except ImportError:
+        words = training_runs.fit_words(frames, tmp_path / "other")
+        words = words[: words.index("--trainer.logger")] + words[words.index("--trainer.log_every_n_steps") :]
+        assert cli.main([*words, "--trainer.logger", "WandbLogger"]) == 2
+        assert "wandb" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_pictures_show_image_depth_and_truth_one_above_the_other():
