@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -59,15 +61,52 @@ def batches_in(length: int, batch_size: int, world: int = 1) -> int:
     return count
 
 
+@dataclass(frozen=True)
+class Shares:
+    """How much of an epoch each of several sets has.
+
+    lengths: frames of each, one set after the other. weights: of any sum; an epoch has as many frames as all sets
+    together, and of each set its share of them, some of them several times or not at all where that is not its length.
+    """
+
+    lengths: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Raise LircDepthError for weights that do not fit."""
+        if len(self.weights) != len(self.lengths) or not all(weight >= 0 for weight in self.weights):
+            raise LircDepthError(
+                f"weights {list(self.weights)} of {len(self.lengths)} sets: expected a number of 0 or more for each"
+            )
+        if not sum(self.weights) > 0:
+            raise LircDepthError("the weights of all sets are 0")
+
+    def order(self, generator: torch.Generator) -> list[int]:
+        """Return the indices of an epoch, shuffled."""
+        total = sum(self.lengths)
+        ends = [round(total * end / sum(self.weights)) for end in itertools.accumulate(self.weights)]
+        drawn: list[int] = []
+        first = 0
+        for length, begin, end in zip(self.lengths, [0, *ends], ends, strict=False):
+            rounds = -(-(end - begin) // length)
+            passes = [first + torch.randperm(length, generator=generator) for _ in range(rounds)]
+            drawn += torch.cat(passes)[: end - begin].tolist() if passes else []
+            first += length
+        return [drawn[place] for place in torch.randperm(total, generator=generator).tolist()]
+
+
 class EpochBatches:
     """Batches of (epoch, index), shuffled by seed and epoch; each of ``world`` ranks gets its share.
 
-    Raises LircDepthError as ``batches_in``.
+    shares: of several sets whose frames together are the ``length``; None: each frame once. Raises LircDepthError as
+    ``batches_in``.
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, length: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, shares: Shares | None = None
+    ) -> None:
         self._length, self._batch_size, self._seed = length, batch_size, seed
-        self._rank, self._world = rank, world
+        self._rank, self._world, self._shares = rank, world, shares
         self._count = batches_in(length, batch_size, world)
         self._epoch = 0
 
@@ -84,7 +123,12 @@ class EpochBatches:
         return self._count
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order: list[int] = torch.randperm(self._length, generator=seeded(self._seed, self._epoch)).tolist()
+        generator = seeded(self._seed, self._epoch)
+        order: list[int]
+        if self._shares is None:
+            order = torch.randperm(self._length, generator=generator).tolist()
+        else:
+            order = self._shares.order(generator)
         for batch in range(self._count):
             first = (batch * self._world + self._rank) * self._batch_size
             yield [(self._epoch, index) for index in order[first : first + self._batch_size]]

@@ -162,7 +162,7 @@ class DepthPictures(lightning.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Log the pictures of the first batch."""
-        if batch_idx or not trainer.is_global_zero:
+        if batch_idx or dataloader_idx or not trainer.is_global_zero:
             return
         for logger in trainer.loggers:
             add_image = getattr(getattr(logger, "experiment", None), "add_image", None)

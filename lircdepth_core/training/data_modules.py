@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 from lircdepth_core.data.augmentation import Augmentation
 from lircdepth_core.data.frame import Frame, FrameSource, prepare, sha256_of
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
-from lircdepth_core.data.packed import open_packed
+from lircdepth_core.data.packed import JoinedFrames, open_packed
 from lircdepth_core.data.photometric import Photometric
-from lircdepth_core.data.sampling import EpochBatches, TrainingSet, batches_in, spread
+from lircdepth_core.data.sampling import EpochBatches, Shares, TrainingSet, batches_in, spread
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.seed import seed_or_global
@@ -39,7 +39,10 @@ class _Prepared(Dataset[Frame]):
 
 
 class DepthData(lightning.LightningDataModule):
-    """What the data modules share; a subclass opens ``self.train_frames`` and ``self.val_frames`` in ``setup``.
+    """What the data modules share; a subclass opens ``self.train_frames`` and ``self.val_sets`` in ``setup``.
+
+    val_sets: {name: frames}. Checkpoints are selected on the first one, whose errors are logged as val/mae and so on;
+    those of another one as val/NAME/mae. shares: see sampling.Shares.
 
     crop, flip, colour, drop_scan, drop_points, clutter, photometric: see Augmentation. seed: of order and augmentation;
     None: that of `seed_everything`. val_limit: validate on so many frames, spread over the split. repeat: so many
@@ -47,7 +50,8 @@ class DepthData(lightning.LightningDataModule):
     """
 
     train_frames: FrameSource
-    val_frames: FrameSource
+    val_sets: dict[str, FrameSource]
+    shares: Shares | None = None
 
     def __init__(
         self,
@@ -119,19 +123,21 @@ class DepthData(lightning.LightningDataModule):
         return StatefulDataLoader(
             TrainingSet(self.train_frames, self.augmentation, self.seed, self.repeat),
             batch_sampler=EpochBatches(
-                len(self.train_frames), self.batch_size, self.seed, trainer.global_rank, trainer.world_size
+                len(self.train_frames), self.batch_size, self.seed, trainer.global_rank, trainer.world_size, self.shares
             ),
             num_workers=self.workers,
         )
 
-    def val_dataloader(self) -> DataLoader[Frame]:
-        """Return this rank's share of the validation frames."""
-        prepared = _Prepared(self.val_frames, self.val_limit, self.attached.global_rank, self.attached.world_size)
-        count = min(self.val_limit or len(self.val_frames), len(self.val_frames))
-        if count < self.attached.world_size:
-            raise LircDepthError(
-                f"{count} validation frames for {self.attached.world_size} processes, expected at least one for each"
-            )
+    def val_dataloader(self) -> list[DataLoader[Frame]]:
+        """Return this rank's share of the frames of each validation set."""
+        return [self._validation_loader(frames) for frames in self.val_sets.values()]
+
+    def _validation_loader(self, frames: FrameSource) -> DataLoader[Frame]:
+        world = self.attached.world_size
+        count = min(self.val_limit or len(frames), len(frames))
+        if count < world:
+            raise LircDepthError(f"{count} validation frames for {world} processes, expected at least one for each")
+        prepared = _Prepared(frames, self.val_limit, self.attached.global_rank, world)
         return DataLoader(prepared, batch_size=self.val_batch_size, num_workers=self.workers)
 
 
@@ -174,19 +180,21 @@ class NuScenesData(DepthData):
     def setup(self, stage: str | None = None) -> None:
         """Open the data root."""
         self.train_frames = NuScenesFrames(split=self._splits[0], labels=self._labels, **self._common)
-        self.val_frames = NuScenesFrames(split=self._splits[1], **self._common)
+        self.val_sets = {self._splits[1]: NuScenesFrames(split=self._splits[1], **self._common)}
 
 
 class PackedData(DepthData):
     """Frames of files that `lircdepth pack` wrote, kept on the training device.
 
-    train, val: a file each, a folder with files, or several of them.
+    train, val: a file each, a folder with files, or several of them; val may be {name: any of these}, for several sets,
+    each with its own errors: the first one selects. train_weights: of each of ``train``, how often its frames are drawn
+    (see sampling.Shares); None: every frame once an epoch.
     """
 
     def __init__(
         self,
         train: str | list[str],
-        val: str | list[str],
+        val: str | list[str] | dict[str, str | list[str]],
         batch_size: int = 8,
         val_batch_size: int = 8,
         crop: tuple[int, int] = (352, 704),
@@ -199,14 +207,23 @@ class PackedData(DepthData):
         repeat: int | None = None,
         clutter: float = 0.0,
         photometric: Photometric | None = None,
+        train_weights: list[float] | None = None,
     ) -> None:
         super().__init__(
             batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat,
             clutter=clutter, photometric=photometric,
         )  # fmt: skip
-        self._paths = train, val
+        self._train = [train] if isinstance(train, str) else train
+        self._val = val if isinstance(val, dict) else {"val": val}
+        self._train_weights = train_weights
 
     def setup(self, stage: str | None = None) -> None:
         """Read the files onto the device."""
         device = self.attached.strategy.root_device
-        self.train_frames, self.val_frames = (open_packed(path, device) for path in self._paths)
+        self.val_sets = {name: open_packed(paths, device) for name, paths in self._val.items()}
+        if self._train_weights is None:
+            self.train_frames = open_packed(self._train, device)
+            return
+        sources = [open_packed(path, device) for path in self._train]
+        self.train_frames = JoinedFrames(sources)
+        self.shares = Shares(tuple(map(len, sources)), tuple(self._train_weights))

@@ -65,6 +65,29 @@ def run_network(network: nn.Module, batch: Batch) -> Any:
     return network(*(batch[name].contiguous(memory_format=torch.channels_last) for name in ("image", "radar")))
 
 
+class ValidationErrors(nn.Module):
+    """Means of errors over a validation set, in float64 and over all processes; they are no part of checkpoints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._means = nn.ModuleDict({name: torchmetrics.MeanMetric().set_dtype(torch.float64) for name in VALIDATED})
+        self._frames = torchmetrics.SumMetric()
+
+    def update(self, errors: dict[str, float]) -> None:
+        """Take the errors of a frame."""
+        self._frames.update(1)
+        for name in VALIDATED:
+            cast(torchmetrics.MeanMetric, self._means[name]).update(errors[name])
+
+    def taken(self) -> dict[str, float]:
+        """Return the means, {} where there is no frame, and start anew."""
+        metrics = {name: cast(torchmetrics.MeanMetric, metric) for name, metric in self._means.items()}
+        means = {name: float(metric.compute()) for name, metric in metrics.items()} if self._frames.compute() else {}
+        for metric in (self._frames, *metrics.values()):
+            metric.reset()
+        return means
+
+
 class DepthModule(lightning.LightningModule):
     """Trains ``self.network`` with AdamW and polynomial decay; subclasses compute the loss.
 
@@ -89,9 +112,7 @@ class DepthModule(lightning.LightningModule):
         self._optimiser: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "eps": eps}
         self.recipe: dict[str, Any] = self._optimiser | {"power": power, "final_lr": final_lr, "warmup": warmup}
         self._power, self._final_lr, self._warmup = power, final_lr, warmup
-        # In float64 and over all processes; their states are no part of checkpoints.
-        self._means = nn.ModuleDict({name: torchmetrics.MeanMetric().set_dtype(torch.float64) for name in VALIDATED})
-        self._validated_frames = torchmetrics.SumMetric()
+        self._validated = nn.ModuleList()  # of ValidationErrors, one for each set
         self._terms: set[str] = set()
         self.last_errors: dict[str, float] = {}
         self.last_validated = 0  # at which step
@@ -140,8 +161,9 @@ class DepthModule(lightning.LightningModule):
 
         On a CPU a step spends more time on page faults than on arithmetic. Raises LircDepthError.
         """
-        train, val = self.data.train_frames, self.data.val_frames
-        require_same_focal_length("the training frames", train.focal_length, val.description, val.focal_length)
+        train = self.data.train_frames
+        for val in self.data.val_sets.values():
+            require_same_focal_length("the training frames", train.focal_length, val.description, val.focal_length)
         before = self.recipe.get("before", {}).get("focal_length")
         if before and not same_focal_length(before, train.focal_length) and self.global_rank == 0:
             print(f"init_weights: trained for a focal length of {before:.1f} px, these frames have "
@@ -192,33 +214,36 @@ class DepthModule(lightning.LightningModule):
         if ranks:
             raise LircDepthError(f"loss is not finite at step {self.global_step} on {ranks} other ranks; they say more")
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Any:
+    def setup(self, stage: str | None = None) -> None:
+        """Prepare the means of each validation set."""
+        self._validated = nn.ModuleList(ValidationErrors() for _ in self.data.val_sets)
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Any:
         """Return the network's output, and take its errors into the means."""
         output = self(batch)
         # Never the accumulated map, with its errors.
         truth = next(batch[name] for name in ("rendered", "exact", "single") if name in batch)
+        found = cast(ValidationErrors, self._validated[dataloader_idx])
         for prediction, depth in zip(output.depth.float().cpu(), truth.cpu(), strict=True):
             try:
                 errors = depth_errors(prediction[0].numpy(), depth[0].numpy(), CAP)
             except LircDepthError:  # nothing is known about this frame
                 continue
-            self._validated_frames.update(1)
-            for name in VALIDATED:
-                cast(torchmetrics.MeanMetric, self._means[name]).update(errors[name])
+            found.update(errors)
         return output
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means over the frames of all processes. Raises LircDepthError when no frame has ground truth."""
-        metrics = {name: cast(torchmetrics.MeanMetric, metric) for name, metric in self._means.items()}
-        count = self._validated_frames.compute()
-        means = {name: float(metric.compute()) for name, metric in metrics.items()} if count else {}
-        for metric in (self._validated_frames, *metrics.values()):
-            metric.reset()
-        if not means:
-            raise LircDepthError("no validation frame has ground truth: there is nothing to select a checkpoint by")
+        """Log the means over the frames of all processes. Raises LircDepthError when a set has no ground truth."""
+        self.last_errors = {}
+        for number, (name, errors) in enumerate(zip(self.data.val_sets, self._validated, strict=True)):
+            means = cast(ValidationErrors, errors).taken()
+            if not means:
+                raise LircDepthError(
+                    f"no validation frame has ground truth ({name}): there is nothing to select a checkpoint by"
+                )
+            self.last_errors |= {f"{name}/{key}" if number else key: value for key, value in means.items()}
         self.last_validated = self.trainer.global_step
-        self.last_errors = means
-        self.log_dict({f"val/{name}": value for name, value in means.items()}, rank_zero_only=True)
+        self.log_dict({f"val/{name}": value for name, value in self.last_errors.items()}, rank_zero_only=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the weights' header will say, so that a checkpoint is enough to export them, and the settings."""

@@ -88,3 +88,26 @@ def test_an_epoch_goes_on_at_any_batch_without_reading_the_frames_before(workers
     assert all(torch.equal(a, b) for a, b in zip(rest, whole[3:], strict=True))
     read = [int(line) for line in (tmp_path / "read").read_text().split()]
     assert sorted(read) == sorted(index for batch in batches(23, 4, epoch=2)[3:] for index in batch)
+
+
+def test_sets_are_drawn_by_their_weights_whatever_their_length():
+    from lircdepth_core.data.sampling import Shares
+
+    shares = Shares((4, 12, 2), (1.0, 2.0, 1.0))
+    batches = EpochBatches(18, 2, seed=3, shares=shares)
+    batches.set_epoch(5)
+    order = [index for batch in batches for _, index in batch]
+    counts = [order.count(index) for index in range(18)]
+    assert len(order) == 18
+    assert [sum(counts[:4]), sum(counts[4:16]), sum(counts[16:])] == [4, 10, 4] or [
+        sum(counts[:4]), sum(counts[4:16]), sum(counts[16:])] == [4, 9, 5]  # fmt: skip
+    assert max(counts[:4]) - min(counts[:4]) <= 1  # a frame comes again when all of its set have come
+    assert max(counts[16:]) - min(counts[16:]) <= 1
+    again = EpochBatches(18, 2, seed=3, shares=shares)
+    again.set_epoch(5)
+    assert [index for batch in again for _, index in batch] == order
+    again.set_epoch(6)
+    assert [index for batch in again for _, index in batch] != order
+    for weights in ((1.0, 2.0), (1.0, -1.0, 1.0), (0.0, 0.0, 0.0)):
+        with pytest.raises(LircDepthError, match="weights"):
+            Shares((4, 12, 2), weights)

@@ -119,6 +119,26 @@ def test_a_student_learns_from_rendered_depth_in_several_files_and_says_how_far_
     assert "no lidar depth" in capsys.readouterr().err
 
 
+def test_several_files_are_drawn_by_weight_and_several_sets_validated_by_name(tmp_path, capsys):
+    for name, count in (("a", 4), ("b", 8), ("near", 2), ("far", 2)):
+        training_runs.write_frames(tmp_path / f"{name}.safetensors", count=count, seed=ord(name[0]))
+    files = {name: str(tmp_path / f"{name}.safetensors") for name in ("a", "b", "near", "far")}
+    sets = ("--data.val", json.dumps({name: files[name] for name in ("near", "far")}))
+    several = ("--data.train", json.dumps([files["a"], files["b"]]), "--data.train_weights", "[3, 1]", *sets)
+    assert fit(files["a"], tmp_path / "run", *several, epochs=2) == 0
+    near, far = (logged(tmp_path / "run", column) for column in ("val/mae", "val/far/mae"))
+    assert len(near) == len(far) == 2
+    assert near != far
+    best = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["weights_header"]
+    assert best["metrics"]["val_mae"] == pytest.approx(min(near.values()))
+    assert "val_far_mae" in best["metrics"]
+    # Alone, each set has the errors that it has beside the other.
+    assert fit(files["a"], tmp_path / "far", *several[:4], "--data.val", files["far"], epochs=2) == 0
+    assert logged(tmp_path / "far", "val/mae") == pytest.approx(far)
+    assert fit(files["a"], tmp_path / "bad", *several[:2], "--data.train_weights", "[1]") == 2
+    assert "weights [1.0] of 2 sets" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_run_goes_on_when_more_frames_have_come(tmp_path, capsys):
     """Windows of one step: the folder grows from 8 frames to 16 between them."""
     source, folder = training_runs.RenderedStreets(16), tmp_path / "frames"
