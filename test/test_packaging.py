@@ -174,6 +174,16 @@ def test_wheel_and_sdist_hold_the_weights_and_what_ros_looks_for(distributions):
     assert {"LICENSE", "package.xml", "setup.py", "lircdepth_core/weights/street.safetensors"} <= source
 
 
+def test_an_installed_package_finds_its_config_files_under_any_prefix(distributions, tmp_path):
+    """Of the system's Python it is /usr/local, and ~/.local with --user; sys.prefix is /usr then."""
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--ignore-installed")
+    run(*pip, "--prefix", tmp_path, distributions[0])
+    (site,) = tmp_path.glob("lib/python*/site-packages")
+    program = "from lircdepth_ros.share import config_directory; print(config_directory())"
+    found = run(sys.executable, "-c", program, cwd=tmp_path, env=clean() | {"PYTHONPATH": str(site)})
+    assert found.strip() == str(tmp_path / "share/lircdepth_ros/config")
+
+
 PROGRAM = """
 import sys
 allowed = set(sys.argv[1].split(",")) | set(sys.stdlib_module_names) | {"lircdepth_core", "lircdepth_ros"}
