@@ -32,7 +32,7 @@ import rclpy  # noqa: E402  first: with wheels this starts Python once more
 from lircdepth_ros.dds import profile_environment  # noqa: E402
 
 STAGES = ("imports", "weights", "engine", "discovery", "first frame", "total", "CPU")
-_MARKS = ("configuring", "preparing the network", "weights ", "active: ")  # what the node logs, in this order
+_MARKS = ("configuring", "preparing the network", "configured: ", "active: ")  # what the node logs, in this order
 _TIMEOUT = 600.0  # seconds
 
 
@@ -80,7 +80,7 @@ def measure(rig, settings, environment):
             process.wait()
     moments = [started, *(log.marks[mark] for mark in _MARKS[:3]), matched, ended]
     seconds = [after - before for before, after in itertools.pairwise(moments)] + [ended - started, cpu]
-    (backend,) = (line.partition("); ")[2].strip() for line in log.lines if "sha256" in line)
+    (backend,) = (line.partition("); ")[2].partition("; inference_scale")[0] for line in log.lines if "sha256" in line)
     return dict(zip(STAGES, seconds, strict=True)) | {"backend": backend}
 
 

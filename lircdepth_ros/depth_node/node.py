@@ -238,6 +238,7 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
 
     def _begin_preparation(self) -> Preparation:
         """Read the parameters and have the network prepared in the worker's thread. Raises LircDepthError."""
+        self.get_logger().debug("configuring")
         settings = Settings(**self.option_values())
         self._check_topics(settings)
         poses = make_poses(self, settings)  # before anything is loaded: a mistake there is found at once
