@@ -34,7 +34,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     try:
         parameters = launching.depth_overrides(chosen)
         respawn, required = (launching.flag(name, chosen[name]) for name in ("respawn", "required"))
-        delay = launching.number("respawn_delay", chosen["respawn_delay"])
+        delay = launching.seconds("respawn_delay", chosen["respawn_delay"])
         remappings = launching.rectification(chosen) if chosen["rectify"] else []
     except LircDepthError as error:
         raise RuntimeError(error) from None  # one line, before anything is started

@@ -79,30 +79,29 @@ def overrides(options: Sequence[Option], chosen: Mapping[str, str]) -> dict[str,
     Raises LircDepthError for a value that does not fit.
     """
     given = {option: chosen[option.name] for option in options if chosen.get(option.name)}
-    values = {option.name: option.fitted(_parsed(option, text)) for option, text in given.items()}
+    values = {option.name: _value(option, text) for option, text in given.items()}
     # ROS has no empty lists: they are the default where they are allowed.
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value != ()}
 
 
-def _parsed(option: Option, text: str) -> object:
-    """Return an argument's text as YAML reads it; the text itself where a text is wanted."""
+def _value(option: Option, text: str) -> Any:
+    """Return an argument's text as YAML reads it; the text itself where a text is wanted. Raises LircDepthError."""
     if isinstance(option.default, str):
-        return text
+        return option.fitted(text)
     try:
-        value: object = yaml.safe_load(text)
+        return option.fitted(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise LircDepthError(f"{option.name} is {text!r}, expected {option.expected}") from error
-    return value
 
 
 def flag(name: str, text: str) -> bool:
     """Return an argument that is true or false. Raises LircDepthError for any other text."""
-    return bool(Option(name, False, "").fitted(yaml.safe_load(text)))
+    return bool(_value(Option(name, False, ""), text))
 
 
-def number(name: str, text: str) -> float:
+def seconds(name: str, text: str) -> float:
     """Return an argument that is a number of seconds. Raises LircDepthError for any other text."""
-    return float(Option(name, 0.0, "", minimum=0.0, maximum=1e6).fitted(yaml.safe_load(text)))
+    return float(_value(Option(name, 0.0, "", minimum=0.0, maximum=1e6), text))
 
 
 def depth_overrides(chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -149,8 +148,11 @@ def rectification(chosen: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def calibration_of(chosen: Mapping[str, str]) -> str:
-    """Return the argument calibration_file or, when it is empty, the file that the converter writes into each bag."""
-    given, written = chosen["calibration_file"], Path(chosen["bag"]) / "calibration.yaml"
+    """Return the calibration file of arguments and parameter files or, without, the one that is in a converted bag.
+
+    Raises LircDepthError for arguments that cannot work.
+    """
+    given, written = depth_node_settings(chosen).calibration_file, Path(chosen["bag"]) / "calibration.yaml"
     return str(written) if chosen["bag"] and not given and written.is_file() else given
 
 
@@ -168,7 +170,7 @@ def replay_overrides(chosen: Mapping[str, str]) -> dict[str, Any]:
     if "wait_for_topics" not in values:
         values["wait_for_topics"] = [recorded_image_topic(settings, chosen["namespace"], values["relative_topics"])]
     if values.get("source", "bag") == "bag":
-        _check_images_of_bag(values, settings)
+        _check_images_of_bag(values)
     return values
 
 
@@ -179,7 +181,7 @@ def recorded_image_topic(settings: depth_settings.Settings, namespace: str, rela
     return f"/{topic.removeprefix(prefix)}" if relative and prefix != "//" and topic.startswith(prefix) else topic
 
 
-def _check_images_of_bag(values: Mapping[str, Any], settings: depth_settings.Settings) -> None:
+def _check_images_of_bag(values: Mapping[str, Any]) -> None:
     """Raise LircDepthError, which names the images of the bag, when it has none of the depth node's."""
     from lircdepth_ros.bags.reading import open_bag
 
@@ -196,8 +198,9 @@ def _check_images_of_bag(values: Mapping[str, Any], settings: depth_settings.Set
 def _choices(types: Mapping[str, str]) -> list[str]:
     """Return the images of a bag, each as the arguments that choose it."""
     raw = [topic for topic, kind in sorted(types.items()) if kind == "sensor_msgs/msg/Image"]
-    compressed = [topic for topic, kind in sorted(types.items()) if kind == "sensor_msgs/msg/CompressedImage"]
+    suffix = "/compressed"
+    compressed = [topic for topic in sorted(types) if topic.endswith(suffix)]
     return [
-        *(f"image_topic:={topic.removesuffix('/compressed').lstrip('/')}" for topic in compressed),
+        *(f"image_topic:={topic.removesuffix(suffix).lstrip('/')}" for topic in compressed),
         *(f"image_topic:={topic.lstrip('/')} image_transport:=raw" for topic in raw),
     ]

@@ -91,6 +91,7 @@ def test_arguments_come_in_the_types_that_the_node_declares():
         ({"lifecycle": "manual"}, "lifecycle is 'manual', expected one of auto, managed"),
         ({"use_sim_time": "yes please"}, "use_sim_time is 'yes please', expected true or false"),
         ({"threads": "["}, "threads is '\\[', expected a whole number"),
+        ({"use_sim_time": "["}, "use_sim_time is '\\[', expected true or false"),
     ],
 )
 def test_an_argument_that_cannot_work_is_named_before_anything_is_started(given, words):
@@ -133,6 +134,16 @@ def test_a_replay_waits_for_the_images_that_the_depth_node_reads(bag, tmp_path):
     own.write_text("/**:\n  ros__parameters: {image_topic: CAM_BACK/image_rect, image_transport: raw}\n")
     given = chosen(replay=True, bag=str(bag), params_file=str(own), namespace="ego")
     assert launching.replay_overrides(given)["wait_for_topics"] == ["/CAM_BACK/image_rect"]
+
+
+def test_a_replay_takes_the_calibration_of_its_bag_unless_another_one_is_given(bag, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("/**:\n  ros__parameters: {calibration_file: /own/calibration.yaml}\n")
+    assert launching.calibration_of(chosen(replay=True, bag=str(bag))) == ""
+    (bag / "calibration.yaml").touch()
+    assert launching.calibration_of(chosen(replay=True, bag=str(bag))) == str(bag / "calibration.yaml")
+    assert launching.calibration_of(chosen(replay=True, bag=str(bag), calibration_file="mine.yaml")) == "mine.yaml"
+    assert launching.calibration_of(chosen(replay=True, bag=str(bag), params_file=str(own))) == "/own/calibration.yaml"
 
 
 def test_a_bag_without_these_images_is_refused_with_the_arguments_that_choose_its_own(bag):
