@@ -63,7 +63,9 @@ def replay_arguments(config: Path) -> list[Argument]:
 def _argument(option: Option) -> Argument:
     example = " A list: '[a, b]'." if isinstance(option.default, tuple) else ""
     shown = list(option.default) if isinstance(option.default, tuple) else option.default
-    return Argument(option.name, "", f"{option.help_with_choices}{example} Default: {shown!r}.")
+    return Argument(
+        option.name, "", f"{option.help_with_choices}{example} Empty: as in the parameter files ({shown!r})."
+    )
 
 
 def misspelled(chosen: Iterable[str]) -> list[str]:
