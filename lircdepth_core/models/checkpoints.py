@@ -26,7 +26,7 @@ _METADATA_KEY = "lircdepth"
 class Header:
     """The description that weights carry.
 
-    model: a name of models.NAMES. config: arguments of its constructor. focal_length [px] and input_size (height,
+    model: see models.build. config: arguments of its constructor. focal_length [px] and input_size (height,
     width) are those of training: a depth network is tied to them. focal_length_range [px]: the least and the greatest
     of the cameras of training, empty where it was one. training: steps, losses, learning rate and so on, and
     under "before" the same of the weights with which it began.
@@ -56,11 +56,16 @@ class Header:
         return ""
 
 
-def random_weights(name: str = "lircdepth", seed: int = 0) -> tuple[nn.Module, Header]:
-    """Return (network in eval mode, Header) with weights drawn from ``seed``; the global generator is left alone."""
+def random_weights(
+    name: str = "lircdepth", seed: int = 0, config: Mapping[str, Any] | None = None
+) -> tuple[nn.Module, Header]:
+    """Return (network in eval mode, Header) with weights drawn from ``seed``; the global generator is left alone.
+
+    name, config: see models.build.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return models.build(name).eval(), Header(model=name)
+        return models.build(name, **(config or {})).eval(), Header(model=name, config=dict(config or {}))
 
 
 def output_path(name: str | Path) -> Path:
@@ -142,7 +147,7 @@ def read_header(path: str | Path) -> Header:
             f"{path}: no '{_METADATA_KEY}' header that says which network it holds, expected a file written by "
             f"lircdepth ({type(error).__name__}: {error})"
         ) from error
-    if header.model not in models.NAMES:
+    if not models.is_name(header.model):
         raise LircDepthError(f"{path}: holds weights of '{header.model}', expected one of {', '.join(models.NAMES)}")
     return header
 

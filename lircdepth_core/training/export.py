@@ -27,7 +27,7 @@ def export(checkpoint: str | Path, output: str | Path, half: bool = True) -> che
         raise LircDepthError(f"{checkpoint}: no such checkpoint") from error
     except Exception as error:  # a damaged pickle makes its reader raise whatever its parts raise
         raise LircDepthError(f"{checkpoint}: not a checkpoint of `lircdepth train`: {error!r}") from error
-    network = models.build(values["model"])
+    network = models.build(values["model"], **values.get("config", {}))
     state = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
     checkpoints.load_state(network, state, checkpoint)
     values["focal_length_range"] = tuple(values.get("focal_length_range", ()))

@@ -44,6 +44,7 @@ def weights_header(module: DepthModule) -> dict[str, Any]:
     }
     return data.weights_header() | {
         "model": module.model_name,
+        "config": module.model_config,
         "metrics": {f"val_{name.replace('/', '_')}": value for name, value in module.last_errors.items()},
         "training": training | asdict(data.augmentation),
     }

@@ -11,21 +11,23 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.common.torchvision_loader import load_torchvision
 
+_WITH_ENCODERS = ("lircdepth", "cafnet")
 
-def started(model, encoder_weights=None, init_weights=None, seed=0):
-    """Return (network of models.NAMES as its training starts, what weights tell of that start).
 
-    It is that of a weights file, or initialised from ``seed``; a "tiny" has no encoders to start. Raises
-    LircDepthError where init_weights holds another model.
+def started(model, encoder_weights=None, init_weights=None, seed=0, config=None):
+    """Return (network as its training starts, what weights tell of that start). model, config: see models.build.
+
+    It is that of a weights file, or initialised from ``seed``; a "tiny" and networks of one's own start as they are
+    made. Raises LircDepthError where init_weights holds another model.
     """
-    network, _ = checkpoints.random_weights(model, seed)
+    network, _ = checkpoints.random_weights(model, seed, config)
     if init_weights is not None:
         loaded, header = checkpoints.load(init_weights)
         if header.model != model:
             raise LircDepthError(f"{init_weights}: holds weights of '{header.model}', expected '{model}' to go on from")
         network.load_state_dict(loaded.state_dict())  # float32, which the file may not be
         return network, {"before": header.training | {"data": header.trained_on, "focal_length": header.focal_length}}
-    if model != "tiny":
+    if model in _WITH_ENCODERS:
         initialise(network, encoder_weights, seed)
     return network, {"encoder_weights": encoder_weights and Path(encoder_weights).name, "init_seed": seed}
 

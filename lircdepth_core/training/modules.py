@@ -116,6 +116,7 @@ class DepthModule(lightning.LightningModule):
         self._terms: set[str] = set()
         self.last_errors: dict[str, float] = {}
         self.last_validated = 0  # at which step
+        self.model_config: dict[str, Any] = {}  # arguments of the network's constructor
         self.settings: dict[str, Any] = {}  # of the command line, which go into checkpoints
 
     @property
@@ -264,10 +265,11 @@ class StudentModule(DepthModule):
     teacher: safetensors of a CaFNet; it runs in eval mode without gradients, and is no part of checkpoints. loss: what
     StudentLoss takes, such as {"structure": 0}; without a teacher its distillation terms are left out. encoder_weights:
     "imagenet" (download), a safetensors file of MobileNetV2's ``features``, or None. init_weights: a weights file to
-    go on from (fine-tuning), in its place. model: "tiny" for smoke runs. teacher_cache: folder to keep the teacher's
-    output in; of use where the data's ``repeat`` is set. distil_until: share of the steps after which the student goes
-    on without the teacher (Cho and Hariharan, "On the Efficacy of Knowledge Distillation", ICCV 2019). init_seed:
-    of the random start; None: that of `seed_everything`.
+    go on from (fine-tuning), in its place. model, model_args: "tiny" for smoke runs, or the path of a class of one's
+    own and its arguments, see models.build. teacher_cache: folder to keep the teacher's output in; of use where the
+    data's ``repeat`` is set. distil_until: share of the steps after which the student goes on without the teacher (Cho
+    and Hariharan, "On the Efficacy of Knowledge Distillation", ICCV 2019). init_seed: of the random start; None: that
+    of `seed_everything`.
     """
 
     def __init__(
@@ -286,10 +288,14 @@ class StudentModule(DepthModule):
         init_weights: str | None = None,
         distil_until: float = 1.0,
         warmup: int = 0,
+        model_args: dict[str, Any] | None = None,
     ):
         self.model_name = model
-        network, start = initialisation.started(model, encoder_weights, init_weights, seed_or_global(init_seed))
+        network, start = initialisation.started(
+            model, encoder_weights, init_weights, seed_or_global(init_seed), model_args
+        )
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr, warmup)
+        self.model_config = model_args or {}
         self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
         self.recipe["distil_until"] = self._distil_until = distil_until
         self._distil_steps = math.inf
@@ -328,8 +334,17 @@ class StudentModule(DepthModule):
         teacher = None
         if self._teacher is not None and self.global_step < self._distil_steps:
             teacher = self._teach(self._teacher[0], batch)
-        terms: dict[str, Tensor] = self.loss(self(batch), teacher, batch["image"], _truth(batch))
-        return terms
+        output = self(batch)
+        terms: dict[str, Tensor] = self.loss(output, teacher, batch["image"], _truth(batch))
+        more = self.more_terms(output, batch)
+        return terms | more | {"total": sum(more.values(), terms["total"])}
+
+    def more_terms(self, output: Any, batch: Batch) -> dict[str, Tensor]:
+        """Return terms that are added to the loss, scalars with their weights: none, for a subclass to override.
+
+        output: the student's DepthOutput. batch: see data.frame, stacked.
+        """
+        return {}
 
     @torch.no_grad()
     def _teach(self, teacher: nn.Module, batch: Batch) -> Any:

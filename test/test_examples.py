@@ -1,0 +1,131 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""The examples run as the documentation has them: own network, own loss, own data, and Python in ten lines."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import training_runs
+from lircdepth_core.errors import LircDepthError
+from lircdepth_core.models import checkpoints
+from lircdepth_ros import cli
+from paths import REPOSITORY
+
+EXAMPLES = REPOSITORY / "examples"
+
+
+@pytest.fixture(autouse=True)
+def examples(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setenv("LIRCDEPTH_NETWORKS", "own_network")
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    return training_runs.write_frames(tmp_path_factory.mktemp("frames") / "frames.safetensors")
+
+
+def command(*words):
+    return cli.main([str(word) for word in words])
+
+
+def trained(frames, root, *options, model="tiny"):
+    """Weights of two steps."""
+    words = training_runs.fit_words(frames, root, "--trainer.max_steps", 2, *options, model=model)
+    assert cli.main(words) == 0
+    output = root / "weights.safetensors"
+    assert command("export-weights", root / "checkpoints/best.ckpt", "-o", output) == 0
+    return output
+
+
+def test_an_own_network_is_trained_exported_and_evaluated_by_the_same_commands(frames, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime")
+    arguments = ("--model.model_args", "{width: 24}")
+    weights = trained(frames, tmp_path / "run", *arguments, model="own_network.Pyramid")
+    header = checkpoints.read_header(weights)
+    assert (header.model, header.config) == ("own_network.Pyramid", {"width": 24})
+    assert command("eval", "--packed", frames, "--weights", weights, "--device", "cpu", "-o", tmp_path / "eval") == 0
+    exported = tmp_path / "own.onnx"
+    assert command("export", weights, "--format", "onnx", "--size", 96, 160, "-o", exported) == 0
+    import onnxruntime
+
+    network, _ = checkpoints.load(weights)
+    inputs = {"image": torch.rand(1, 3, 96, 160), "radar": torch.rand(1, 4, 96, 160)}
+    (depth, *_) = onnxruntime.InferenceSession(exported).run(
+        None, {name: value.numpy() for name, value in inputs.items()}
+    )
+    with torch.inference_mode():
+        assert np.abs(depth - network(**inputs).depth.numpy()).max() < 1e-3
+    capsys.readouterr()
+    monkeypatch.delenv("LIRCDEPTH_NETWORKS")  # a file alone runs no code
+    assert command("eval", "--packed", frames, "--weights", weights, "--device", "cpu", "-o", tmp_path / "eval") == 2
+    assert "export LIRCDEPTH_NETWORKS=own_network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "config", "message"), [
+    ("own_network.Absent", {}, "cannot be imported"), ("own_network.MAX_DEPTH", {}, "expected a class derived from"),
+    ("own_network.Pyramid", {"depth": 3}, "unexpected keyword argument 'depth'"),
+    ("os.system", {}, "only where you allow"),
+])  # fmt: skip
+def test_what_is_no_network_is_one_line(name, config, message):
+    with pytest.raises(LircDepthError, match=message):
+        checkpoints.random_weights(name, config=config)
+
+
+def test_an_own_loss_is_a_class_and_a_line(frames, tmp_path):
+    pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
+    model = ("--model", "own_loss.RelativeStudent", "--model.relative", 0.5, "--model.model", "tiny",
+             *training_runs.PLAIN)  # fmt: skip
+    weights = trained(frames, tmp_path, *model, model=None)
+    found = {name: training_runs.logged(tmp_path, f"train/{name}") for name in ("total", "depth", "relative")}
+    for step in (0, 1):
+        assert found["total"][step] == pytest.approx(found["depth"][step] + found["relative"][step], rel=1e-5)
+        assert found["relative"][step] > 0
+    assert checkpoints.read_header(weights).training["relative"] == 0.5
+
+
+def test_own_data_are_a_class_of_two_methods(tmp_path):
+    pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
+    source = training_runs.Streets(4)
+    for index in range(4):
+        frame = source.frame(index)
+        Image.fromarray(frame["image"].permute(1, 2, 0).numpy()).save(tmp_path / f"image-{index:04d}.png")
+        np.save(tmp_path / f"radar-{index:04d}.npy", frame["radar"].numpy())
+        np.save(tmp_path / f"lidar-{index:04d}.npy", frame["single"][0].numpy())
+    words = training_runs.fit_words("unused", tmp_path / "run", "--trainer.max_steps", 2)
+    first = words.index("--data")
+    words[first : first + 10] = ["--data", "own_data.FolderData", "--data.folder", str(tmp_path)]
+    assert cli.main(words) == 0
+    header = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["weights_header"]
+    assert header["trained_on"] == "frames of a folder"
+    assert len(header["training"]["data_sha256"]) == 64
+
+
+def test_python_in_ten_lines(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (900, 1600, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "image.png")
+    program = EXAMPLES / "depth_of_one_image.py"
+    lines = [line for line in program.read_text().splitlines() if re.match(r"\w+ = |print|pipeline", line)]
+    assert len(lines) <= 10
+    done = subprocess.run(
+        [sys.executable, program, tmp_path / "image.png"],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"2 returns in view, median depth \d+\.\d\d m \(900, 1600\)\n", done.stdout)
+
+
+def test_the_documentation_names_every_example():
+    text = (REPOSITORY / "docs/research.md").read_text()
+    for example in sorted(EXAMPLES.glob("*.py")):
+        assert f"examples/{example.name}" in text
