@@ -13,6 +13,7 @@ A map says where a return's position, velocity and cross section stand, and what
     keep: {state: [0, 1], snr: {min: 5}}    # returns to keep: the values, or the range, of a field
     coordinates: message                    # where positions are in the message's frame, not in the radar's own
     columns: [x, y, z, RCS]                 # of files without names: float32, point by point
+    message: radar_msgs/RadarScan           # or radar_msgs/RadarTracks, where the driver has no PointCloud2
 
 What is absent is not measured, except the position. A stand-in is offset + scale * field + db_per_decade *
 log10(distance / 1 m).
@@ -36,7 +37,8 @@ from lircdepth_core.radar.measured import MeasuredScan, VelocityKind
 
 NETWORK_FIELDS = ("x", "y", "z", "rcs", "vx", "vy")
 _NOT_MEASURED = "0"
-_KEYS = ("position", "velocity", "rcs", "keep", "coordinates", "columns")
+_KEYS = ("position", "velocity", "rcs", "keep", "coordinates", "columns", "message")
+MESSAGES = ("sensor_msgs/PointCloud2", "radar_msgs/RadarScan", "radar_msgs/RadarTracks")
 _CARTESIAN, _POLAR = ("x", "y", "z"), ("range", "azimuth", "elevation")
 _CARTESIAN_KINDS = (VelocityKind.RELATIVE, VelocityKind.OVER_GROUND)
 
@@ -73,7 +75,8 @@ class FieldMap:
 
     position: x, y, z [m], or range [m], azimuth and elevation [rad] where ``polar``. velocity: the fields of ``kind``,
     which are multiplied by ``sign``. filters: all of them must keep a return. in_message_frame: positions are in the
-    message's frame, not in the radar's own. columns: of files without names.
+    message's frame, not in the radar's own. columns: of files without names. message: one of MESSAGES.
+    message: the type of the driver's messages, one of MESSAGES.
     """
 
     name: str
@@ -86,6 +89,7 @@ class FieldMap:
     filters: tuple[Filter, ...] = ()
     in_message_frame: bool = False
     columns: tuple[str, ...] = ()
+    message: str = MESSAGES[0]
 
     @classmethod
     def of_names(cls, fields: str, option: str) -> FieldMap:
@@ -214,6 +218,9 @@ def _parse(name: str, content: Any) -> FieldMap:
     coordinates = entries.get("coordinates", "sensor")
     if coordinates not in ("sensor", "message"):
         raise ValueError(f"coordinates is {coordinates!r}, expected sensor or message")
+    message = entries.get("message", MESSAGES[0])
+    if message not in MESSAGES:
+        raise ValueError(f"message is {message!r}, expected {', '.join(MESSAGES)}")
     columns = tuple(_text("columns", column) for column in entries.get("columns") or ())
     found = FieldMap(
         name=name,
@@ -226,6 +233,7 @@ def _parse(name: str, content: Any) -> FieldMap:
         filters=_filters(entries.get("keep")),
         in_message_frame=coordinates == "message",
         columns=columns,
+        message=message,
     )
     unknown = [field for field in found.names if columns and field not in columns]
     if unknown:

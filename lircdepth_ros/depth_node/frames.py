@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.matching.assembler import (
@@ -150,7 +150,7 @@ class FrameMatching:
         self._camera_infos.add(stamp_to_ns(message.header.stamp), message)
         self.match()
 
-    def on_radar(self, topic: str, message: PointCloud2) -> None:
+    def on_radar(self, topic: str, message: Any) -> None:
         """Take a radar scan of one of ``Topics.radars``."""
         arrived = time.perf_counter()
         statistics = self._journal.statistics

@@ -10,6 +10,7 @@ in which the network runs (worker.py, job.py), which works on the newest.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import sys
 import threading
@@ -36,10 +37,11 @@ from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_core.radar.field_maps import FieldMap
 from lircdepth_core.version import version
 from lircdepth_ros import early_stop, node_parameters
 from lircdepth_ros.depth_node import diagnostics, outputs, qos
@@ -242,6 +244,8 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
         settings = Settings(**self.option_values())
         self._check_topics(settings)
         poses = make_poses(self, settings)  # before anything is loaded: a mistake there is found at once
+        for reader in settings.radar_readers().values():
+            radar_message_class(reader.field_map)  # so, too, is a package that is missing
         worker: Worker[Job] = Worker(self._process)
         worker.start()
         return Preparation(settings, poses, worker, worker.call(self._load_pipeline, settings))
@@ -485,13 +489,26 @@ class _Once:
         yield
 
 
+def radar_message_class(field_map: FieldMap) -> type:
+    """Return the class of a driver's messages. Raises LircDepthError where its package is not installed."""
+    package, name = field_map.message.split("/")
+    try:
+        kind: type = getattr(importlib.import_module(f"{package}.msg"), name)
+    except ImportError as error:
+        raise LircDepthError(
+            f"radar_driver '{field_map.name}' reads {field_map.message}: install the ROS package {package} ({error})"
+        ) from error
+    return kind
+
+
 def _inputs(settings: Settings, topics: Topics, frames: FrameMatching) -> list[tuple[type, str, Callable[[Any], None]]]:
     """Return (type, topic, callback) of each subscription, the image's first."""
-    radars = zip(settings.radar_topics, topics.radars, strict=True)
+    kinds = [radar_message_class(reader.field_map) for reader in settings.radar_readers().values()]
+    radars = zip(kinds, settings.radar_topics, topics.radars, strict=True)
     return [
         (CompressedImage if settings.compressed_images else Image, settings.received_image_topic, frames.on_image),
         (CameraInfo, settings.camera_info_topic, frames.on_camera_info),
-        *((PointCloud2, topic, partial(frames.on_radar, name)) for topic, name in radars),
+        *((kind, topic, partial(frames.on_radar, name)) for kind, topic, name in radars),
     ]
 
 

@@ -120,6 +120,7 @@ keep: {state: [0, 2], snr: {min: 5}}
         ("position: {x: x, y: y}\nrcs: {offset: 1}", "rcs needs one of field"),
         ("position: {x: x, y: y}\nrcs: {field: rcs, scale: much}", "could not convert"),
         ("position: {x: x, y: y}\ncoordinates: base_link", "coordinates is 'base_link', expected sensor or message"),
+        ("position: {x: x, y: y}\nmessage: Radar", "message is 'Radar', expected sensor_msgs/PointCloud2, radar_msgs"),
         ("position: {x: x, y: y}\ncolumns: [x, z]", "columns has no y; it has x, z"),
         ("position: [", "not a readable YAML file"),
     ],

@@ -349,6 +349,11 @@ WRONG_PARAMETERS = {
     "no value": ({"-p": "fixed_frame:="}, "Couldn't parse parameter override rule: '-p fixed_frame:='"),
     "empty text": ({"fixed_frame": "''"}, "fixed_frame is '', expected a text that is not empty"),
     "absent parameter file": ({"--params-file": "absent.yaml"}, "parameter file absent.yaml: No such file"),
+    "radar driver that is not known": ({"radar_driver": "[ars54]"}, "radar_driver is 'ars54', expected one of ars408"),
+    "radar messages that are not installed": (
+        {"radar_driver": "[ars408]"},
+        "radar_driver 'ars408' reads radar_msgs/RadarScan: install the ROS package radar_msgs",
+    ),
     "too few fields": ({"radar_fields": "x y"}, "radar_fields is 'x y', expected six names"),
 }
 
