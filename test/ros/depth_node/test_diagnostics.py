@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the depth node judges its numbers; what it says over DDS is in test_faults.py."""
 
+import re
+
 import pytest
+import yaml
 
 pytest.importorskip("rclpy", reason="diagnostics are messages")
-from lircdepth_ros.depth_node.diagnostics import ERROR, OK, WARN, assess, other_clock_text
+from lircdepth_ros.depth_node.diagnostics import ERROR, OK, WARN, assess, other_clock_text, status_name
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.depth_node.statistics import Statistics
+from paths import REPOSITORY
 
 YEAR_S, NOW_NS = 365.25 * 86400, 10**18
 
@@ -45,3 +49,17 @@ def test_stamps_of_another_clock_are_named_with_their_distance_and_the_remedy(ag
 def test_a_late_network_is_not_taken_for_another_clock():
     assert other_clock_text(20.0, NOW_NS, False) == ""
     assert "/clock is silent" in other_clock_text(-20.0, 0, True)
+
+
+class NamedNode:
+    """Stands for rclpy's node, which alone knows its full name."""
+
+    def get_fully_qualified_name(self):
+        return "/ego/depth_back"
+
+
+def test_the_aggregator_finds_the_status_of_a_node_of_any_name():
+    file = yaml.safe_load((REPOSITORY / "config/diagnostics.yaml").read_text())
+    (expression,) = file["/**"]["ros__parameters"]["depth"]["regex"]
+    assert re.fullmatch(expression, status_name(NamedNode()))
+    assert not re.fullmatch(expression, "/camera: depth stream")

@@ -5,6 +5,7 @@
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="the node needs rclpy")
@@ -16,6 +17,7 @@ from lircdepth_ros.depth_node.job import Job, process
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.outputs import DepthOutputs
 from lircdepth_ros.depth_node.settings import Settings
+from lircdepth_ros.messages.depth import depth_of
 from rig import INTRINSICS, header, picture
 
 
@@ -96,6 +98,19 @@ def test_depth_whose_view_cannot_be_published_is_published_and_not_dropped(run, 
     assert statistics.unaccounted(0) == 0
     assert len(log.lines) == 1
     assert "RuntimeError: no room" in log.lines[0]
+
+
+def test_compressed_depth_is_the_depth_in_millimetres(run):
+    """compressedDepth is for a thin link: what comes out of it must be the depth that is published beside it."""
+    _, _, published = run()
+    (depth,), (compressed,) = (published[f"CAM_FRONT/depth/image{name}"] for name in ("", "/compressedDepth"))
+    assert compressed.format == "16UC1; compressedDepth png"
+    assert compressed.header == depth.header
+    metres, back = depth_of(depth), depth_of(compressed)
+    fits = metres <= 65.535
+    assert fits.sum() > 1000
+    np.testing.assert_allclose(back[fits], metres[fits], atol=0.00051)
+    assert np.isnan(back[~fits]).all()
 
 
 def test_a_view_that_fails_because_the_process_is_told_to_stop_is_no_error(run):
