@@ -30,6 +30,8 @@ def remedy(error: ImportError) -> str:
         for extra, packages in EXTRAS.items():
             if module in packages.values():
                 return f"pip install 'lircdepth_ros[{extra}]'"
+        if module == "cv2" and "ROS_DISTRO" in os.environ:
+            return "apt install python3-opencv"  # pip would bring a copy that ROS's own packages do not use
         for requirement, name in REQUIRED.items():
             if name == module:
                 return f"pip install {requirement}"

@@ -288,6 +288,9 @@ def test_scripts_of_colcon_start_where_opencv_is_not_known_to_pip(ros_environmen
     assert "lircdepth " in run("sh", "-c", shell.format(f"{script} --version"), env=clean())
     program = "import pkg_resources as p; print(p.load_entry_point('lircdepth_ros', 'console_scripts', 'lircdepth'))"
     assert "main" in run("sh", "-c", shell.format(f'{ros_environment} -c "{program}"'), env=clean())
+    # What a message about a missing extra says to do brings the extra, not another copy of this package.
+    pip = f"{ros_environment} -m pip install --dry-run --no-index 'lircdepth_ros[bags]'"
+    assert "Would install" not in run("sh", "-c", shell.format(pip), env=clean())
 
 
 def test_pip_fetches_no_second_opencv_beside_that_of_the_system(ros_environment, tree):
