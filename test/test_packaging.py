@@ -31,7 +31,7 @@ OURS = {"lircdepth_core", "lircdepth_ros"}
 ROSDEP_KEYS = {
     "PIL": "python3-pil", "cv2": "python3-opencv", "yaml": "python3-yaml", "torch": "python3-pytorch-pip",
     "torchvision": "python3-pytorch-pip", "rosbags": "python3-rosbags-pip", "nuscenes": "python3-nuscenes-devkit-pip",
-    "onnxruntime": "python3-onnxruntime-pip",
+    "onnxruntime": "python3-onnxruntime-pip", "tf2_ros": "tf2_ros_py",
 }  # fmt: skip
 WITHOUT_KEY = {
     "safetensors", "openvino", "onnx", "tensorrt", "lightning", "jsonargparse", "torchdata", "torchmetrics",
@@ -69,7 +69,7 @@ def imported(*folders):
 
 
 def key(module):
-    of_ros = module.endswith(("_msgs", "_interfaces", "_srvs", "_py", "_ros", "_python"))
+    of_ros = module.endswith(("_msgs", "_interfaces", "_srvs", "_py", "launch_ros", "_python"))
     if of_ros or module in ("rclpy", "launch", "cv_bridge"):
         return module
     return ROSDEP_KEYS.get(module, f"python3-{module}")
