@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -51,6 +51,7 @@ from lircdepth_ros.depth_node.job import DEACTIVATED, Job, process
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.outputs import DepthOutputs
 from lircdepth_ros.depth_node.poses import NodePoses, make_poses
+from lircdepth_ros.depth_node.preparation import Preparation
 from lircdepth_ros.depth_node.reporting import Reporter
 from lircdepth_ros.depth_node.settings import LIVE, PARAMETERS, Settings
 from lircdepth_ros.depth_node.worker import Worker
@@ -63,23 +64,9 @@ if TYPE_CHECKING:
 _POLL_PERIOD_S = 0.005  # between looks at a frame that waits
 _ASSESS_PERIOD_S = 0.1  # between looks at the node's health; a change of level is published at once
 _LATCHED_LOOK_PERIOD_S = 1.0  # between looks for a camera_info that was published before
-_STOP_CHECK_PERIOD_S = 0.1  # between looks for a stop signal while the network is prepared
 _PROGRESS_LOOK_S = 0.1  # between looks at a preparation
-_PROGRESS_PERIOD_S = 10.0  # between lines about a preparation that goes on
 _DIAGNOSTICS_QUEUE_DEPTH = 10
 _STOP_TIMEOUT_S = 1.0  # that a frame has to end when the process is told to stop
-
-
-@dataclass
-class Preparation:
-    """A network that is being loaded and warmed up in the worker's thread, for a node that is to be configured."""
-
-    settings: Settings
-    poses: NodePoses
-    worker: Worker[Job]
-    pipeline: futures.Future[DepthPipeline]
-    began: float = field(default_factory=time.monotonic)
-    progress_told: float = 0.0  # seconds after its beginning
 
 
 @dataclass
@@ -195,13 +182,12 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
 
     async def _prepare(self) -> None:
         """Have the network prepared, and let the executor work meanwhile. What fails is told when it is configured."""
-        with suppress(LircDepthError, MemoryError):
+        with suppress(Exception):
             self._preparation = preparation = self._begin_preparation()
             # It also wakes the executor up, which looks at a waiting coroutine only when something happens.
-            progress = self.create_timer(_PROGRESS_LOOK_S, lambda: self._tell_progress(preparation), clock=self._steady)
-            while not preparation.pipeline.done():
-                await _Once()
-            self.destroy_timer(progress)
+            timer = self.create_timer(_PROGRESS_LOOK_S, preparation.tell_progress, clock=self._steady)
+            await preparation.finished()
+            self.destroy_timer(timer)
 
     def _transition(self, step: Callable[[], None]) -> TransitionCallbackReturn:
         """Run a transition's step. A wrong setting fails it, and the node stays in the state that it was in."""
@@ -221,7 +207,7 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
         preparation = self._preparation
         settings, resources = preparation.settings, ExitStack()
         try:
-            pipeline = self._prepared_pipeline(preparation)
+            pipeline = preparation.pipeline(lambda: not self.context.ok())
             resources.callback(pipeline.backend.release)
             self._configured = self._completed(preparation, pipeline, resources)
         except BaseException:  # a stop signal as well
@@ -248,7 +234,11 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
             radar_message_class(reader.field_map)  # so, too, is a package that is missing
         worker: Worker[Job] = Worker(self._process)
         worker.start()
-        return Preparation(settings, poses, worker, worker.call(self._load_pipeline, settings))
+        return Preparation(settings, poses, worker, self.get_logger(), self._report_progress)
+
+    def _report_progress(self, text: str) -> None:
+        name, now = diagnostics.status_name(self), self.get_clock().now().to_msg()
+        self._diagnostics.publish(diagnostics.diagnostic_array(now, name, diagnostics.WARN, text, {}))
 
     def _check_topics(self, settings: Settings) -> None:
         """Raise LircDepthError for two radars of one topic and for QoS that cannot be; log QoS of unknown topics."""
@@ -264,40 +254,6 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
         resolve = self.resolve_topic_name
         radars = tuple(map(resolve, settings.radar_topics))
         return Topics(resolve(settings.received_image_topic), resolve(settings.camera_info_topic), radars)
-
-    def _load_pipeline(self, settings: Settings) -> DepthPipeline:
-        """Return a warm pipeline; in the worker's thread."""
-        names = ("device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
-        pipeline: DepthPipeline = DepthPipeline.from_weights(
-            settings.weights, **{name: getattr(settings, name) for name in names}
-        )
-        plan = pipeline.nominal_plan()
-        self.get_logger().info(
-            f"preparing the network for {plan.crop_width}x{plan.crop_height}; the first time on a machine this may "
-            "take minutes, then it is cached"
-        )
-        pipeline.warm_up()
-        return pipeline
-
-    def _prepared_pipeline(self, preparation: Preparation) -> DepthPipeline:
-        """Return the pipeline when it is ready, unless the process is told to stop meanwhile."""
-        while not futures.wait([preparation.pipeline], timeout=_STOP_CHECK_PERIOD_S).done:
-            self._tell_progress(preparation)
-            if not self.context.ok():  # a signal ended it
-                raise KeyboardInterrupt  # which no caller takes for a failed transition
-        return preparation.pipeline.result()
-
-    def _tell_progress(self, preparation: Preparation) -> None:
-        """Tell in diagnostics and, less often, in the log that the network is still being prepared."""
-        elapsed = time.monotonic() - preparation.began
-        if elapsed >= preparation.progress_told + 1.0:
-            text = f"the network is being prepared, for {elapsed:.0f} s so far"
-            name, now = diagnostics.status_name(self), self.get_clock().now().to_msg()
-            report = diagnostics.diagnostic_array(now, name, diagnostics.WARN, text, {})
-            self._diagnostics.publish(report)
-            if elapsed // _PROGRESS_PERIOD_S > preparation.progress_told // _PROGRESS_PERIOD_S:
-                self.get_logger().info(text)
-            preparation.progress_told = elapsed
 
     def _completed(self, preparation: Preparation, pipeline: DepthPipeline, resources: ExitStack) -> Configured:
         """Make what else a configured node has. What is made is added to ``resources`` at once."""
@@ -348,15 +304,13 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
             for subscription, (kind, _, _) in zip(active.subscriptions, inputs, strict=True)
         }
         reporter = Reporter(self, self._diagnostics, configured.pipeline, journal, frames, poses, types)
-        report = partial(self._report, reporter, configured)
-        active.timers.append(self.create_timer(_ASSESS_PERIOD_S, report, clock=self._steady))
+        active.timers.append(
+            self.create_timer(_ASSESS_PERIOD_S, lambda: reporter.report(configured.settings), clock=self._steady)
+        )
         look = partial(self._look_for_latched_camera_info, active, settings)
         active.timers.append(self.create_timer(_LATCHED_LOOK_PERIOD_S, look, clock=self._steady))
         radars, depth = ", ".join(topics.radars), configured.outputs.depth.topic_name
         self.get_logger().info(f"active: {topics.image} + {radars} -> {depth}")
-
-    def _report(self, reporter: Reporter, configured: Configured) -> None:
-        reporter.report(configured.settings)
 
     def _look_for_latched_camera_info(self, active: Active, settings: Settings) -> None:
         """Subscribe to a camera_info that was published once, before this node was there."""
@@ -480,13 +434,6 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
         """Give whether a job's activation still is the node's, and keep it so for as long as the block runs."""
         with self._publishing:
             yield job.activation is self._active
-
-
-class _Once:
-    """To be awaited: lets the executor do what else is ready."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
 
 
 def radar_message_class(field_map: FieldMap) -> type:
