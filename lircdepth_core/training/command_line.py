@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import importlib
+import inspect
+import re
 import signal
 import warnings
 from collections.abc import Iterator
@@ -19,7 +23,7 @@ from lircdepth_core.training.data_modules import DepthData
 from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.modules import DepthModule
 
-from lightning.pytorch.utilities.exceptions import SIGTERMException  # isort: skip - after lightning_loader
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException  # isort: skip - after lightning_loader
 
 TO_BE_REQUEUED = (
     75  # exit status, EX_TEMPFAIL of sysexits.h: the run has saved its state and goes on with --ckpt_path resume
@@ -54,6 +58,12 @@ def _command_line(arguments: list[str], run: bool) -> Any:
     from lightning.pytorch.cli import LightningCLI
 
     class CommandLine(LightningCLI):
+        @staticmethod
+        def subcommands():
+            """Return what there is: `lircdepth eval` tests, and the pipeline predicts."""
+            known = LightningCLI.subcommands()
+            return {name: known[name] for name in ("fit", "validate")}
+
         def instantiate_classes(self):
             if run:
                 super().instantiate_classes()
@@ -98,6 +108,8 @@ def _command_line(arguments: list[str], run: bool) -> Any:
             args=recipes.expanded(arguments),
         )
     except ArgumentError as error:
+        raise LircDepthError(_explained(" ".join(str(error).split()))) from error
+    except MisconfigurationException as error:  # options that Lightning refuses when it runs
         raise LircDepthError(" ".join(str(error).split())) from error
     except ValueError as error:  # the parser wraps what a class raises when it is made
         cause: BaseException | None = error
@@ -108,6 +120,17 @@ def _command_line(arguments: list[str], run: bool) -> Any:
         if isinstance(cause, ModuleNotFoundError):  # a logger whose package is not there
             raise LircDepthError(" ".join(str(cause).split())) from error
         raise cause from error
+
+
+def _explained(message: str) -> str:
+    """Return what the parser says, or for an option that a class does not have one sentence with the nearest name."""
+    found = re.search(r"class_path '([\w.]+)': Option '(\w+)' is not accepted", message)
+    if found is None:
+        return message
+    module, _, name = found[1].rpartition(".")
+    known = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    near = difflib.get_close_matches(found[2], known, 1)
+    return f"{name} has no option '{found[2]}'" + (f": did you mean '{near[0]}'?" if near else f": {', '.join(known)}")
 
 
 def _checked_start(trainer: lightning.Trainer, settings: dict[str, Any], ckpt_path: str | None) -> Path | str | None:

@@ -120,6 +120,15 @@ class DepthModule(lightning.LightningModule):
         self.settings: dict[str, Any] = {}  # of the command line, which go into checkpoints
 
     @property
+    def lr(self) -> float:
+        """Learning rate; Lightning's LearningRateFinder sets it."""
+        return float(self._optimiser["lr"])
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._optimiser["lr"] = value
+
+    @property
     def data(self) -> DepthData:
         """The data module that the trainer works with."""
         return cast("DepthData", self.trainer.datamodule)  # type: ignore[attr-defined]  # set by Trainer.fit
@@ -162,6 +171,11 @@ class DepthModule(lightning.LightningModule):
 
         On a CPU a step spends more time on page faults than on arithmetic. Raises LircDepthError.
         """
+        if self.trainer.precision in ("bf16-true", "16-true"):
+            raise LircDepthError(
+                f"precision {self.trainer.precision} would round depth, too (bfloat16 at 80 m to 0.5 m): use "
+                f"{str(self.trainer.precision).replace('true', 'mixed')}"
+            )
         train = self.data.train_frames
         for val in self.data.val_sets.values():
             require_same_focal_length("the training frames", train.focal_length, val.description, val.focal_length)

@@ -14,6 +14,7 @@ from lircdepth_core.data.frame import BEYOND_RANGE_M
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import PackedFrames, missing_shards, open_packed, pack, shard_path
 from lircdepth_core.errors import LircDepthError
+from lircdepth_ros import cli
 from paths import REPOSITORY, SUPPORT
 
 pytest.importorskip("nuscenes")
@@ -197,3 +198,17 @@ def test_a_disk_that_is_too_small_is_named_before_the_work(tmp_path, monkeypatch
     with pytest.raises(LircDepthError, match="bytes are needed while it is made, and 10,000 are free"):
         pack(Levels(4), tmp_path / "frames.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_files_are_merged_into_one(tmp_path, capsys):
+    for name, count in (("a", 3), ("b", 2)):
+        pack(Levels(count), tmp_path / f"{name}.safetensors")
+    words = ["pack", "--merge", str(tmp_path / "a.safetensors"), str(tmp_path / "b.safetensors"), "-o"]
+    assert cli.main([*words, str(tmp_path / "both.safetensors")]) == 0
+    merged = PackedFrames(tmp_path / "both.safetensors")
+    assert [int(merged.frame(index)["image"][0, 0, 0]) for index in range(len(merged))] == [0, 1, 2, 0, 1]
+    assert merged.frame(4).keys() == Levels(2).frame(1).keys()
+    for name, value in Levels(2).frame(1).items():
+        assert torch.equal(merged.frame(4)[name], value), name
+    assert cli.main(["pack", "--merge", str(tmp_path / "absent"), "-o", str(tmp_path / "c.safetensors")]) == 2
+    assert "no such file of frames" in capsys.readouterr().err

@@ -533,6 +533,34 @@ def test_a_recipe_inherits_what_it_does_not_say(tmp_path):
             recipes.read(tmp_path / f"{name}.yaml")
 
 
+@pytest.mark.parametrize(("options", "message"), [
+    (("--model.weight_decy", 2), "StudentModule has no option 'weight_decy': did you mean 'weight_decay'?"),
+    (("--data.crp", "[32, 32]"), "PackedData has no option 'crp': did you mean 'crop'?"),
+    (("--trainer.precision", "bf16-true"), "use bf16-mixed"),
+    (("--trainer.fast_dev_run", "-1"), "fast_dev_run"),
+])  # fmt: skip
+def test_a_wrong_option_is_one_sentence(frames, tmp_path, capsys, options, message):
+    assert fit(frames, tmp_path, *options) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_testing_is_what_eval_does(frames, tmp_path, capsys):
+    words = training_runs.fit_words(frames, tmp_path)
+    assert cli.main([words[0], "test", *words[2:]]) == 2
+    assert "invalid choice: 'test' (choose from 'fit', 'validate')" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_lightnings_finder_sets_the_learning_rate(frames, tmp_path):
+    finder = ("--trainer.callbacks+", "LearningRateFinder", "--trainer.callbacks.num_training_steps", 40,
+              "--trainer.callbacks.early_stop_threshold", "null")  # fmt: skip
+    assert fit(frames, tmp_path, "--model.lr", 0.125, *finder, "--trainer.max_steps", 2) == 0
+    content = torch.load(tmp_path / "resume.ckpt", weights_only=True)
+    assert content["weights_header"]["training"]["lr"] != 0.125
+    assert (
+        content["weights_header"]["training"]["lr"] == content["optimizer_states"][0]["param_groups"][0]["initial_lr"]
+    )
+
+
 def test_hyperparameters_and_the_learning_rate_are_logged_and_a_missing_logger_is_a_line(frames, tmp_path, capsys):
     assert fit(frames, tmp_path, "--model.lr", 0.25, "--model.warmup", 3, epochs=1) == 0
     assert logged(tmp_path, "lr") == pytest.approx({step: 0.25 * (step + 1) / 4 * (0.1 + 0.9 * (1 - step / 4) ** 0.9)
