@@ -132,6 +132,14 @@ def test_the_tested_versions_are_among_the_declared_ones():
         assert declared.extras <= pin.extras
 
 
+def test_the_documentation_names_every_extra_and_no_version():
+    text = (REPOSITORY / "docs/node.md").read_text()
+    (table,) = re.findall(r"^\| extra \| for \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    named = {extra for row in table.splitlines() for extra in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == set(EXTRAS)
+    assert "==" not in text
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """A copy of what git has, since a build writes into its tree."""
