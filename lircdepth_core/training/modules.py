@@ -127,6 +127,13 @@ class DepthModule(lightning.LightningModule):
     @lr.setter
     def lr(self, value: float) -> None:
         self._optimiser["lr"] = value
+        if self._trainer is None:
+            return
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["initial_lr"] = value
+        for config in self.trainer.lr_scheduler_configs:  # or the schedule would go on from the old one
+            config.scheduler.base_lrs = [value for _ in config.scheduler.base_lrs]
 
     @property
     def data(self) -> DepthData:

@@ -553,7 +553,7 @@ def test_testing_is_what_eval_does(frames, tmp_path, capsys):
 def test_lightnings_finder_sets_the_learning_rate(frames, tmp_path):
     finder = ("--trainer.callbacks+", "LearningRateFinder", "--trainer.callbacks.num_training_steps", 40,
               "--trainer.callbacks.early_stop_threshold", "null")  # fmt: skip
-    assert fit(frames, tmp_path, "--model.lr", 0.125, *finder, "--trainer.max_steps", 2) == 0
+    assert fit(frames, tmp_path, "--model.lr", 0.125, *finder, "--trainer.max_steps", 2, epochs=-1) == 0
     content = torch.load(tmp_path / "resume.ckpt", weights_only=True)
     assert content["weights_header"]["training"]["lr"] != 0.125
     assert (
