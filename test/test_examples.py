@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,8 @@ from PIL import Image
 import training_runs
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
+from lircdepth_core.pipeline import DepthPipeline
+from lircdepth_core.radar import RadarScan, project_scan
 from lircdepth_ros import cli
 from paths import REPOSITORY
 
@@ -123,6 +126,32 @@ def test_python_in_ten_lines(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"2 returns in view, median depth \d+\.\d\d m \(900, 1600\)\n", done.stdout)
+
+
+def test_an_exported_file_gives_the_pipelines_depth_without_the_package(tmp_path):
+    pytest.importorskip("onnxruntime")
+    random = np.random.default_rng(1)
+    image = cv2.resize(random.integers(0, 256, (90, 160, 3), dtype=np.uint8), (1600, 900))
+    Image.fromarray(image).save(tmp_path / "image.png")
+    intrinsics = np.array([[1266.4, 0, 816.3], [0, 1266.4, 491.5], [0, 0, 1]])
+    x = random.uniform(5, 80, 200)
+    scan = RadarScan.from_fields(x, random.uniform(-0.5, 0.5, 200) * x, random.uniform(-1, 1, 200),
+                                 *random.uniform(-10, 10, (3, 200)))  # fmt: skip
+    camera_from_radar = np.array([[0, -1, 0, 0], [0, 0, -1, 1.0], [1, 0, 0, 1.7], [0, 0, 0, 1.0]])
+    seen = project_scan(scan, camera_from_radar, intrinsics, 1600, 900)
+    assert len(seen.depth) > 100
+    np.save(tmp_path / "returns.npy", np.column_stack(seen))
+    expected = DepthPipeline.from_weights("street", backend="eager", device="cpu")(
+        image, intrinsics, [(scan, camera_from_radar)]
+    )
+    exported = tmp_path / "street.onnx"
+    assert command("export", "street", "-o", exported, "--format", "onnx", "--size", 224, 384) == 0
+    files = (exported, tmp_path / "image.png", tmp_path / "returns.npy", tmp_path / "depth.npy")
+    done = subprocess.run([sys.executable, EXAMPLES / "onnx_depth.py", *files], env={"PATH": ""}, check=False)
+    assert done.returncode == 0
+    found = np.load(tmp_path / "depth.npy")
+    assert np.array_equal(np.isnan(found), np.isnan(expected.depth))
+    assert np.nanmax(np.abs(found - expected.depth)) < 1e-3
 
 
 def test_the_documentation_names_every_example():
