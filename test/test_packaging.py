@@ -208,9 +208,12 @@ sys.exit(main(sys.argv[2:]))
 
 
 def with_packages(packages, *words):
-    """Run a command where nothing but packages and what these depend on can be imported; return the process."""
+    """Run a command where nothing but packages and what these depend on can be imported; return the process.
+
+    packages: {requirement: module}.
+    """
     found, waiting = set(), [requirements.Requirement(text) for text in packages]
-    modules = set()
+    modules = set(packages.values())
     names = {}
     for module, owners in metadata.packages_distributions().items():
         for owner in owners:
@@ -222,7 +225,11 @@ def with_packages(packages, *words):
             continue
         found.add(name)
         modules |= names.get(name, set())
-        for text in metadata.requires(name) or ():
+        try:
+            texts = metadata.requires(name) or ()
+        except metadata.PackageNotFoundError:  # apt's OpenCV
+            continue
+        for text in texts:
             needed = requirements.Requirement(text)
             extras = requirement.extras or {""}
             if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
@@ -232,7 +239,7 @@ def with_packages(packages, *words):
 
 
 def test_infer_runs_with_what_is_required_alone(tmp_path):
-    done = with_packages(REQUIRED, *infer(tmp_path, "auto"))
+    done = with_packages(REQUIRED, *infer(tmp_path, "auto"), "--weights", "street")
     assert done.returncode == 0, done.stderr
     assert np.load(tmp_path / "depth.npy").shape == (96, 160)
 
