@@ -239,9 +239,9 @@ def with_packages(packages, *words):
 
 
 def test_infer_runs_with_what_is_required_alone(tmp_path):
-    done = with_packages(REQUIRED, *infer(tmp_path, "auto"), "--weights", "street")
+    done = with_packages(REQUIRED, *infer(tmp_path, "auto", "street", 640, 384))
     assert done.returncode == 0, done.stderr
-    assert np.load(tmp_path / "depth.npy").shape == (96, 160)
+    assert np.load(tmp_path / "depth.npy").shape == (384, 640)
 
 
 @pytest.mark.parametrize(

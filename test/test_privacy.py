@@ -47,13 +47,13 @@ def unexpected(user):
     return sorted(name for name in names if not EXPECTED.fullmatch(name))
 
 
-def infer(folder, backend):
-    Image.fromarray(np.zeros((96, 160, 3), np.uint8)).save(folder / "image.png")
-    intrinsics = np.array([[1266.0, 0, 80], [0, 1266.0, 48], [0, 0, 1]])
+def infer(folder, backend, weights="tiny", width=160, height=96):
+    Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(folder / "image.png")
+    intrinsics = np.array([[1266.0, 0, width / 2], [0, 1266.0, height / 2], [0, 0, 1]])
     camera = rigid_transform((1.7, 0.0, 1.5), (0.5, -0.5, 0.5, -0.5))
     Calibration({"CAM_FRONT": camera}, {"CAM_FRONT": intrinsics}).save(folder / "calibration.yaml")
     files = ("--image", folder / "image.png", "--calibration", folder / "calibration.yaml", "-o", folder / "depth.npy")
-    return "infer", *files, "--weights", "tiny", "--backend", backend
+    return "infer", *files, "--weights", weights, "--backend", backend
 
 
 def packed(folder):
