@@ -14,6 +14,9 @@ from lircdepth_ros.messages import protocols
 
 Float64Array = npt.NDArray[np.float64]
 
+# Pixels. What is less is no camera's, and would become 0 where it is divided by the binning.
+_LEAST_FOCAL_LENGTH = 1e-3
+
 
 def camera_matrix(message: protocols.CameraInfo) -> tuple[Float64Array, tuple[int, int]]:
     """Return the intrinsics of the rectified image as float64 [3, 3] in pixels, and the image's size (width, height).
@@ -91,4 +94,4 @@ def _window(message: protocols.CameraInfo) -> tuple[int, int, int, int]:
 
 
 def _is_calibrated(matrix: Float64Array) -> bool:
-    return bool(np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0)
+    return bool(np.isfinite(matrix).all() and min(matrix[0, 0], matrix[1, 1]) >= _LEAST_FOCAL_LENGTH)

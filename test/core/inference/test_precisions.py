@@ -118,6 +118,7 @@ def test_a_graph_in_float16_gives_the_depth_of_float32(request, inputs, model):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_a_sparse_convolution_without_a_measurement_in_reach_gives_its_bias(dtype):
     """1e-8, the usual guard of its quotient, is 0 in float16: 0 / 0 made every pixel of the teacher NaN."""
+    torch.manual_seed(0)
     layer = SparseConv(4, 2, 3).to(dtype)
     torch.nn.init.constant_(layer.bias, 0.5)
     values, mask = torch.zeros(1, 4, 5, 5, dtype=dtype), torch.zeros(1, 1, 5, 5, dtype=dtype)
@@ -129,7 +130,7 @@ def test_a_sparse_convolution_without_a_measurement_in_reach_gives_its_bias(dtyp
     assert reach.sum() == 4
     # One measurement in reach: its own weights, summed over channels, and the bias.
     expected = 2 * layer.conv.weight[:, :, 1, 1].double().sum(1) + 0.5
-    assert torch.allclose(result[0, :, 0, 0].double(), torch.nn.functional.elu(expected), rtol=1e-2)
+    assert torch.allclose(result[0, :, 0, 0].double(), torch.nn.functional.elu(expected), rtol=1e-2, atol=4e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)

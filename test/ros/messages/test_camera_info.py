@@ -82,6 +82,7 @@ def test_the_second_camera_of_a_stereo_pair_is_a_baseline_beside_the_frame():
     [
         (camera_info(k=[0.0] * 9), "not calibrated"),
         (camera_info(k=[np.nan] * 9), "not calibrated"),
+        (camera_info(k=[5e-324] * 9), "not calibrated"),
         (camera_info(d=[0.1] * 5, p=[0.0] * 12), "no P matrix"),
         (camera_info(d=[0.1] * 5, p=[1.0] + [0.0] * 11), "no P matrix"),
         (camera_info(d=[0.1] * 5, p=[np.nan] * 12), "no P matrix"),
