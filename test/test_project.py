@@ -38,6 +38,19 @@ def test_no_module_of_the_core_imports_ros():
             assert not package.endswith(("_msgs", "_interfaces")), f"{path} imports {name}"
 
 
+def test_lightning_is_imported_after_what_it_needs_is_prepared():
+    """Where torchvision's operators do not load, Lightning alone does not either, whichever module comes first."""
+    loader = "lircdepth_core.training.lightning_loader"
+    for folder in ("lircdepth_core", "lircdepth_ros", "test"):
+        for path in (REPOSITORY / folder).rglob("*.py"):
+            top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+            names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in top]
+            packages = [(name or "").partition(".")[0] for name in names]
+            first = next((i for i, name in enumerate(packages) if name in ("lightning", "torchmetrics")), None)
+            if first is not None and path.name != "lightning_loader.py":
+                assert loader in names[:first], f"{path} imports Lightning before {loader}"
+
+
 def test_the_core_is_importable_with_torch_and_numpy_alone():
     """On a GPU cluster there is no ROS, no devkit and perhaps no torchvision that loads."""
     allowed = {"torch", "numpy", "lircdepth_core"}

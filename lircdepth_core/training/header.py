@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
 
 from lircdepth_core import version
+from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.seed import seed_or_global
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def weights_header(module: DepthModule) -> dict[str, Any]:
 def _ema_decay(trainer: Any) -> float | None:
     """Return the decay of the running average, measured on its function: Lightning keeps the number nowhere."""
     for callback in trainer.callbacks:
-        if isinstance(callback, WeightAveraging) and "avg_fn" in callback._kwargs:
+        if isinstance(callback, lightning.pytorch.callbacks.WeightAveraging) and "avg_fn" in callback._kwargs:
             average = callback._kwargs["avg_fn"](torch.ones((), dtype=torch.float64), torch.zeros(()), torch.tensor(1))
             return round(float(average), 9)
     return None

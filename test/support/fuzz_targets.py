@@ -122,7 +122,14 @@ def point_cloud(data):
         for i, name in enumerate(("x", "y", "z", "rcs", "vx", "vy"))
     ]
     message = SimpleNamespace(
-        height=1, width=3, point_step=24, row_step=72, is_bigendian=False, fields=fields, data=bytes(range(72))
+        header=SimpleNamespace(frame_id="radar"),
+        height=1,
+        width=3,
+        point_step=24,
+        row_step=72,
+        is_bigendian=False,
+        fields=fields,
+        data=bytes(range(72)),
     )
     for _ in range(dice.byte() % 6):
         what = dice.choose(("height", "width", "point_step", "row_step", "is_bigendian", "field", "drop", "data"))
