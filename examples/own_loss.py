@@ -1,24 +1,28 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""A loss of one's own: a class with one method more, and a line of YAML or of the command line.
+"""A loss term of one's own: a class, and its path with a weight among the weights of the other terms.
 
 export PYTHONPATH=examples
-lircdepth train fit -c training/synthetic_small/student.yaml --model own_loss.RelativeStudent --model.relative 0.5
+lircdepth train fit -c training/synthetic_small/student.yaml \
+        --model.loss '{image: 0, radar: 0, structure: 0, inter_depth: 0, own_loss.RelativeError: 0.5}'
+
+In a recipe, with an argument of its constructor: own_loss.RelativeError: {weight: 0.5, least_depth: 2.0}
 """
 
-from lircdepth_core.training.modules import StudentModule
+from torch import nn
+
+from lircdepth_core.losses.reduction import masked_mean
 
 
-class RelativeStudent(StudentModule):
-    """The student with one more term: the relative error at the points of the lidar scan. relative: its weight."""
+class RelativeError(nn.Module):
+    """The mean relative error at the points of the lidar scan. least_depth: nearer truth counts as this [m]."""
 
-    def __init__(self, relative: float = 1.0, **options):
-        super().__init__(**options)
-        self.recipe["relative"] = self.relative = relative  # weights will say so
+    def __init__(self, least_depth=1.0):
+        super().__init__()
+        self.least_depth = least_depth
 
-    def more_terms(self, output, batch):
-        """Return what is added to the loss, by name: each is logged as train/NAME."""
-        truth = batch["single"]
-        known = truth > 0
-        error = (output.depth - truth).abs() / truth.clamp(min=1.0)
-        return {"relative": self.relative * error[known].mean()}
+    def forward(self, student, teacher, batch):
+        """Return a scalar. student, teacher: what the networks returned (None: no teacher). batch: see data.frame."""
+        truth = batch["single"]  # [N, 1, H, W] metres, 0 = unknown
+        error = (student.depth.float() - truth).abs() / truth.clamp(min=self.least_depth)
+        return masked_mean(error, truth > 0)

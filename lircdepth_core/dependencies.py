@@ -32,7 +32,7 @@ REQUIRED = {
     "tqdm": "tqdm",
 }
 
-# By extra. bags: recordings, and point files. view: pictures.
+# By extra. bags: recordings, and point files. hub: weights by name of the Hugging Face hub. view: pictures.
 EXTRAS = {
     "bags": {"pypcd4": "pypcd4", "rosbags>=0.11": "rosbags"},
     "nuscenes": {"nuscenes-devkit>=1.2": "nuscenes", "pyquaternion": "pyquaternion"},
@@ -47,6 +47,7 @@ EXTRAS = {
         "torchmetrics": "torchmetrics",
     },
     "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime"},
+    "hub": {"huggingface_hub": "huggingface_hub"},
     "openvino": {"onnx": "onnx", "openvino": "openvino"},
     "dev": {
         "build": "build",

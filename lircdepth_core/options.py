@@ -109,11 +109,15 @@ class PipelineOptions:
 
     weights: str = option(
         "street",
-        "Weights file (.safetensors), or 'street' (shipped), 'random' or 'tiny' (untrained: depth means nothing).",
+        "Weights: a file (.safetensors), 'street' (shipped), hf://owner/name[/file] of the Hugging Face hub, or "
+        "'random' or 'tiny' (untrained: depth means nothing).",
     )
     device: str = option("auto", "auto (a GPU where there is one), cpu, cuda or cuda:N.")
     threads: int = option(0, "CPU threads of the network; 0 leaves PyTorch's choice.", minimum=0, maximum=256)
-    backend: str = option("auto", "What runs the network: auto, plain, eager, compiled, onnxruntime or openvino.")
+    backend: str = option(
+        "auto",
+        "What runs the network: auto, plain, eager, compiled, onnxruntime, openvino or a class (package.Name).",
+    )
     precision: str = option(
         "float32", "What the network computes in: float32, bfloat16, float16 or int8, as the backend has it."
     )

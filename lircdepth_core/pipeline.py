@@ -107,7 +107,7 @@ class DepthPipeline:
         cache: str | Path | None = None,
         **options: Any,
     ) -> DepthPipeline:
-        """Return a pipeline on weights: a file, or one of checkpoints.SHIPPED and checkpoints.UNTRAINED.
+        """Return a pipeline on weights: a file, or a name, see checkpoints.load.
 
         device, threads, backend, precision, cache: see inference.backends.opening. options: as for the constructor.
         Raises LircDepthError for weights that do not load, and for a device or backend that is not there.

@@ -257,8 +257,8 @@ def _weights(weights: str) -> Iterator[Finding]:
     if weights in checkpoints.UNTRAINED:
         yield Finding(part, OK, f"{weights}: untrained")
         return
-    path = checkpoints.file_of(weights)
     try:
+        path = checkpoints.file_of(weights)
         header = checkpoints.read_header(path)
     except (LircDepthError, OSError) as error:
         yield Finding(part, FAULT, str(error), "name another file with --weights; 'street' ships with the package")

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The examples run as the documentation has them: own network, own loss, own data, and Python in ten lines."""
+"""The examples run as the documentation has them: own network, loss, data and backend, and Python in ten lines."""
 
 import os
 import re
@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_privacy import infer
 
 import training_runs
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.losses import OwnTerms
 from lircdepth_core.models import checkpoints
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.radar import RadarScan, project_scan
@@ -84,14 +86,80 @@ def test_what_is_no_network_is_one_line(name, config, message):
 
 def test_an_own_loss_is_a_class_and_a_line(frames, tmp_path):
     pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
-    model = ("--model", "own_loss.RelativeStudent", "--model.relative", 0.5, "--model.model", "tiny",
-             *training_runs.PLAIN)  # fmt: skip
-    weights = trained(frames, tmp_path, *model, model=None)
-    found = {name: training_runs.logged(tmp_path, f"train/{name}") for name in ("total", "depth", "relative")}
+    name = "own_loss.RelativeError"
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"""model:
+  class_path: StudentModule
+  init_args:
+    model: tiny
+    loss:
+      {{image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0, {name}: {{weight: 0.5, least_depth: 2.0}}}}
+""")
+    weights = trained(frames, tmp_path / "run", "--config", recipe, model=None)
+    total, depth, own = (training_runs.logged(tmp_path, f"train/{each}") for each in ("total", "depth", name))
     for step in (0, 1):
-        assert found["total"][step] == pytest.approx(found["depth"][step] + found["relative"][step], rel=1e-5)
-        assert found["relative"][step] > 0
-    assert checkpoints.read_header(weights).training["relative"] == 0.5
+        assert total[step] == pytest.approx(depth[step] + 0.5 * own[step], rel=1e-5)
+        assert own[step] > 0
+    assert checkpoints.read_header(weights).training["loss"][name] == {"weight": 0.5, "least_depth": 2.0}
+    line = f"{{image: 0, radar: 0, structure: 0, inter_depth: 0, smoothness: 0, {name}: 0.5}}"
+    trained(frames, tmp_path / "line", "--model.loss", line)
+    changed = training_runs.logged(tmp_path / "line", f"train/{name}")
+    assert changed[0] == pytest.approx(own[0], rel=1e-5)  # no truth is nearer than 2 m
+
+
+@pytest.mark.parametrize(("terms", "message"), [
+    ({"own_loss.Absent": 1}, "loss term own_loss.Absent: cannot be imported"),
+    ({"own_loss.RelativeError": "much"}, "its weight is 'much', expected a number"),
+    ({"own_loss.RelativeError": {"weight": 1, "floor": 2}}, "unexpected keyword argument 'floor'"),
+    ({"torch.nn.PReLU": 1}, "has parameters, which would not be trained"),
+])  # fmt: skip
+def test_what_is_no_loss_term_is_one_line(terms, message):
+    with pytest.raises(LircDepthError, match=message):
+        OwnTerms(terms)
+
+
+def test_a_loss_term_that_is_no_scalar_is_one_line():
+    with pytest.raises(LircDepthError, match=r"loss term test_examples.Whole returned \(2,\), expected a tensor"):
+        OwnTerms({"test_examples.Whole": 1}).added({"total": torch.zeros(())}, None, None, {})
+
+
+class Whole(torch.nn.Module):
+    def forward(self, student, teacher, batch):
+        return torch.ones(2)
+
+
+def test_an_own_backend_runs_a_network_in_the_pipeline_and_the_commands(tmp_path, capsys):
+    random = np.random.default_rng(2)
+    image = random.integers(0, 256, (96, 160, 3), dtype=np.uint8)
+    intrinsics = np.array([[1266.0, 0, 79.5], [0, 1266.0, 48], [0, 0, 1]])
+    camera_from_radar = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
+    left = RadarScan.from_fields(x=[20.0], y=[0.4], z=[0.2], rcs=[9.0], vx=[3.0], vy=[2.0])
+    right = RadarScan.from_fields(x=[20.0], y=[-0.4], z=[0.2], rcs=[9.0], vx=[3.0], vy=[-2.0])
+
+    def depth(backend, image, scan):
+        pipeline = DepthPipeline.from_weights("tiny", backend=backend, device="cpu")
+        return pipeline(image, intrinsics, [(scan, camera_from_radar)]).depth
+
+    once, mirrored = depth("eager", image, left), depth("eager", image[:, ::-1].copy(), right)[:, ::-1]
+    assert np.abs(once - mirrored).max() > 1e-3
+    assert depth("own_backend.Mirrored", image, left) == pytest.approx((once + mirrored) / 2, rel=1e-5)
+    words = infer(tmp_path, "own_backend.Mirrored")
+    assert command(*words) == 0
+    assert np.load(tmp_path / "depth.npy").shape == (96, 160)
+    capsys.readouterr()
+    assert command(*words[:-1], "own_backend.LATERAL_VELOCITY") == 2
+    assert "expected a class derived from lircdepth_core.inference.backends.backend.Backend" in capsys.readouterr().err
+
+
+def test_a_parameter_file_runs_the_code_of_a_backend_only_where_it_is_allowed(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "model.yaml"
+    parameters = "{weights: tiny, backend: own_backend.Mirrored, device: cpu, inference_scale: 0.2}"
+    file.write_text(f"/**:\n  ros__parameters: {parameters}\n")
+    assert command("prepare", "--params-file", file) == 2
+    assert "export LIRCDEPTH_BACKENDS=own_backend" in capsys.readouterr().err
+    monkeypatch.setenv("LIRCDEPTH_BACKENDS", "another:own_backend")
+    assert command("prepare", "--params-file", file) == 0
+    assert ", twice: ready after" in capsys.readouterr().out
 
 
 def test_own_data_are_a_class_of_two_methods(tmp_path):

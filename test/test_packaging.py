@@ -35,7 +35,7 @@ ROSDEP_KEYS = {
 }  # fmt: skip
 WITHOUT_KEY = {
     "safetensors", "openvino", "onnx", "tensorrt", "lightning", "jsonargparse", "torchdata", "torchmetrics",
-    "pyquaternion", "pypcd4",
+    "pyquaternion", "pypcd4", "huggingface_hub",
 }  # fmt: skip
 # tf2_msgs, std_msgs, geometry_msgs, visualization_msgs: the replay node imports the message types of a bag by name.
 BY_NAME = {"std_msgs", "geometry_msgs", "visualization_msgs", "tf2_msgs"}
@@ -251,6 +251,7 @@ def test_infer_runs_with_what_is_required_alone(tmp_path):
         ("bags", "eval-bag bag"),
         ("nuscenes", "nuscenes-to-bag --dataroot {root} --scene scene-0061 -o {root}/bag"),
         ("train", "train fit"),
+        ("hub", "info --weights hf://owner/name"),
         ("onnx", "export {root}/tiny.safetensors -o {root}/tiny.onnx --format onnx --size 96 160"),
         ("openvino", "export {root}/tiny.safetensors -o {root}/tiny.xml --format openvino --size 96 160"),
     ],

@@ -9,6 +9,7 @@ from lircdepth_core.losses.depth import (
     UncertaintyRectifiedDepthLoss,
 )
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
+from lircdepth_core.losses.own_terms import OwnTerms
 from lircdepth_core.losses.rendered import RenderedDepthLoss
 from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss, confidence_label
 from lircdepth_core.losses.total import DepthTruth, StudentLoss, TeacherLoss
@@ -20,6 +21,7 @@ __all__ = [
     "FeatureLoss",
     "InterDepthLoss",
     "L1DepthLoss",
+    "OwnTerms",
     "RenderedDepthLoss",
     "SmoothnessLoss",
     "StructureLoss",

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.packages import import_class, require_allowed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,17 +45,5 @@ def build(name: str, **config: Any) -> nn.Module:
 def _imported(path: str) -> type[nn.Module]:
     from torch import nn
 
-    package = path.partition(".")[0]
-    if package not in os.environ.get(NETWORKS_VARIABLE, "").split(":"):
-        raise LircDepthError(
-            f"network {path} is none of this package's ({', '.join(NAMES)}), and its code is run only where you allow "
-            f"it: export {NETWORKS_VARIABLE}={package}"
-        )
-    module, _, name = path.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise LircDepthError(f"network {path}: cannot be imported ({error}); is its folder in PYTHONPATH?") from error
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise LircDepthError(f"network {path}: expected a class derived from torch.nn.Module, found {found!r}")
-    return found
+    require_allowed("network", path, NETWORKS_VARIABLE)
+    return import_class("network", path, nn.Module)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
+from lircdepth_core.models import hub
 
 SHIPPED = {"street": Path(__file__).resolve().parents[1] / "weights/street.safetensors"}
 UNTRAINED = {"random": "lircdepth", "tiny": "tiny"}  # name of weights: model
@@ -95,14 +96,19 @@ def save(path: str | Path, network: nn.Module, header: Header) -> None:
 
 
 def file_of(weights: str | Path) -> Path:
-    """Return the path of a weights file, which may be given by one of the names in SHIPPED."""
+    """Return the path of a weights file, which may be given by one of the names in SHIPPED or by one of the hub.
+
+    Raises LircDepthError for what the hub does not give, see hub.file_of.
+    """
+    if hub.is_name(weights):
+        return hub.file_of(str(weights))
     return SHIPPED.get(str(weights)) or Path(weights)
 
 
 def load(path: str | Path) -> tuple[nn.Module, Header]:
     """Return (network in eval mode on the CPU, Header) from a file that ``save`` wrote, or of a name.
 
-    The names are those of SHIPPED and UNTRAINED.
+    The names are those of SHIPPED and UNTRAINED, and hf://owner/name of the hub.
     Raises LircDepthError when the file is missing, truncated, has no lircdepth header, or holds other parameters
     than the network that the header names (the keys that differ are listed).
     """

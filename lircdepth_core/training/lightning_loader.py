@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lightning and torchmetrics, which import torchvision, loaded so that its operators need not load.
 
-See models.common.torchvision_loader.
+See models.common.torchvision_loader. Warnings about what Lightning and torchdata call inside are left out: nobody who
+trains can mend them.
 """
+
+import warnings
 
 from lircdepth_core.models.common.torchvision_loader import load_torchvision
 
@@ -12,3 +15,7 @@ import lightning  # noqa: E402
 import torchmetrics  # noqa: E402
 
 __all__ = ["lightning", "torchmetrics"]
+
+# Lightning 2.6 and torchdata 0.11 with PyTorch 2.13.
+warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning, r"lightning\.pytorch\.")
+warnings.filterwarnings("ignore", "'set_vital' is deprecated", UserWarning, r"torchdata\.")

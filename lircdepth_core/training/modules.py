@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, distributed, nn
@@ -22,7 +22,7 @@ from lircdepth_core.files import written_whole
 from lircdepth_core.inference.cache import file_sha256
 from lircdepth_core.inference.device import keep_freed_memory
 from lircdepth_core.inference.input_plan import require_same_focal_length, same_focal_length
-from lircdepth_core.losses import DepthTruth, StudentLoss, TeacherLoss, confidence_label
+from lircdepth_core.losses import DepthTruth, OwnTerms, StudentLoss, TeacherLoss, confidence_label
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import initialisation
 from lircdepth_core.training.header import weights_header
@@ -33,7 +33,8 @@ from lircdepth_core.training.teacher_cache import TeacherCache
 if TYPE_CHECKING:
     from lircdepth_core.training.data_modules import DepthData
 
-LossOptions = dict[str, bool | int | float | str | None]  # keyword arguments of StudentLoss or TeacherLoss
+LossOption: TypeAlias = bool | int | float | str | None
+LossOptions = dict[str, LossOption]  # keyword arguments of StudentLoss or TeacherLoss
 CAP = 80.0  # metres: the largest true depth that validation counts
 VALIDATED = ("mae", "rmse", "abs_rel", "delta1")
 _FULL_WIDTH = 1600  # pixels of nuScenes' images, for which the size of a confidence patch is published
@@ -284,7 +285,8 @@ class StudentModule(DepthModule):
     """LiRCDepth, with (teacher given) or without distillation.
 
     teacher: safetensors of a CaFNet; it runs in eval mode without gradients, and is no part of checkpoints. loss: what
-    StudentLoss takes, such as {"structure": 0}; without a teacher its distillation terms are left out. encoder_weights:
+    StudentLoss takes, such as {"structure": 0}, and terms of one's own, such as {"my_package.MyTerm": 0.5}, see
+    OwnTerms; without a teacher the distillation terms are left out. encoder_weights:
     "imagenet" (download), a safetensors file of MobileNetV2's ``features``, or None. init_weights: a weights file to
     go on from (fine-tuning), in its place. model, model_args: "tiny" for smoke runs, or the path of a class of one's
     own and its arguments, see models.build. teacher_cache: folder to keep the teacher's output in; of use where the
@@ -296,7 +298,7 @@ class StudentModule(DepthModule):
     def __init__(
         self,
         teacher: str | None = None,
-        loss: LossOptions | None = None,
+        loss: dict[str, LossOption | dict[str, Any]] | None = None,
         encoder_weights: str | None = None,
         model: str = "lircdepth",
         lr: float = 5e-5,
@@ -320,8 +322,10 @@ class StudentModule(DepthModule):
         self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
         self.recipe["distil_until"] = self._distil_until = distil_until
         self._distil_steps = math.inf
-        self.loss = _made(StudentLoss, loss)
-        if teacher is not None and not self.loss.distils:
+        own = {name: value for name, value in (loss or {}).items() if "." in name}
+        self.loss = _made(StudentLoss, {name: value for name, value in (loss or {}).items() if name not in own})
+        self.own_terms = OwnTerms(own)
+        if teacher is not None and not self.loss.distils and not self.own_terms.weights:
             raise LircDepthError(f"teacher {teacher} is given, but every distillation term weighs 0")
         self._teacher: list[nn.Module] | None = None
         self._cache: TeacherCache | None = None
@@ -357,15 +361,7 @@ class StudentModule(DepthModule):
             teacher = self._teach(self._teacher[0], batch)
         output = self(batch)
         terms: dict[str, Tensor] = self.loss(output, teacher, batch["image"], _truth(batch))
-        more = self.more_terms(output, batch)
-        return terms | more | {"total": sum(more.values(), terms["total"])}
-
-    def more_terms(self, output: Any, batch: Batch) -> dict[str, Tensor]:
-        """Return terms that are added to the loss, scalars with their weights: none, for a subclass to override.
-
-        output: the student's DepthOutput. batch: see data.frame, stacked.
-        """
-        return {}
+        return self.own_terms.added(terms, output, teacher, batch)
 
     @torch.no_grad()
     def _teach(self, teacher: nn.Module, batch: Batch) -> Any:
@@ -417,7 +413,7 @@ def _truth(batch: Batch) -> DepthTruth:
     return DepthTruth(*(batch.get(name) for name in ("dense", "single", "rendered")))
 
 
-def _made(loss: Callable[..., LossT], options: LossOptions | None) -> LossT:
+def _made(loss: Callable[..., LossT], options: Mapping[str, Any] | None) -> LossT:
     try:
         return loss(**(options or {}))
     except TypeError as error:

@@ -30,7 +30,11 @@ def run(arguments: argparse.Namespace) -> None:
         given = parameters_of(arguments.params_file, arguments.node)
         fitted = {name: known[name].fitted(value) for name, value in given.items() if name in known}
         chosen = options.PipelineOptions(**fitted)
+    from lircdepth_core.inference.backends.opening import require_allowed_backend
     from lircdepth_core.pipeline import DepthPipeline
+
+    if arguments.params_file:
+        require_allowed_backend(chosen.backend)  # a parameter file alone runs no code
 
     began = time.perf_counter()
     settings = dataclasses.asdict(chosen)

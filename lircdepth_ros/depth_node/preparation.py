@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from concurrent import futures
 from typing import Protocol
 
+from lircdepth_core.inference.backends.opening import require_allowed_backend
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_ros.depth_node.job import Job
 from lircdepth_ros.depth_node.poses import NodePoses
@@ -52,6 +53,7 @@ class Preparation:
 
     def _load(self, settings: Settings) -> DepthPipeline:
         """Return a warm pipeline; in the worker's thread."""
+        require_allowed_backend(settings.backend)  # a parameter file alone runs no code
         names = ("device", "threads", "backend", "precision", "inference_scale", "max_range", "upsampling")
         pipeline: DepthPipeline = DepthPipeline.from_weights(
             settings.weights, **{name: getattr(settings, name) for name in names}

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""A backend by name, opened on a network: the one place that knows which backends there are."""
+"""A backend by name or by the path of its class, opened on a network: the one place that knows which there are."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ from lircdepth_core.inference.graph import onnx_export, rewriting
 from lircdepth_core.inference.graph.precision import reduced
 from lircdepth_core.inference.graph.quantisation import Calibration, quantised
 from lircdepth_core.models.cafnet import CaFNet
+from lircdepth_core.packages import import_class, require_allowed
 
 # The precisions of each backend on each kind of device. PyTorch's float32 on a GPU multiplies in TF32.
 PRECISIONS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -33,6 +34,7 @@ PRECISIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "openvino": {"cpu": ("float32", "bfloat16", "int8")},
 }
 BACKENDS = ("auto", *PRECISIONS)
+_OWN_VARIABLE = "LIRCDEPTH_BACKENDS"  # environment variable: packages of one's own backends, separated by colons
 _PACKAGES_NEEDED = {"onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
 # The backends that auto measures. torch.compile is left out on a CPU: it needs a C++ compiler and 40 to 60 s at every
 # new size.
@@ -56,14 +58,17 @@ def open_backend(
     kept: importing and building it takes longer than reading an engine.
     name: plain (the network as it is, in eager PyTorch), eager (rewritten, as for all that follow), compiled
     (torch.compile; on a GPU in a CUDA graph), onnxruntime, openvino; auto measures those that suit at the first size
-    that it is warmed up for. precision: see PRECISIONS. device: see choose_device. threads: of the CPU; 0 leaves
-    PyTorch's choice. weights_sha256: of the weights' file; when empty, one is computed of the network's state.
-    cache: a Cache or its folder. calibration: the frames that int8 needs.
+    that it is warmed up for; or the path of a class of one's own such as "my_package.MyBackend", derived from Backend,
+    whose constructor takes (network, device, precision). precision: see PRECISIONS. device: see choose_device. threads:
+    of the CPU; 0 leaves PyTorch's choice. weights_sha256: of the weights' file; when empty, one is computed of the
+    network's state. cache: a Cache or its folder. calibration: the frames that int8 needs.
     Raises LircDepthError for an unknown name or precision, for a device or a library that is missing, and for int8
     without frames.
     """
+    if "." in name:
+        return _own(name, network, choose_device(device), precision, threads)
     if name not in BACKENDS:
-        raise LircDepthError(f"backend '{name}': expected {', '.join(BACKENDS)}")
+        raise LircDepthError(f"backend '{name}': expected {', '.join(BACKENDS)}, or the path of a class")
     chosen_device = choose_device(device)
     _check_precision(name, precision, chosen_device.type)
     if precision == "int8" and calibration is None:
@@ -79,6 +84,29 @@ def open_backend(
         calibration,
     )
     return opener.auto() if name == "auto" else opener.open(name)
+
+
+def require_allowed_backend(name: str) -> None:
+    """Raise LircDepthError for a class of one's own, unless LIRCDEPTH_BACKENDS names its package.
+
+    For a name that a file may hold, such as a node's parameter file: importing the class runs its code.
+    """
+    if "." in name:
+        require_allowed("backend", name, _OWN_VARIABLE)
+
+
+def _own(
+    path: str, network: nn.Module | Callable[[], nn.Module], device: torch.device, precision: str, threads: int
+) -> Backend:
+    """Return a backend of one's own on a network."""
+    made: Callable[..., Backend] = import_class("backend", path, Backend)  # type: ignore[type-abstract]  # derived from it
+    if threads:
+        torch.set_num_threads(threads)
+    loaded = network if isinstance(network, nn.Module) else network()
+    try:
+        return made(loaded, device, precision)
+    except TypeError as error:
+        raise LircDepthError(f"backend {path}: {error}; it is made of (network, device, precision)") from error
 
 
 def _check_precision(name: str, precision: str, device_type: str) -> None:
