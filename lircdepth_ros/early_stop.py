@@ -8,6 +8,7 @@ To be imported, and installed, before anything that takes long. Python starts up
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -32,7 +33,11 @@ def leave_to_rclpy() -> None:
 
 
 def end_process(status: int) -> NoReturn:
-    """End the process, after what is registered for its end. The interpreter would take PyTorch apart for 1 to 3 s."""
+    """End the process, after what is registered for its end. The interpreter would take PyTorch apart for 1 to 3 s.
+
+    What nobody refers to any more is freed first: DDS would leave its shared memory, 70 MB of it, to the next boot.
+    """
+    gc.collect()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -7,11 +7,15 @@ compute the depth, too.
 """
 
 import array
+import contextlib
 import io
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -241,6 +245,14 @@ def command(calibration, **parameters):
     return [*node, "--ros-args", *map(str, options)]
 
 
+def _dds_segments(pid):
+    """Return the files of Fast DDS's shared memory that a process has mapped, its own and those of its peers."""
+    with contextlib.suppress(OSError):
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        return {word for word in maps.split() if re.fullmatch("/dev/shm/fastdds_[0-9a-f]{16}", word)}
+    return set()
+
+
 @pytest.fixture
 def depth_node(rig, calibration):
     """Start a depth node with parameters; afterwards it must end with status 0 on SIGINT.
@@ -248,6 +260,7 @@ def depth_node(rig, calibration):
     ready: wait until the rig and the node know each other, so that no message is lost.
     """
     started = []
+    own = _dds_segments("self")
 
     def start(ready=True, **parameters):
         process = subprocess.Popen(
@@ -271,6 +284,7 @@ def depth_node(rig, calibration):
 
     yield start
     for process in started:
+        mapped = _dds_segments(process.pid) - own
         process.send_signal(signal.SIGINT)
         try:
             output, _ = process.communicate(timeout=30)
@@ -280,4 +294,8 @@ def depth_node(rig, calibration):
             pytest.fail(f"the node did not end on SIGINT:\n{output}")
         assert "Traceback" not in output, output
         assert process.returncode == 0, output
+        others = {path.name for path in Path("/proc").glob("[0-9]*")} - {str(os.getpid())}
+        in_use = set().union(*map(_dds_segments, others))
+        left = [segment for segment in mapped - in_use if Path(segment).exists()]
+        assert not left, f"memory that nobody frees before the next boot: {left}"
     assert not rig.unbalanced, "an image is neither published, nor dropped for a cause, nor waiting"
