@@ -84,7 +84,7 @@ class StopAfter(Checkpoint):
         if not (late or due or told) or batch_idx + 1 >= trainer.num_training_batches:
             return
         # Saved here and not at the end of training: there Lightning counts the epoch that it breaks off as done.
-        trainer.save_checkpoint(resume_path(trainer))
+        trainer.save_checkpoint(resume_path(trainer), weights_only=False)
         self._saved = now
         if not (late or told):
             return
@@ -100,7 +100,7 @@ class StopAfter(Checkpoint):
         """Leave a checkpoint of a finished run, so that another one has nothing to do."""
         self._leave_signals()
         if not self.has_stopped:
-            trainer.save_checkpoint(resume_path(trainer))
+            trainer.save_checkpoint(resume_path(trainer), weights_only=False)
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException

@@ -189,7 +189,7 @@ def leave_best(trainer: lightning.Trainer, module: DepthModule, datamodule: Dept
     kept = next(each for each in trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint))
     trainer.validate(module, datamodule=datamodule, verbose=False)
     if kept.best_model_score is None or module.last_errors["mae"] < kept.best_model_score:
-        trainer.save_checkpoint(run_folder.best_path(trainer))
+        trainer.save_checkpoint(run_folder.best_path(trainer), weights_only=False)
 
 
 @contextlib.contextmanager
