@@ -74,8 +74,7 @@ def _command_line(arguments: list[str], run: bool) -> Any:
 
         def before_instantiate_classes(self):
             if run:
-                kept = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-                self.settings = kept[self.subcommand]
+                self.settings = yaml.safe_load(self.parser.dump(self.config, skip_none=False))[self.subcommand]
 
         def instantiate_trainer(self, **options):
             trainer: Any = super().instantiate_trainer(**options)
@@ -111,15 +110,18 @@ def _command_line(arguments: list[str], run: bool) -> Any:
         raise LircDepthError(_explained(" ".join(str(error).split()))) from error
     except MisconfigurationException as error:  # options that Lightning refuses when it runs
         raise LircDepthError(" ".join(str(error).split())) from error
-    except ValueError as error:  # the parser wraps what a class raises when it is made
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, LircDepthError | ModuleNotFoundError):
-            cause = cause.__cause__
-        if cause is None:
-            raise
-        if isinstance(cause, ModuleNotFoundError):  # a logger whose package is not there
-            raise LircDepthError(" ".join(str(cause).split())) from error
-        raise cause from error
+    except ValueError as error:
+        raise _wrapped_error(error) from error
+
+
+def _wrapped_error(error: ValueError) -> Exception:
+    """Return what a class raised when it was made, which the parser wraps; another error as it is."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, LircDepthError | ModuleNotFoundError):
+        cause = cause.__cause__
+    if isinstance(cause, ModuleNotFoundError):  # a logger whose package is not there
+        return LircDepthError(" ".join(str(cause).split()))
+    return cause if isinstance(cause, LircDepthError) else error
 
 
 def _explained(message: str) -> str:

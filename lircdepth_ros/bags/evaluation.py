@@ -136,19 +136,15 @@ def evaluate(
         topics = _Topics.find(types, depth_topic, lidar_topic, str(depth_bag), str(reference_bag), truth)
         poses = BagPoses(types, calibration_of(reference_bag, calibration), odometry_topic, fixed_frame, base_frame)
         account, bag_account = Account(), BagAccount()
-        decoders = {lidar_topic: lambda message: (cloud_to_points(message), message.header.frame_id)}
-        matcher = FrameMatcher(decoders, poses, account, _WINDOW_S, 2 * _WINDOW_S)
+        matcher = FrameMatcher({lidar_topic: _points_and_frame}, poses, account, _WINDOW_S, 2 * _WINDOW_S)
         comparison = _Comparison(poses, matcher, account, lidar_topic, topics.kind)
         against = topics.truth if topics.kind == "ground truth" else topics.lidar
         used = {topics.depth, topics.info, against, *poses.topics}
         own = {topics.depth, topics.own_info}  # from the bag with depth; everything else is the reference's
         sources = []
         for reader, wanted in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
-            connections = [c for c in reader.connections if c.topic in wanted]
-            if connections:
-                sources.append(_by_stamp(reader, connections, bag_account))
-            if reader is readers[-1]:  # where the poses are
-                poses.read_static(reader)
+            sources.append(_by_stamp(reader, [c for c in reader.connections if c.topic in wanted], bag_account))
+        poses.read_static(readers[-1])  # of the reference
         count = sum(c.msgcount for c in readers[0].connections if c.topic == topics.depth)
         with tqdm(total=count, desc="evaluate", unit=" images", disable=None) as bar:
             for now, topic, message in heapq.merge(*sources, key=lambda entry: entry[0]):
@@ -171,6 +167,10 @@ def evaluate(
             bar.update(comparison.take(matcher.poll()))
     account.check(waiting=matcher.pending)
     return comparison.result({"depth": str(depth_bag), "reference": str(reference_bag)}, bag_account)
+
+
+def _points_and_frame(message: definitions.Message) -> tuple[npt.NDArray[np.float32], str]:
+    return cloud_to_points(message), message.header.frame_id
 
 
 def _add_pose(
