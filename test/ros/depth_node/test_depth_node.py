@@ -329,6 +329,7 @@ WRONG_PARAMETERS = {
     "absent calibration": ({"calibration_file": "absent.yaml"}, "absent.yaml"),
     "no calibration": ({"calibration_file": "''"}, "calibration_file is empty"),
     "absent device": ({"device": "cuda:99"}, "device 'cuda:99' was asked for, but PyTorch sees"),
+    "backend of one's own": ({"backend": "own.Backend"}, "run only where you allow it: export LIRCDEPTH_BACKENDS=own"),
     "unknown choice": ({"image_transport": "theora"}, "image_transport is 'theora', expected one of compressed, raw"),
     "wrong type": ({"inference_scale": "big"}, "inference_scale"),
     "out of range": ({"inference_scale": 100.0}, "inference_scale"),
