@@ -247,7 +247,7 @@ def test_infer_runs_with_what_is_required_alone(tmp_path):
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ("bags", "infer-bag bag -o out"),
+        ("bags", "infer-bag bag -o {root}/depth"),
         ("bags", "eval-bag bag"),
         ("nuscenes", "nuscenes-to-bag --dataroot {root} --scene scene-0061 -o {root}/bag"),
         ("train", "train fit"),

@@ -23,7 +23,7 @@ if importlib.util.find_spec("rclpy") is None:
         ("depth_node", "numpy"),
         ("depth_node", "torch._C"),
         ("depth_node", "torch.nn"),
-        ("replay_node", "rosbags.rosbag2"),
+        ("replay_node", "rclpy.qos"),
     ],
 )
 def test_a_stop_while_the_node_is_imported_ends_it_in_silence(node, module, told):
