@@ -17,7 +17,8 @@ import numpy.typing as npt
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
-from lircdepth_core.geometry.trajectory import Trajectory
+from lircdepth_core.geometry.trajectory import MIN_BASELINE, Trajectory
+from lircdepth_core.radar import sensor_velocity
 
 Transform = npt.NDArray[np.float64]
 
@@ -37,6 +38,15 @@ class PoseSource(Protocol):
         Raises LircDepthError when not even the mounting is known.
         """
         ...
+
+
+def own_velocity(poses: PoseSource, sensor_frame: str, stamp: int) -> tuple[Transform, bool]:
+    """Return (a sensor's velocity over ground [3] m/s in its own frame, whether the ego motion is known).
+
+    It is 0 where that is not known. Raises LircDepthError as ``camera_from_sensor``.
+    """
+    now_from_before, known = poses.camera_from_sensor(sensor_frame, stamp, sensor_frame, stamp - MIN_BASELINE)
+    return sensor_velocity(now_from_before, MIN_BASELINE / 1e9), known
 
 
 class CalibrationPoses:

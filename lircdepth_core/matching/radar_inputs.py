@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 from lircdepth_core import geometry, radar
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.geometry.trajectory import MIN_BASELINE
 from lircdepth_core.matching.assembler import Match, Scan
-from lircdepth_core.matching.poses import PoseSource, Transform
+from lircdepth_core.matching.poses import PoseSource, Transform, own_velocity
 from lircdepth_core.radar import MeasuredScan, RadarScan
 
 NO_EGO_MOTION = "no ego motion between radar and camera stamps: the vehicle is taken to stand"
@@ -78,5 +77,5 @@ def _in_convention(scan: Scan, poses: PoseSource) -> tuple[RadarScan, str, bool]
         returns, frame = returns.moved(radar_from_message), returns.radar_frame
     if not returns.needs_motion:
         return returns.to_scan(), frame, True
-    now_from_before, known = poses.camera_from_sensor(frame, stamp, frame, stamp - MIN_BASELINE)
-    return returns.to_scan(radar.sensor_velocity(now_from_before, MIN_BASELINE / 1e9)), frame, known
+    velocity, known = own_velocity(poses, frame, stamp)
+    return returns.to_scan(velocity), frame, known

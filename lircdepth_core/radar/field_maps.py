@@ -39,7 +39,7 @@ NETWORK_FIELDS = ("x", "y", "z", "rcs", "vx", "vy")
 _NOT_MEASURED = "0"
 _KEYS = ("position", "velocity", "rcs", "keep", "coordinates", "columns", "message")
 MESSAGES = ("sensor_msgs/PointCloud2", "radar_msgs/RadarScan", "radar_msgs/RadarTracks")
-_CARTESIAN, _POLAR = ("x", "y", "z"), ("range", "azimuth", "elevation")
+CARTESIAN, POLAR = ("x", "y", "z"), ("range", "azimuth", "elevation")
 _CARTESIAN_KINDS = (VelocityKind.RELATIVE, VelocityKind.OVER_GROUND)
 
 
@@ -75,7 +75,7 @@ class FieldMap:
 
     position: x, y, z [m], or range [m], azimuth and elevation [rad] where ``polar``. velocity: the fields of ``kind``,
     which are multiplied by ``sign``. filters: all of them must keep a return. in_message_frame: positions are in the
-    message's frame, not in the radar's own. columns: of files without names. message: one of MESSAGES.
+    message's frame, not in the radar's own. columns: of files without names.
     message: the type of the driver's messages, one of MESSAGES.
     """
 
@@ -208,9 +208,9 @@ def _parse(name: str, content: Any) -> FieldMap:
     entries = _mapping("the file", content, _KEYS)
     if "position" not in entries:
         raise ValueError("has no position: expected position: {x: ..., y: ..., z: ...}")
-    position = _mapping("position", entries["position"], (*_CARTESIAN, *_POLAR))
+    position = _mapping("position", entries["position"], (*CARTESIAN, *POLAR))
     polar = "range" in position
-    axes = _POLAR if polar else _CARTESIAN
+    axes = POLAR if polar else CARTESIAN
     wrong = [key for key in position if key not in axes]
     if wrong or not {*axes[:2]} <= {*position}:
         raise ValueError(f"position has {', '.join(position)}, expected x, y and z, or range, azimuth and elevation")

@@ -25,7 +25,7 @@ from lircdepth_core.matching.assembler import Match, stamp_offset_text
 from lircdepth_core.matching.radar_inputs import NO_EGO_MOTION, radar_inputs
 from lircdepth_ros.bags.depth_writer import OrderedDepthWriter
 from lircdepth_ros.bags.frames import FrameMatcher
-from lircdepth_ros.bags.poses import BagPoses
+from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, moved_to_projection, require_size
@@ -197,11 +197,7 @@ class DepthJob:
         elif topic in self._options.radar_topics:
             self._matcher.add_cloud(topic, message)
         else:
-            try:
-                self._poses.add(topic, message)
-            except LircDepthError as error:
-                self.bag_account.damaged[topic] += 1
-                self.account.note(f"{topic} at {now}: {error}")
+            add_pose(self._poses, topic, message, now, self.account, self.bag_account)
 
     def _estimate(
         self, match: Match, pipeline: DepthPipeline, out: OrderedDepthWriter, add_video_frame: AddVideoFrame | None

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.transforms import Float64Array
 from lircdepth_core.matching.account import BAD_INPUT, DAMAGED, NO_CAMERA_INFO, Account
@@ -18,9 +17,9 @@ from lircdepth_core.matching.radar_inputs import radar_inputs
 from lircdepth_core.radar import RadarScan
 from lircdepth_ros.bags.depth_job import DepthJobOptions, calibration_of, find_image_topic
 from lircdepth_ros.bags.frames import FrameMatcher
-from lircdepth_ros.bags.poses import BagPoses
+from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type
-from lircdepth_ros.messages.camera_info import camera_matrix, moved_to_projection, projection_offset
+from lircdepth_ros.messages.camera_info import camera_matrix, moved_to_projection, projection_from_camera
 from lircdepth_ros.messages.radars import RADAR_TYPES, radar_readers
 from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND, stamp_to_ns
 
@@ -139,7 +138,8 @@ class DriveReader:
                 elif topic == job.camera_info_topic:
                     self._matcher.add_camera_info(message)
                 elif topic in self._poses.topics:
-                    self._add_pose(topic, message, now)
+                    add_pose(self._poses, topic, message, now, self._account, self._bag_account)
+                    self._place_scans()
                 else:
                     if topic == lidar:
                         self._add_scan(message, now)
@@ -148,14 +148,6 @@ class DriveReader:
             self._place_scans(at_end=True)
         self._account.check(waiting=self._matcher.pending)
         return self._index
-
-    def _add_pose(self, topic: str, message: Any, now: int) -> None:
-        try:
-            self._poses.add(topic, message)
-        except LircDepthError as error:
-            self._bag_account.damaged[topic] += 1
-            self._account.note(f"{topic} at {now}: {error}")
-        self._place_scans()
 
     def _add_scan(self, message: Any, now: int) -> None:
         self._waiting.append(len(self._index.scans))
@@ -207,9 +199,7 @@ class DriveReader:
         intrinsics, size = camera_matrix(info)
         inputs = radar_inputs(match, frame, self._poses, self._options.job.velocity_compensation, self._refuse)
         radars = moved_to_projection(inputs.scans, info)
-        shift = np.eye(4)
-        shift[:3, 3] = -projection_offset(info)
-        fixed_from_camera = fixed_from_camera @ shift
+        fixed_from_camera = fixed_from_camera @ geometry.invert(projection_from_camera(info))
         self._index.images.append(
             DriveImage(match.stamp, log_time, intrinsics, size, radars, fixed_from_camera, number)
         )

@@ -32,7 +32,7 @@ from lircdepth_core.matching.account import DAMAGED, Account
 from lircdepth_core.matching.assembler import Match
 from lircdepth_ros.bags.depth_job import calibration_of
 from lircdepth_ros.bags.frames import FrameMatcher
-from lircdepth_ros.bags.poses import BagPoses
+from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, open_bag, read_messages, require_type
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, projection_offset, require_size
@@ -162,7 +162,7 @@ def evaluate(
                 elif topic == topics.lidar:
                     matcher.add_cloud(topic, message)
                 else:
-                    _add_pose(poses, topic, message, now, account, bag_account)
+                    add_pose(poses, topic, message, now, account, bag_account)
                 bar.update(comparison.take(matcher.poll(now), now))
             bar.update(comparison.take(matcher.poll()))
     account.check(waiting=matcher.pending)
@@ -171,17 +171,6 @@ def evaluate(
 
 def _points_and_frame(message: definitions.Message) -> tuple[npt.NDArray[np.float32], str]:
     return cloud_to_points(message), message.header.frame_id
-
-
-def _add_pose(
-    poses: BagPoses, topic: str, message: definitions.Message, now: int, account: Account, bag_account: BagAccount
-) -> None:
-    """Give the poses a message of theirs; one that they refuse is counted as damaged."""
-    try:
-        poses.add(topic, message)
-    except LircDepthError as error:
-        bag_account.damaged[topic] += 1
-        account.note(f"{topic} at {now}: {error}")
 
 
 def _by_stamp(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
 from lircdepth_core.geometry.frame_tree import FrameTree, frame_name
+from lircdepth_core.matching.account import Account
 from lircdepth_core.matching.poses import Transform
 from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type
 from lircdepth_ros.messages.definitions import Message
@@ -149,3 +150,14 @@ class BagPoses:
             return "no transform of the bag moves"
         through = self._fixed_frame or "the root of the tree"
         return f"no pose of the vehicle in {through} is known at the stamps of image and scan"
+
+
+def add_pose(
+    poses: BagPoses, topic: str, message: Message, now: int, account: Account, bag_account: BagAccount
+) -> None:
+    """Give the poses a message of theirs that was logged at ``now``; one that they refuse is counted as damaged."""
+    try:
+        poses.add(topic, message)
+    except LircDepthError as error:
+        bag_account.damaged[topic] += 1
+        account.note(f"{topic} at {now}: {error}")

@@ -17,8 +17,9 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME
 from lircdepth_core.geometry.trajectory import MIN_BASELINE
 from lircdepth_core.geometry.transforms import Float64Array
-from lircdepth_core.radar import VelocityKind, sensor_velocity
-from lircdepth_core.radar.field_maps import FieldMap
+from lircdepth_core.matching.poses import own_velocity
+from lircdepth_core.radar import VelocityKind
+from lircdepth_core.radar.field_maps import CARTESIAN, POLAR, FieldMap
 from lircdepth_core.radar.hypotheses import Hypothesis, Returns, Verdict, judge, speed_fields
 from lircdepth_ros.bags.depth_job import calibration_of
 from lircdepth_ros.bags.poses import BagPoses
@@ -28,7 +29,6 @@ from lircdepth_ros.messages.stamps import stamp_to_ns
 
 LEAST_SPEED_M_S = 2.0  # below it a standing return tells too little
 _NOT_DRIVEN = f"the vehicle does not drive at {LEAST_SPEED_M_S:g} m/s or more, or its motion is not known"
-_POSITIONS = (("x", "y", "z"), ("range", "azimuth", "elevation"))
 _CROSS_SECTIONS = ("rcs", "radar_cross_section", "cross_section")
 _STAND_INS = (
     "power", "reflected_power", "amplitude", "intensity", "snr", "signal_noise_ratio", "signal_to_noise_ratio", "rssi",
@@ -141,13 +141,9 @@ class _Collector:
                 self._why = str(error)
 
     def _use(self, message: Any, stamp: int, frame: str) -> None:
-        moved, known = self._poses.camera_from_sensor(frame, stamp, frame, stamp - MIN_BASELINE)
-        own = sensor_velocity(moved, MIN_BASELINE / 1e9)
+        own, known = own_velocity(self._poses, frame, stamp)
         if not known or np.linalg.norm(own) < LEAST_SPEED_M_S:
-            self._why = (
-                self._why
-                or f"the vehicle does not drive at {LEAST_SPEED_M_S:g} m/s or more, or its motion is not known"
-            )
+            self._why = self._why or _NOT_DRIVEN
             return
         names = position_of(self._radar.fields)
         if names is None:
@@ -185,7 +181,7 @@ class _Collector:
 
 def position_of(fields: Sequence[str]) -> tuple[str, str, str] | None:
     """Return the names of a position among a message's fields, or None; "" for a third one that is not there."""
-    for first, second, third in _POSITIONS:
+    for first, second, third in (CARTESIAN, POLAR):
         if first in fields and second in fields:
             return first, second, third if third in fields else ""
     return None
@@ -207,7 +203,7 @@ def shipped_map(radar: RadarTopic) -> str | None:
 def proposed_map(radar: RadarTopic) -> str:
     """Return the YAML of a map that reads the radar as its likeliest verdict does."""
     position = position_of(radar.fields) or ("x", "y", "")
-    axes = _POSITIONS[1] if position[0] == "range" else _POSITIONS[0]
+    axes = POLAR if position[0] == "range" else CARTESIAN
     lines = [
         "position: {" + ", ".join(f"{axis}: {name}" for axis, name in zip(axes, position, strict=True) if name) + "}"
     ]

@@ -92,7 +92,7 @@ class FrameMatching:
         self._camera_infos = CameraInfos()
         self._stopped = False
         self._assembler = FrameAssembler(topics.radars, ready=self._is_ready, on_drop=self._on_drop)
-        self._readers = dict(zip(topics.radars, settings.radar_readers().values(), strict=True))
+        self._readers = dict(zip(topics.radars, settings.radar_readers.values(), strict=True))
         for topic, reader in self._readers.items():
             if reader.caution:
                 journal.say_once(f"radar_fields {topic}", f"{topic}: {reader.caution}")

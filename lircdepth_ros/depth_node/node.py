@@ -230,7 +230,7 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
         settings = Settings(**self.option_values())
         self._check_topics(settings)
         poses = make_poses(self, settings)  # before anything is loaded: a mistake there is found at once
-        for reader in settings.radar_readers().values():
+        for reader in settings.radar_readers.values():
             radar_message_class(reader.field_map)  # so, too, is a package that is missing
         worker: Worker[Job] = Worker(self._process)
         worker.start()
@@ -450,7 +450,7 @@ def radar_message_class(field_map: FieldMap) -> type:
 
 def _inputs(settings: Settings, topics: Topics, frames: FrameMatching) -> list[tuple[type, str, Callable[[Any], None]]]:
     """Return (type, topic, callback) of each subscription, the image's first."""
-    kinds = [radar_message_class(reader.field_map) for reader in settings.radar_readers().values()]
+    kinds = [radar_message_class(reader.field_map) for reader in settings.radar_readers.values()]
     radars = zip(kinds, settings.radar_topics, topics.radars, strict=True)
     return [
         (CompressedImage if settings.compressed_images else Image, settings.received_image_topic, frames.on_image),

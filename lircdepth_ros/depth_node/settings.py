@@ -8,6 +8,7 @@ config/model.yaml, config/depth.yaml, the JSON schemas beside them and the table
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from lircdepth_core.errors import LircDepthError
@@ -107,10 +108,11 @@ class Settings(PipelineOptions):
             check_topic_name(name, getattr(self, name))
         for topic in self.radar_topics:
             check_topic_name("radar_topics", topic)
-        self.radar_readers()
+        _ = self.radar_readers  # refuses a driver that is not known
         if not self.radar_topics or len(set(self.radar_topics)) < len(self.radar_topics):
             raise LircDepthError(f"radar_topics is {list(self.radar_topics)}, expected one or more different topics")
 
+    @functools.cached_property
     def radar_readers(self) -> dict[str, RadarReader]:
         """Return {topic: reader} of the radars. Raises LircDepthError for a driver that is not known."""
         return radar_readers(self.radar_topics, self.radar_driver, self.radar_frame, self.radar_fields)

@@ -52,12 +52,17 @@ def moved_to_projection(
     That is the origin of the camera's frame, except for the second camera of a stereo pair: its P describes it as seen
     from the first one's frame (P[3] = -fx * baseline, and P[7] below one another).
     """
-    offset = projection_offset(message)
-    if not offset.any():
+    if not projection_offset(message).any():
         return list(radars)
-    shift = np.eye(4)
-    shift[:3, 3] = offset
+    shift = projection_from_camera(message)
     return [(scan, shift @ transform) for scan, transform in radars]
+
+
+def projection_from_camera(message: protocols.CameraInfo) -> Float64Array:
+    """Return 4x4, from the camera's frame to the one at the optical centre that P projects to."""
+    shift = np.eye(4)
+    shift[:3, 3] = projection_offset(message)
+    return shift
 
 
 def projection_offset(message: protocols.CameraInfo) -> Float64Array:
