@@ -17,12 +17,13 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.calibration import BASE_FRAME
 from lircdepth_core.geometry.trajectory import MIN_BASELINE
 from lircdepth_core.geometry.transforms import Float64Array
+from lircdepth_core.matching.account import Account
 from lircdepth_core.matching.poses import own_velocity
 from lircdepth_core.radar import VelocityKind
 from lircdepth_core.radar.field_maps import CARTESIAN, POLAR, FieldMap
 from lircdepth_core.radar.hypotheses import Hypothesis, Returns, Verdict, judge, speed_fields
 from lircdepth_ros.bags.depth_job import calibration_of
-from lircdepth_ros.bags.poses import BagPoses
+from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, open_bag, read_messages
 from lircdepth_ros.messages.radars import RADAR_TYPES, message_fields, radar_columns, radar_drivers, radar_map
 from lircdepth_ros.messages.stamps import stamp_to_ns
@@ -62,8 +63,8 @@ def check(
     odometry_topic: str = "/odom",
     fixed_frame: str = "",
     base_frame: str = BASE_FRAME,
-) -> list[RadarTopic]:
-    """Return what each radar topic of a bag measures.
+) -> tuple[list[RadarTopic], list[str]]:
+    """Return (what each radar topic of a bag measures, what of the bag is damaged, in words).
 
     topics: by default every one whose messages have a field that may be a velocity. radar_frame: the radar's own frame,
     where its messages are stamped with another one. The others: see BagPoses. Raises LircDepthError where there is no
@@ -82,17 +83,14 @@ def check(
             if (topic in topics if topics else kind in RADAR_TYPES)
         }
         collectors = {topic: _Collector(radar, poses) for topic, radar in found.items()}
-        account = BagAccount()
+        account, notes = BagAccount(), Account()
         wanted = [c for c in reader.connections if c.topic in found or c.topic in poses.topics]
         for connection, log_time, data in read_messages(reader, wanted, account=account):
             message = account.decode(connection, log_time, data)
             if message is None:
                 continue
             if connection.topic in poses.topics:
-                try:
-                    poses.add(connection.topic, message)
-                except LircDepthError:
-                    continue
+                add_pose(poses, connection.topic, message, log_time, notes, account)
                 for collector in collectors.values():
                     collector.take_ready()
             else:
@@ -104,7 +102,8 @@ def check(
         raise LircDepthError(
             f"{bag} has no topic with a field that may be a velocity; it has {', '.join(sorted(types))}"
         )
-    return radars
+    damaged = [f"{number} messages of {topic} are damaged" for topic, number in account.damaged.items()]
+    return radars, [*damaged, *notes.reasons, *account.reasons]
 
 
 class _Collector:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check, print what was found. Raises LircDepthError."""
-    radars = check(
+    radars, notes = check(
         arguments.bag,
         arguments.radar_topics,
         arguments.radar_frame,
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for radar in radars:
         _print(radar)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     drawn = [radar for radar in radars if radar.verdicts]
     if not drawn:
         raise LircDepthError(f"nothing can be decided from {arguments.bag}: {radars[0].topic}: {radars[0].unusable}")

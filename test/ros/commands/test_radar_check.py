@@ -33,9 +33,9 @@ def scene(turned=0.0):
         yield START + i * 100 * MS, points, moving - sight @ own + noise, sight, own, generator.uniform(-5, 20, RETURNS)
 
 
-def bag_of(path, columns, turned=0.0, speed=SPEED):
+def bag_of(path, columns, turned=0.0, speed=SPEED, extra=()):
     """Write a bag of a radar whose fields are columns(points, radial speed, sight, own velocity, rcs)."""
-    entries = [("/tf_static", START, small.static_tf())]
+    entries = [("/tf_static", START, small.static_tf()), *extra]
     for stamp, points, radial, sight, own, rcs in scene(turned):
         fields = columns(points, radial, sight, own, rcs)
         cloud = np.zeros(RETURNS, [(name, "<f4") for name in fields])
@@ -105,6 +105,16 @@ def test_a_mounting_that_does_not_fit_is_told_with_the_angle(tmp_path, capsys, d
     found = float(line.split(" looks ")[1].split()[0])
     assert abs(found - abs(degrees)) < 1.0
     assert line.endswith(f"to the {side}")
+
+
+def test_a_damaged_message_is_named_and_the_others_decide(tmp_path, capsys):
+    damaged = building.point_cloud(START + 50 * MS, "RADAR_FRONT", np.zeros(3, [(axis, "<f4") for axis in "xyz"]))
+    bag = bag_of(tmp_path / "bag", smartmicro, extra=[(RADAR, START + 50 * MS, small.cut(damaged))])
+    assert check(bag) == 0
+    captured = capsys.readouterr()
+    assert "radar_driver: smartmicro\n" in captured.out
+    assert f"note: 1 messages of {RADAR} are damaged" in captured.err
+    assert f"{RADAR} at {START + 50 * MS}: message is damaged" in captured.err
 
 
 def test_what_cannot_be_decided_is_one_line(tmp_path, capsys):
