@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""JPEG and PNG files as RGB of 8 bit."""
+"""JPEG and PNG files as RGB of 8 bit: reading and writing."""
 
 from __future__ import annotations
 
@@ -12,9 +12,27 @@ import numpy as np
 import numpy.typing as npt
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import written_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def save_picture(path: str | Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write uint8 [H, W, 3] RGB as PNG or JPEG, by the name's end, under its name only when complete.
+
+    Raises LircDepthError for another end.
+    """
+    from PIL import Image
+
+    suffix = Path(path).suffix.lower()
+    if suffix not in PICTURE_SUFFIXES:
+        raise LircDepthError(f"{path}: expected a name that ends in .png or .jpg")
+    with written_whole(path) as partial, open(partial, "wb") as file:
+        Image.fromarray(picture).save(file, "PNG" if suffix == ".png" else "JPEG", quality=90)
 
 
 def decode_picture(data: bytes, path: str | Path) -> npt.NDArray[np.uint8]:

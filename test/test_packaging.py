@@ -174,7 +174,7 @@ def test_wheel_and_sdist_hold_the_weights_and_what_ros_looks_for(distributions):
     share = "share/lircdepth_ros"
     assert {"share/ament_index/resource_index/packages/lircdepth_ros", f"{share}/package.xml"} <= names
     assert {f"{share}/launch/depth.launch.py", f"{share}/config/depth.yaml"} <= names
-    assert "lircdepth_core/weights/street.safetensors" in names
+    assert {"lircdepth_core/weights/street.safetensors", "lircdepth_core/sample/image.jpg"} <= names
     modules = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "lircdepth_core").rglob("*.py")}
     assert modules <= names
     with tarfile.open(sdist) as archive:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lircdepth_core.evaluation.colours import COLOUR_MAP, DEFAULT_SCALE, DepthScale, colorize
 from lircdepth_core.files import written_whole
 
 _MANY_POINTS = 500  # from here on points are drawn small
@@ -22,7 +23,7 @@ _LARGE_MARKER, _SMALL_MARKER = 60, 3  # points squared
 class Panel:
     """One of a montage's pictures, drawn in this order where given.
 
-    image: uint8 [H, W, 3]. depth: [H, W] metres; NaN is left white. points: (pixels [N, 2], depth [N] metres).
+    image: uint8 [H, W, 3]. depth: [H, W] metres; NaN is a checkerboard. points: (pixels [N, 2], depth [N] metres).
     """
 
     caption: str
@@ -39,14 +40,13 @@ def truth_panel(truth: npt.NDArray[np.floating[Any]], image: npt.NDArray[np.uint
     return Panel("truth", depth=np.where(truth > 0, truth, np.nan))
 
 
-def montage(path: str | Path, panels: Sequence[Panel], title: str, max_depth: float = 80.0) -> None:
-    """Write a picture of panels, two in a row. Depth shares one colour scale from 0 to max_depth [m]."""
+def montage(path: str | Path, panels: Sequence[Panel], title: str, scale: DepthScale = DEFAULT_SCALE) -> None:
+    """Write a picture of panels, two in a row. Depth shares one colour scale."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    scale: dict[str, Any] = {"cmap": "turbo", "vmin": 0.0, "vmax": max_depth}
     rows = -(-len(panels) // 2)
     figure, axes = plt.subplots(rows, 2, figsize=(16, 4.3 * rows), layout="constrained", squeeze=False)
     figure.suptitle(title)
@@ -57,13 +57,17 @@ def montage(path: str | Path, panels: Sequence[Panel], title: str, max_depth: fl
         if panel.image is not None:
             axis.imshow(panel.image)
         if panel.depth is not None:
-            axis.imshow(np.ma.masked_invalid(panel.depth), interpolation="nearest", **scale)
+            axis.imshow(colorize(panel.depth, scale), interpolation="nearest")
         if panel.points is not None:
             pixels, distances = panel.points
             size = _LARGE_MARKER if len(pixels) < _MANY_POINTS else _SMALL_MARKER
-            axis.scatter(*np.asarray(pixels).T, c=distances, s=size, linewidths=0, **scale)
-    scalar = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0.0, max_depth), "turbo")
-    figure.colorbar(scalar, ax=axes, label="depth [m]", shrink=0.6)
+            colours = colorize(np.asarray(distances)[None], scale)[0] / 255
+            axis.scatter(*np.asarray(pixels).T, c=colours, s=size, linewidths=0)
+    spaced = matplotlib.colors.FuncNorm((scale.fractions, scale.depths), scale.nearest, scale.farthest)
+    scalar = matplotlib.cm.ScalarMappable(spaced, COLOUR_MAP)
+    bar = figure.colorbar(scalar, ax=axes, label="depth [m]; farther: as the sky; unknown: checked", shrink=0.6)
+    bar.set_ticks(scale.ticks(), labels=[f"{tick:g}" for tick in scale.ticks()])
+    bar.minorticks_off()
     with written_whole(path) as partial:
         figure.savefig(partial, dpi=80)
     plt.close(figure)

@@ -19,7 +19,6 @@ from lircdepth_core.training.lightning_loader import lightning  # isort: skip - 
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 _STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)  # the second one is what SLURM sends to warn
-_FAR = 80.0  # metres: the end of the pictures' colour scale
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -174,10 +173,10 @@ class DepthPictures(lightning.Callback):
 def picture(batch: dict[str, Tensor], output: Any, index: int) -> Tensor:
     """Return image, depth and truth of a batch's frame, one above the other: uint8 [3, 3 H, W].
 
-    Near is bright. The truth is the rendered, the dense or the single-scan depth, black where unknown.
+    Colours are those of evaluation.colours. The truth is the rendered, the dense or the single-scan depth, a
+    checkerboard where it is unknown.
     """
-    from matplotlib import colormaps
-
+    from lircdepth_core.evaluation.colours import colorize
     from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD
 
     mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
@@ -186,6 +185,6 @@ def picture(batch: dict[str, Tensor], output: Any, index: int) -> Tensor:
     truth = next((depth for depth in truths if (depth > 0).any()), truths[0])
     panels = [image]
     for depth in (output.depth[index, 0].float().cpu(), truth):
-        colours = torch.from_numpy(colormaps["turbo"](1 - (depth / _FAR).clamp(0, 1).numpy())[..., :3]).permute(2, 0, 1)
-        panels.append(torch.where(depth > 0, colours, 0.0).float())
+        colours = colorize(torch.where(depth > 0, depth, torch.nan).numpy())
+        panels.append(torch.from_numpy(colours).permute(2, 0, 1) / 255)
     return (torch.cat(panels, dim=1) * 255).round().to(torch.uint8)

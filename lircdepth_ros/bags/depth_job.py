@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from lircdepth_ros.bags.depth_writer import OrderedDepthWriter
 from lircdepth_ros.bags.frames import FrameMatcher
 from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type
+from lircdepth_ros.bags.video import AddVideoFrame, Radars
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, moved_to_projection, require_size
 from lircdepth_ros.messages.images import any_image_to_rgb
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 _IMAGE_TYPES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
 _INFO_TYPE = "sensor_msgs/msg/CameraInfo"
-
-AddVideoFrame = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ class DepthJob:
             self.account.drop(NO_CAMERA_INFO, f"image at {match.stamp}: no {topic} so far")
             return
         try:
-            frame, image = self._depth(match, info, pipeline)
+            frame, image, radars = self._depth(match, info, pipeline)
         except LircDepthError as error:
             self.account.drop(BAD_INPUT, f"image at {match.stamp}: {error}")
             return
@@ -217,11 +216,11 @@ class DepthJob:
         self.counts["fused" if frame.fused else "camera_only"] += 1
         out.add_depth(message.header, frame.depth, info, log_time)
         if add_video_frame is not None:
-            add_video_frame(image, frame.depth)
+            add_video_frame(image, camera_matrix(info)[0], radars, frame.depth)
 
     def _depth(
         self, match: Match, info: definitions.Message, pipeline: DepthPipeline
-    ) -> tuple[DepthFrame, npt.NDArray[np.uint8]]:
+    ) -> tuple[DepthFrame, npt.NDArray[np.uint8], Radars]:
         message, _ = match.image
         intrinsics, size = camera_matrix(info)
         image = any_image_to_rgb(message)
@@ -233,10 +232,11 @@ class DepthJob:
         inputs = radar_inputs(
             match, message.header.frame_id, self._poses, self._options.velocity_compensation, leave_out
         )
-        frame = pipeline(image, intrinsics, moved_to_projection(inputs.scans, info))
+        radars = moved_to_projection(inputs.scans, info)
+        frame = pipeline(image, intrinsics, radars)
         self.counts["without_ego_motion"] += inputs.without_motion
         self.counts["past_sweeps_left_out"] += inputs.past_left_out
-        return frame, image
+        return frame, image, radars
 
 
 def find_image_topic(types: Mapping[str, str], wanted: str, bag: str | Path) -> str:

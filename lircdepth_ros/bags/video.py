@@ -1,10 +1,10 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""A video of images above their depth, for people."""
+"""A video of frames for people: camera, radar, depth and a view from above, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.evaluation.colours import colorize
+from lircdepth_core.evaluation.colours import DEFAULT_SCALE, DepthScale
+from lircdepth_core.evaluation.views import frame_view
+from lircdepth_core.radar import RadarScan
 
-_FAR = 80.0  # metres: the end of the colour scale
+Radars = Sequence[tuple[RadarScan, npt.NDArray[np.float64]]]  # scans with camera_from_radar, 4x4
+AddVideoFrame = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.float64], Radars, npt.NDArray[np.float32]], None]
 
 
 @contextmanager
-def video(
-    path: str | Path | None, rate: float
-) -> Iterator[Callable[[npt.NDArray[np.uint8], npt.NDArray[np.float32]], None] | None]:
-    """Give a function (image RGB [H, W, 3], depth [H, W] metres) that adds a frame to an MP4, or None without a path.
+def video(path: str | Path | None, rate: float, scale: DepthScale = DEFAULT_SCALE) -> Iterator[AddVideoFrame | None]:
+    """Give a function that adds a frame to an MP4, or None without a path. It takes what ``views.frame_view`` takes.
 
     rate: frames a second. The file appears under its name when the block ends without an error, and only if there was
     a frame: without images there is no file. Raises LircDepthError where it cannot be written.
@@ -35,17 +36,22 @@ def video(
     partial = path.with_name(f".{path.stem}.partial.mp4")
     writer: cv2.VideoWriter | None = None
 
-    def add(image: npt.NDArray[np.uint8], depth: npt.NDArray[np.float32]) -> None:
+    def add(
+        image: npt.NDArray[np.uint8],
+        intrinsics: npt.NDArray[np.float64],
+        radars: Radars,
+        depth: npt.NDArray[np.float32],
+    ) -> None:
         nonlocal writer
-        frame = np.vstack([image, colorize(depth, _FAR)])[..., ::-1]
+        frame = frame_view(image, intrinsics, radars, depth, scale)[..., ::-1]
         half = (frame.shape[1] // 4 * 2, frame.shape[0] // 4 * 2)  # half the size, even as the codec demands
-        frame = cv2.resize(frame, half, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(frame, half, interpolation=cv2.INTER_AREA)
         if writer is None:
             codec = cv2.VideoWriter.fourcc(*"mp4v")
             writer = cv2.VideoWriter(str(partial), codec, rate, half)
             if not writer.isOpened():
                 raise LircDepthError(f"cannot write {path}: this OpenCV has no encoder for it, or no such folder")
-        writer.write(frame)
+        writer.write(small)
 
     try:
         yield add

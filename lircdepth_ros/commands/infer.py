@@ -1,34 +1,40 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""`lircdepth infer`: depth for one image and one radar scan of one's own, from files."""
+"""`lircdepth infer`: depth for one image and one radar scan from files: one's own, or the sample that ships."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+import lircdepth_core
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.colours import add_scale_arguments, scale_of
+from lircdepth_core.evaluation.views import frame_view
 from lircdepth_core.files import written_whole
 from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
 from lircdepth_core.geometry.transforms import Float64Array
-from lircdepth_core.pictures import decode_picture
+from lircdepth_core.pictures import PICTURE_SUFFIXES, decode_picture, save_picture
 from lircdepth_core.radar import MeasuredScan
 from lircdepth_core.radar.field_maps import FieldMap
 from lircdepth_core.radar.point_files import read_points
 from lircdepth_ros.messages.depth import to_millimetres
 from lircdepth_ros.messages.radars import radar_map
 
+SAMPLE = Path(lircdepth_core.__file__).parent / "sample"
+SAMPLE_FILES = ("image.jpg", "radar.pcd", "calibration.yaml")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--image", required=True, metavar="FILE", help="rectified image, JPEG or PNG")
+    parser.add_argument("--image", metavar="FILE", help="rectified image, JPEG or PNG")
     parser.add_argument(
         "--radar",
         metavar="FILE",
@@ -39,8 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCAN",
         help="which scan of a table of several: the text in its column of times or scan numbers; 'all' for all rows",
     )
-    parser.add_argument("--calibration", required=True, metavar="YAML", help="mounting of both, camera's intrinsics")
+    parser.add_argument("--calibration", metavar="YAML", help="mounting of both, camera's intrinsics")
+    parser.add_argument(
+        "--sample", action="store_true", help="take the frame that ships with the package, and draw a --picture, too"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=".png: 16 bit, mm; .npy: float32, m")
+    parser.add_argument(
+        "--picture",
+        metavar="FILE",
+        help=".png or .jpg for people: camera, radar, depth in colours with a scale (with --sample: OUTPUT's .jpg)",
+    )
+    add_scale_arguments(parser)
     parser.add_argument("--camera-frame", default="CAM_FRONT", help="in the calibration (default: %(default)s)")
     parser.add_argument("--radar-frame", default="RADAR_FRONT", help="in the calibration (default: %(default)s)")
     parser.add_argument(
@@ -71,6 +86,10 @@ def run(arguments: argparse.Namespace) -> None:
         raise LircDepthError(f"--output is {output}, expected a name that ends in .png or .npy")
     if not output.absolute().parent.is_dir():
         raise LircDepthError(f"--output is {output}: there is no folder {output.absolute().parent}")
+    _choose_files(arguments)
+    if arguments.picture and Path(arguments.picture).suffix.lower() not in PICTURE_SUFFIXES:
+        raise LircDepthError(f"--picture is {arguments.picture}, expected a name that ends in .png or .jpg")
+    scale = scale_of(arguments)
     calibration = Calibration.load(arguments.calibration)
     camera, radar_frame = arguments.camera_frame, arguments.radar_frame
     if camera not in calibration.intrinsics:
@@ -96,11 +115,16 @@ def run(arguments: argparse.Namespace) -> None:
     image = decode_picture(Path(arguments.image).read_bytes(), arguments.image)
     _check_size(arguments.calibration, calibration, camera, image.shape[1], image.shape[0])
     chosen = options.from_arguments(arguments)
+    if arguments.sample and chosen.backend == "auto":
+        chosen = replace(chosen, backend="plain")  # measuring backends takes longer than the frame
     from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
 
     pipeline = DepthPipeline.from_weights(**asdict(chosen))
     frame = pipeline(image, calibration.intrinsics[camera], radars)
     _write(output, frame.depth)
+    if arguments.picture:
+        save_picture(arguments.picture, frame_view(image, calibration.intrinsics[camera], radars, frame.depth, scale))
+        print(f"{arguments.picture}: to look at")
     returns = sum(len(scan) for scan, _ in radars)
     print(f"{output}: {image.shape[1]}x{image.shape[0]}, {frame.returns_seen} of {returns} radar returns in the image")
     if frame.rejected_returns:
@@ -113,6 +137,21 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if pipeline.header.caution:
         print(pipeline.header.caution)
+
+
+def _choose_files(arguments: argparse.Namespace) -> None:
+    """Put the sample's files in, or see that one's own are named. Raises LircDepthError."""
+    names = ("image", "calibration")
+    if not arguments.sample:
+        missing = [f"--{name}" for name in names if getattr(arguments, name) is None]
+        if missing:
+            raise LircDepthError(f"{' and '.join(missing)} missing; --sample takes the frame that ships")
+        return
+    given = [f"--{name}" for name in (*names, "radar") if getattr(arguments, name)]
+    if given:
+        raise LircDepthError(f"--sample takes the frame that ships: leave {' and '.join(given)} away")
+    arguments.image, arguments.radar, arguments.calibration = (SAMPLE / name for name in SAMPLE_FILES)
+    arguments.picture = arguments.picture or str(Path(arguments.output).with_suffix(".jpg"))
 
 
 def _check_size(path: str, calibration: Calibration, camera: str, width: int, height: int) -> None:

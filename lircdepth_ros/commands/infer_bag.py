@@ -15,6 +15,7 @@ from typing import Any
 
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.colours import add_scale_arguments, scale_of
 from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions
 from lircdepth_ros.bags.reading import open_bag
 from lircdepth_ros.bags.video import video
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with-inputs", action="store_true", help="copy the input's messages too")
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="default: %(default)s")
     parser.add_argument("--compression", choices=("none", "zstd"), default="none", help="default: %(default)s")
-    parser.add_argument("--mp4", metavar="FILE", help="also a video: the image above its depth")
+    parser.add_argument("--mp4", metavar="FILE", help="also a video: camera, radar, depth and a view from above")
+    add_scale_arguments(parser)
     parser.add_argument(
         "--lidar-topic", default="/LIDAR_TOP/points", help="for metrics, if there (default: %(default)s)"
     )
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     for path in (arguments.output, arguments.mp4):
         if path and Path(path).exists():
             raise LircDepthError(f"{path} exists already and is not overwritten")
-    chosen = options.from_arguments(arguments)
+    chosen, scale = options.from_arguments(arguments), scale_of(arguments)
     with closing(open_bag(arguments.bag)) as reader:
         job = DepthJob(reader, arguments.bag, job_options(arguments))
         from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         started = time.perf_counter()
         with (
             new_bag(arguments.output, arguments.storage, arguments.compression) as writer,
-            video(arguments.mp4, job.image_rate) as add_video_frame,
+            video(arguments.mp4, job.image_rate, scale) as add_video_frame,
         ):
             job.process(pipeline, writer, add_video_frame)
         seconds = time.perf_counter() - started

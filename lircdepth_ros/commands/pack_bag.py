@@ -125,9 +125,10 @@ def _draw(frames: FrameSource, path: Path) -> None:
     """Draw frames spread over the source: the image with its radar returns above the dense depth."""
     import cv2
 
-    from lircdepth_core.evaluation.colours import colorize
+    from lircdepth_core.evaluation.colours import colorize, scale_within
     from lircdepth_core.files import written_whole
 
+    scale = scale_within(_SHEET_RANGE_M)
     columns = []
     for index in np.linspace(0, len(frames) - 1, min(_SHEET_FRAMES, len(frames))).round().astype(int):
         frame = frames.frame(int(index))
@@ -135,10 +136,10 @@ def _draw(frames: FrameSource, path: Path) -> None:
         depth = frame["dense"][0].numpy()
         radar = frame["radar"][0].numpy()
         rows, cols = np.nonzero(radar)
-        colours = colorize(radar[rows, cols][None], _SHEET_RANGE_M)[0].tolist() if len(rows) else []
+        colours = colorize(radar[rows, cols][None], scale)[0].tolist() if len(rows) else []
         for row, column, colour in zip(rows.tolist(), cols.tolist(), colours, strict=True):
             cv2.circle(picture, (column, row), max(2, picture.shape[1] // 150), colour, thickness=-1)
-        columns.append(np.concatenate([picture, colorize(np.where(depth > 0, depth, np.nan), _SHEET_RANGE_M)]))
+        columns.append(np.concatenate([picture, colorize(np.where(depth > 0, depth, np.nan), scale)]))
     half = -(-len(columns) // 2)
     while len(columns) < 2 * half:
         columns.append(np.zeros_like(columns[0]))

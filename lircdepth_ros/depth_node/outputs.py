@@ -13,7 +13,7 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Float64, Header
 
-from lircdepth_core.evaluation.colours import colorize, draw_returns
+from lircdepth_core.evaluation.colours import colorize, draw_returns, scale_within
 from lircdepth_ros.depth_node.frames import RadarInputs
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.depth_node.views import organised_points
@@ -66,15 +66,16 @@ class DepthOutputs:
         """
         if self._compressed.get_subscription_count():
             self._compressed.publish(compressed_depth_message(header, depth))
+        scale = scale_within(settings.max_range, settings.color_spacing)
         if self._color.get_subscription_count():
-            self._color.publish(rgb_message(header, colorize(depth, settings.max_range)))
+            self._color.publish(rgb_message(header, colorize(depth, scale)))
         if self._points.get_subscription_count():
             points = organised_points(depth, image, intrinsics, settings.points_stride)
             points["x"] -= offset[0]
             points["y"] -= offset[1]
             self._points.publish(cloud_message(header, points))
         if self._overlay.get_subscription_count():
-            picture = draw_returns(image, intrinsics, radars, settings.max_range)
+            picture = draw_returns(image, intrinsics, radars, scale, labels=True)
             self._overlay.publish(rgb_message(header, picture))
 
     def publish_latency(self, processing: float, since_stamp: float) -> None:

@@ -12,6 +12,7 @@ import functools
 from dataclasses import dataclass
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.colours import SPACINGS
 from lircdepth_core.options import PIPELINE_OPTIONS, PipelineOptions, option, options_of
 from lircdepth_ros.messages.radars import RadarReader, radar_readers
 from lircdepth_ros.names import beside, check_topic_name
@@ -55,6 +56,13 @@ class Settings(PipelineOptions):
     )
     depth_encoding: str = option(
         "32FC1", "32FC1: metres. 16UC1: millimetres, 0 = none (REP 118).", choices=("32FC1", "16UC1"), live=True
+    )
+    color_spacing: str = option(
+        "log",
+        "How depth is spread over the colours of '/color' and of the radar overlay: evenly in its logarithm, inverse, "
+        "or itself.",
+        choices=SPACINGS,
+        live=True,
     )
     points_stride: int = option(
         4, "The point cloud has every n-th pixel of each n-th row.", minimum=1, maximum=64, live=True

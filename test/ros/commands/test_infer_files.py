@@ -342,3 +342,37 @@ def test_it_needs_no_ros_and_no_rosbags(files):
     )
     assert done.returncode == 0, done.stderr
     assert "2 of 2 radar returns" in done.stdout
+
+
+def test_the_sample_gives_depth_and_a_picture_at_once(tmp_path, capsys):
+    """The first thing that a person tries: no file of one's own, no measuring of backends."""
+    assert cli.main(["infer", "--sample", "-o", str(tmp_path / "depth.png")]) == 0
+    millimetres = np.asarray(Image.open(tmp_path / "depth.png"))
+    assert millimetres.shape == (900, 1600)
+    with Image.open(tmp_path / "depth.jpg") as picture:
+        assert picture.width > 3200
+        assert picture.height > 1800
+    assert "101 of 125 radar returns in the image" in capsys.readouterr().out
+    sample = REPOSITORY / "lircdepth_core/sample"
+    assert sum(path.stat().st_size for path in sample.iterdir()) < 300_000
+    assert cli.main(["infer", "--sample", "--image", "own.jpg", "-o", str(tmp_path / "depth.png")]) == 2
+    assert "leave --image away" in capsys.readouterr().err
+    assert cli.main(["infer", "-o", str(tmp_path / "depth.png")]) == 2
+    assert "--image and --calibration missing; --sample takes the frame that ships" in capsys.readouterr().err
+
+
+def test_a_picture_has_the_scale_that_is_asked_for(files, capsys):
+    folder, _ = files
+    (folder / "a.pcd").write_bytes(ascii_pcd())
+    picture, words = folder / "picture.png", ("--weights", "tiny", "--device", "cpu", "--inference-scale", "0.5")
+    pictures = []
+    for option in (("--spacing", "log"), ("--spacing", "linear"), ("--farthest", "3")):
+        assert infer(folder, folder / "a.pcd", folder / "d.npy", *words, "--picture", str(picture), *option) == 0
+        pictures.append(np.asarray(Image.open(picture)))
+    assert (pictures[0] != pictures[1]).any()
+    assert (pictures[0] != pictures[2]).any()
+    capsys.readouterr()
+    assert infer(folder, folder / "a.pcd", folder / "d.npy", *words, "--picture", "picture.bmp") == 2
+    assert "--picture is picture.bmp, expected a name that ends in .png or .jpg" in capsys.readouterr().err
+    assert infer(folder, folder / "a.pcd", folder / "d.npy", *words, "--farthest", "1") == 2
+    assert "expected 0 < nearest < farthest" in capsys.readouterr().err
