@@ -33,6 +33,7 @@ REQUIRED = {
 }
 
 # By extra. bags: recordings, and point files. hub: weights by name of the Hugging Face hub. view: pictures.
+# cluster: --cluster. store: packed frames in an object store.
 EXTRAS = {
     "bags": {"pypcd4": "pypcd4", "rosbags>=0.11": "rosbags"},
     "nuscenes": {"nuscenes-devkit>=1.2": "nuscenes", "pyquaternion": "pyquaternion"},
@@ -49,8 +50,12 @@ EXTRAS = {
     "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime"},
     "hub": {"huggingface_hub": "huggingface_hub"},
     "openvino": {"onnx": "onnx", "openvino": "openvino"},
+    "cluster": {"dask-jobqueue": "dask_jobqueue", "distributed": "distributed"},
+    "store": {"fsspec": "fsspec", "s3fs": "s3fs"},
     "dev": {
         "build": "build",
+        "flask-cors": "flask_cors",
+        "moto[s3]": "moto",
         "hypothesis": "hypothesis",
         "import-linter": "importlinter",
         "mcap": "mcap",

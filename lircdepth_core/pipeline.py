@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from lircdepth_core import radar
 from lircdepth_core.data.calibration_frames import calibration_frames
 from lircdepth_core.errors import LircDepthError, is_opencv_out_of_memory
+from lircdepth_core.files import file_sha256
 from lircdepth_core.inference.backends.backend import Backend
 from lircdepth_core.inference.backends.opening import open_backend
-from lircdepth_core.inference.cache import file_sha256
 from lircdepth_core.inference.device import is_out_of_memory
 from lircdepth_core.inference.input_plan import IMAGE_MEAN, IMAGE_STD, InputPlan
 from lircdepth_core.inference.resizing import resized

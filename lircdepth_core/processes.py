@@ -37,18 +37,24 @@ def run(
     advance: _Advance,
     method: Literal["fork", "spawn"] = "fork",
     start: Callable[[], object] | None = None,
+    finished: Callable[[int, _Result], object] = lambda number, result: None,
 ) -> list[_Result]:
     """Return ``function(task, advance)`` of every task, in the order of the tasks.
 
     jobs: processes that work at once; below two, or with one task, this process does all. advance: called in this
     process with the counts with which ``function`` calls its second argument, possibly in another process. method:
     "fork" shares the data of ``function`` without a copy, "spawn" pickles it. start: called first in each process.
-    The exception of a task ends all processes and is raised here. Raises LircDepthError when a process ends before its
+    finished: called in this process with the number of a task and its result, as they come. The exception of a task
+    ends all processes and is raised here. Raises LircDepthError, which names the task, when a process ends before its
     work is done.
     """
     all_tasks = list(tasks)
     if jobs < 2 or len(all_tasks) < 2:
-        return [function(task, advance) for task in all_tasks]
+        done_here = []
+        for number, task in enumerate(all_tasks):
+            done_here.append(function(task, advance))
+            finished(number, done_here[-1])
+        return done_here
     context: ForkContext | SpawnContext
     context = multiprocessing.get_context("fork") if method == "fork" else multiprocessing.get_context("spawn")
     done: Synchronized[int] = context.Value("q", 0)
@@ -59,7 +65,7 @@ def run(
     waiting = deque(range(len(all_tasks)))
     results: dict[int, _Result] = {}
     try:
-        with _interrupts_held():  # a worker inherits the blocked signal
+        with interrupts_held():  # a worker inherits the blocked signal
             for _ in range(min(jobs, len(all_tasks))):
                 connection, end = context.Pipe()
                 process = context.Process(target=_work, args=(end, function, done, os.getpid(), start))
@@ -71,16 +77,18 @@ def run(
             for connection in free:
                 if waiting:
                     busy[connection] = waiting.popleft()
-                    with _explained(workers[connection]):
+                    with _explained(workers[connection], all_tasks[busy[connection]]):
                         connection.send(all_tasks[busy[connection]])
             ready = multiprocessing.connection.wait(busy, _PROGRESS_PERIOD_S)
             free = [connection for connection in busy if connection in ready]
             for connection in free:
-                with _explained(workers[connection]):
+                with _explained(workers[connection], all_tasks[busy[connection]]):
                     result, error = connection.recv()
                 if error is not None:
                     raise error
-                results[busy.pop(connection)] = result
+                number = busy.pop(connection)
+                results[number] = result
+                finished(number, result)
             count = done.get_obj().value  # read without its lock, which a killed process may hold
             advance(count - shown)
             shown = count
@@ -121,20 +129,20 @@ def _work(
 
 
 @contextlib.contextmanager
-def _explained(process: BaseProcess) -> Iterator[None]:
-    """Raise LircDepthError where the pipe to a process is broken."""
+def _explained(process: BaseProcess, task: object) -> Iterator[None]:
+    """Raise LircDepthError, which names the task, where the pipe to a process is broken."""
     try:
         yield
     except (EOFError, ConnectionError):
         process.join()
         status = process.exitcode
         why = "killed, perhaps because memory was exhausted" if status == -signal.SIGKILL else f"status {status}"
-        raise LircDepthError(f"a process ended before its work was done: {why}") from None
+        raise LircDepthError(f"{task}: a process ended before its work was done: {why}") from None
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Deliver SIGINT only when the block is left."""
+def interrupts_held() -> Iterator[None]:
+    """Deliver SIGINT only when the block is left; threads and processes that are started in it never get it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -251,6 +251,7 @@ def test_infer_runs_with_what_is_required_alone(tmp_path):
         ("bags", "eval-bag bag"),
         ("nuscenes", "nuscenes-to-bag --dataroot {root} --scene scene-0061 -o {root}/bag"),
         ("train", "train fit"),
+        ("cluster", "pack-street --frames 4 --cluster local -o {root}/frames.safetensors"),
         ("hub", "info --weights hf://owner/name"),
         ("onnx", "export {root}/tiny.safetensors -o {root}/tiny.onnx --format onnx --size 96 160"),
         ("openvino", "export {root}/tiny.safetensors -o {root}/tiny.xml --format openvino --size 96 160"),

@@ -71,7 +71,7 @@ for module in pkgutil.walk_packages(lircdepth_core.__path__, "lircdepth_core."):
 """
     others = (
         "torchvision,PIL,cv2,matplotlib,tqdm,yaml,nuscenes,pyquaternion,safetensors,"
-        "scipy,rosbags,rclpy,pypcd4,platformdirs,tabulate,torchmetrics,torchdata"
+        "scipy,rosbags,rclpy,distributed,dask,fsspec,pypcd4,platformdirs,tabulate,torchmetrics,torchdata"
     )
     result = subprocess.run(
         [sys.executable, "-c", program, ",".join(allowed), others], cwd=REPOSITORY, capture_output=True, text=True

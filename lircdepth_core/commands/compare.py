@@ -78,7 +78,7 @@ def _panels(names: list[str], first: Results, second: Results, variant: str) -> 
     from lircdepth_core.data.packed import open_packed
     from lircdepth_core.evaluation import of_packed, of_split
     from lircdepth_core.evaluation.pictures import Panel
-    from lircdepth_core.inference.cache import file_sha256
+    from lircdepth_core.files import file_sha256
     from lircdepth_core.models import checkpoints
     from lircdepth_core.pipeline import DepthPipeline
 

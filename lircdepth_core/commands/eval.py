@@ -136,7 +136,7 @@ def _on_dataroot(arguments: argparse.Namespace) -> None:
 def _told(arguments: argparse.Namespace, frames: FrameSource) -> dict[str, Any]:
     """Return what tells weights and data from others of their names, and the command."""
     from lircdepth_core.data.frame import sha256_of
-    from lircdepth_core.inference.cache import file_sha256
+    from lircdepth_core.files import file_sha256
     from lircdepth_core.models import checkpoints
 
     drawn = arguments.weights in checkpoints.UNTRAINED

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lircdepth_core import processes
+from lircdepth_core import manifest, work
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 
@@ -25,43 +26,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sweeps", type=int, default=80, help="lidar sweeps each way (default: %(default)s)")
     parser.add_argument("--camera", default="CAM_FRONT")
     parser.add_argument("--lidar", default="LIDAR_TOP")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: one a core)")
+    work.add_arguments(parser, jobs=os.cpu_count())
+    manifest.add_argument(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     """Run the command. Raises LircDepthError."""
     from lircdepth_core.data import ground_truth, nuscenes
     from lircdepth_core.progress import progress
 
-    if arguments.sweeps < 1 or arguments.jobs < 1:
-        raise LircDepthError(f"--sweeps {arguments.sweeps} --jobs {arguments.jobs}: expected at least 1")
+    workers = work.workers_of(arguments)
+    if arguments.sweeps < 1:
+        raise LircDepthError(f"--sweeps {arguments.sweeps}: expected at least 1")
     nusc = nuscenes.open_nuscenes(arguments.dataroot, arguments.version)
     scenes = nuscenes.scenes_of_split(nusc, arguments.split) if arguments.split != "all" else nusc.scene
     ground_truth.moving_tracks(nusc, scenes[0])  # tables without annotations are refused before any work
-    _check_parameters(arguments)
     samples = [sample for scene in scenes for sample in nuscenes.scene_samples(nusc, scene)
                if {arguments.camera, arguments.lidar} <= sample["data"].keys()]  # fmt: skip
     if not samples:
         raise LircDepthError(f"no key frame has both {arguments.camera} and {arguments.lidar}")
-    paths = [ground_truth.depth_path(arguments.output, nusc, sample, arguments.camera) for sample in samples]
-    todo = [(sample, path) for sample, path in zip(samples, paths, strict=True) if not path.is_file()]
-    print(
-        f"{len(samples)} key frames, {len(samples) - len(todo)} there already, {arguments.jobs} processes", flush=True
+    tokens = [sample["token"] for sample in samples]
+    if arguments.verify:
+        return manifest.check(arguments.output, tokens)
+    _check_parameters(arguments)
+    recorded = manifest.Manifest(arguments.output)
+    todo = [token for token in tokens if not recorded.is_done(token)]
+    print(f"{len(samples)} key frames, {len(samples) - len(todo)} there already, {workers}", flush=True)
+    maps = _DepthMaps(
+        arguments.dataroot, arguments.version, arguments.camera, arguments.lidar, arguments.sweeps, arguments.output
     )
     with progress(len(todo), "frame") as advance:
-        processes.run(functools.partial(_make, nusc, arguments), todo, arguments.jobs, advance)
+        work.run(maps, todo, workers, advance, finished=lambda token, entry: recorded.record(entry))
     print(f"{arguments.output}: dense depth of {len(samples)} key frames")
+    return 0
 
 
-def _make(nusc, arguments, task, advance):
-    from lircdepth_core.data import ground_truth
+@dataclass(frozen=True)
+class _DepthMaps:
+    """How the depth map of a key frame is made: what any process or machine needs beside its token."""
 
-    sample, path = task
-    sweeps = arguments.sweeps
-    tracks = _tracks(nusc, sample["scene_token"])
-    depth = ground_truth.dense_depth(nusc, sample, tracks, arguments.camera, arguments.lidar, sweeps, sweeps)
-    ground_truth.write_depth(path, depth)
-    advance(1)
+    dataroot: Path
+    version: str
+    camera: str
+    lidar: str
+    sweeps: int
+    output: Path
+
+    def __call__(self, token: str, advance: Callable[[int], object]) -> manifest.Entry:
+        """Write the map of a key frame unless it is there; return its entry for the manifest."""
+        from lircdepth_core.data import ground_truth, nuscenes
+
+        nusc = nuscenes.open_nuscenes(self.dataroot, self.version)
+        sample = nusc.get("sample", token)
+        path = ground_truth.depth_path(self.output, nusc, sample, self.camera)
+        if not path.is_file():
+            tracks = _tracks(nusc, sample["scene_token"])
+            depth = ground_truth.dense_depth(nusc, sample, tracks, self.camera, self.lidar, self.sweeps, self.sweeps)
+            ground_truth.write_depth(path, depth)
+        advance(1)
+        return manifest.entry_of(self.output, token, [path])
 
 
 _last_tracks: tuple[Any, Any] = (None, None)  # key, tracks

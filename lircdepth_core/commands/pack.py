@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""`lircdepth pack`: frames of a nuScenes split, or of several files, in one file, to train at the network's speed."""
+"""`lircdepth pack`: frames of a nuScenes split, or of several files, in files to train on at the network's speed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lircdepth_core.commands import packed_output
 from lircdepth_core.errors import LircDepthError
 
 if TYPE_CHECKING:
@@ -25,18 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dense", type=Path, help="folder of `lircdepth ground-truth`; without it: single scans alone")
     parser.add_argument("--scale", type=float, default=1.0, help="resize images by this (default: %(default)s)")
     parser.add_argument("--labels", action="store_true", help="add the teacher's confidence labels from boxes")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that make frames (default: %(default)s)")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.safetensors", help="file to write")
+    packed_output.add_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     """Run the command. Raises LircDepthError."""
     from lircdepth_core.data.nuscenes_frames import NuScenesFrames
-    from lircdepth_core.data.packed import open_packed, output_file, pack
+    from lircdepth_core.data.packed import open_packed
 
     if not arguments.scale > 0:
         raise LircDepthError(f"--scale {arguments.scale}: expected a positive number")
-    output = output_file(arguments.output)
+    output = packed_output.checked(arguments)
     frames: FrameSource
     if arguments.merge:
         frames = open_packed(arguments.merge)
@@ -44,5 +44,4 @@ def run(arguments: argparse.Namespace) -> None:
         frames = NuScenesFrames(
             arguments.dataroot, arguments.version, arguments.split, arguments.dense, arguments.scale, arguments.labels
         )
-    pack(frames, output, arguments.jobs, tell=True)
-    print(f"{output}: {frames.description}, {output.stat().st_size / 1e6:.1f} MB")
+    return packed_output.write(frames, output, arguments)

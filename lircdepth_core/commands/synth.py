@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from lircdepth_core import manifest, work
 from lircdepth_core.errors import LircDepthError
 
 _WEATHERS = ("clear", "clouds", "overcast", "wet", "haze", "dusk", "night", "wet-night")
@@ -46,23 +47,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--image-size", type=_image_size, metavar="WxH",
                         help="pixels of the cameras, same field of view (default: those of the vehicle)")  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=1, help="scenes made at once (default: %(default)s)")
+    work.add_arguments(parser)
+    manifest.add_argument(parser)
     parser.add_argument("--device", default="cpu", help="where rays are cast (default: %(default)s)")
     parser.add_argument("--version", default="v1.0-mini", help="name of the tables' folder (default: %(default)s)")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     """Run the command. Raises LircDepthError."""
     if arguments.split and (arguments.weather or arguments.difficulty):
         raise LircDepthError("--split fixes weather and difficulty: give no --weather and no --difficulty")
     from lircdepth_core import synthetic
+    from lircdepth_core.synthetic.writing.generate import TABLES_ITEM
 
     sensors = synthetic.suite(arguments.sensors, arguments.image_size, arguments.vehicle)
-    output, duration, jobs = arguments.output, arguments.duration, arguments.jobs
-    synthetic.check(output, arguments.scenes, arguments.seed, duration, sensors, jobs)
+    output, duration, workers = arguments.output, arguments.duration, work.workers_of(arguments)
     choice = {"weather": arguments.weather, "difficulty": arguments.difficulty, "split": arguments.split}
     specs = synthetic.scene_specs(arguments.scenes, arguments.seed, **choice)
-    seconds, size = synthetic.estimate(specs, duration, sensors, jobs, arguments.device)
+    if arguments.verify:
+        return manifest.check(output, [*(spec.name for spec in specs), TABLES_ITEM])
+    synthetic.check(output, arguments.scenes, arguments.seed, duration, sensors)
+    seconds, size = synthetic.estimate(specs, duration, sensors, arguments.jobs, arguments.device)
     place = next(folder for folder in output.absolute().parents if folder.exists())
     free = shutil.disk_usage(place).free
     print(
@@ -79,10 +84,11 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         synthetic.generate(
             output, arguments.scenes, arguments.seed, duration, sensors, arguments.version, arguments.device,
-            progress=True, jobs=jobs, **choice,
+            progress=True, workers=workers, **choice,
         )  # fmt: skip
     except BaseException:
         if partial.is_dir() and any(partial.glob("scene-*")):
             print(f"finished scenes are kept in {partial}: the same command goes on from there", file=sys.stderr)
         raise
     print(f"wrote {output} ({arguments.version})")
+    return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from lircdepth_core.data.frame import Frame, prepare
 from lircdepth_core.data.packed import PackedFrames, focal_length_of
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.inference.cache import file_sha256
+from lircdepth_core.files import file_sha256
 from lircdepth_core.inference.graph.quantisation import Calibration
 from lircdepth_core.inference.input_plan import require_same_focal_length
 

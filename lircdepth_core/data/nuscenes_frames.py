@@ -5,6 +5,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,10 @@ class NuScenesFrames:
         accumulate_sweeps: int = 0,
         velocity_compensation: bool = False,
     ) -> None:
+        self._arguments = (
+            dataroot, version, split, dense, scale, labels, camera, radar, lidar, accumulate_sweeps,
+            velocity_compensation,
+        )  # fmt: skip
         self.nusc = nuscenes.open_nuscenes(dataroot, version)
         scenes = self.nusc.scene if split == "all" else nuscenes.scenes_of_split(self.nusc, split)
         self.channels = camera, radar, lidar
@@ -69,6 +74,9 @@ class NuScenesFrames:
         self.focal_length = self._intrinsics(record)[0, 0] * scale
         self.focal_length_range = self._focal_length_range()
         self.description = f"{version} {split}, {len(self.samples)} key frames of {camera} and {radar}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NuScenesFrames, self._arguments  # whoever gets the source opens the tables for itself
 
     def __len__(self) -> int:
         return len(self.samples)

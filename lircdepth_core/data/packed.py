@@ -21,13 +21,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from lircdepth_core import processes
+from lircdepth_core import work
 from lircdepth_core.data.frame import Frame, FrameSource, sha256_of
 from lircdepth_core.data.ground_truth.depth_files import DEPTH_UNITS_PER_METRE
 from lircdepth_core.data.parts import Parts, Row
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.inference.cache import file_sha256
+from lircdepth_core.files import file_sha256
+from lircdepth_core.manifest import Entry, Manifest, entry_of
 from lircdepth_core.progress import Advance, progress
+from lircdepth_core.work import Workers
 
 _DEPTH_MAPS = ("dense", "single", "exact", "rendered")  # kept as uint16 in the unit of depth files
 _FRAMES_A_TASK = 4  # consecutive ones, which one process makes: they show the same street
@@ -50,14 +52,19 @@ def output_file(path: str | Path) -> Path:
 
 
 def pack(
-    frames: FrameSource, path: str | Path, jobs: int = 1, indices: range | None = None, tell: bool = False
+    frames: FrameSource,
+    path: str | Path,
+    workers: Workers = Workers(),  # noqa: B008 - frozen
+    indices: range | None = None,
+    tell: bool = False,
+    advance: Advance | None = None,
 ) -> None:
-    """Write a source of frames to ``path``; with jobs > 1 that many processes make them.
+    """Write a source of frames to ``path``; workers make them, and this process puts them together.
 
     indices: of the frames to write, None: all. The file appears when it is complete; until then its frames are kept in
     a hidden folder beside it, from which a stopped run goes on. Memory does not grow with their number. tell: print how
-    long it will take and how far it is. Raises LircDepthError when the source has no frame, and where the disk is too
-    small.
+    long it will take and how far it is. advance: called with the numbers of frames that are made. Raises LircDepthError
+    when the source has no frame, and where the disk is too small.
     """
     path, wanted = Path(path), range(len(frames)) if indices is None else indices
     if not wanted:
@@ -75,19 +82,23 @@ def pack(
     if tell:
         made = "" if left == len(wanted) else f", {len(wanted) - left} of them made before"
         print(
-            f"{frames.description}: {len(wanted)} frames{made}: about {seconds * left / max(jobs, 1) / 60:.0f} minutes "
+            f"{frames.description}: {len(wanted)} frames{made}: about {seconds * left / workers.jobs / 60:.0f} minutes "
             f"and {size / 1e6:.0f} MB, twice that while it is made",
             flush=True,
         )
-    single_threaded = functools.partial(torch.set_num_threads, 1)
-    with progress(len(wanted), "frame", len(wanted) - left) if tell else _silence() as advance:
-        processes.run(functools.partial(_write_part, frames, parts), missing, jobs, advance, start=single_threaded)
+    write = functools.partial(_write_part, frames, parts)
+    with progress(len(wanted), "frame", len(wanted) - left) if tell else _told(advance) as count:
+        work.run(write, missing, workers, count, lambda part: f"frame {part[0]} to {part[-1]}", start=_one_thread)
     parts.assemble(path, [task[0] for task in tasks], {_METADATA_KEY: json.dumps(_header(frames))})
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[Advance]:
-    yield lambda count: None
+def _told(advance: Advance | None) -> Iterator[Advance]:
+    yield advance or (lambda count: None)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 def _row_bytes(row: Row) -> int:
@@ -116,21 +127,65 @@ def shard_path(folder: Path, indices: range) -> Path:
     return folder / f"frames-{indices.start:06d}.safetensors"
 
 
-def missing_shards(frames: FrameSource, folder: Path, length: int) -> list[range]:
-    """Return the indices of the files that are still to be written into a folder, see ``shards_of``.
+def pack_shards(
+    frames: FrameSource,
+    folder: Path,
+    length: int,
+    workers: Workers = Workers(),  # noqa: B008 - frozen
+) -> None:
+    """Write the files of a folder that are missing, of ``length`` frames each, and say how far it is.
 
-    Raises LircDepthError where a file there holds other frames than these.
+    Each file is made by one worker, and stands in the folder's manifest. Raises LircDepthError where a file there holds
+    other frames than these, and where the disk is too small.
     """
-    missing = []
-    for indices in shards_of(len(frames), length):
-        path = shard_path(folder, indices)
-        if not path.exists():
-            missing.append(indices)
-            continue
-        written, expected = _identity(path), (len(indices), tuple(frames.size), _header(frames))
-        if written != expected:
-            raise LircDepthError(f"{path}: holds other frames than these: {written}, expected {expected}")
-    return missing
+    shards = shards_of(len(frames), length)
+    missing = [indices for indices in shards if not _is_there(frames, folder, indices)]
+    left = sum(map(len, missing))
+    print(f"{folder}: {frames.description}: {len(frames) - left} of {len(frames)} frames are there", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if missing:
+        _estimate(frames, folder, missing[0][0], left, workers)
+    recorded = Manifest(folder)
+    todo = [each for each in shards if each in missing or not recorded.is_done(shard_path(folder, each).name)]
+    write = functools.partial(_write_shard, frames, folder)
+    with progress(len(frames), "frame", len(frames) - left) as advance:
+        work.run(
+            write, todo, workers, advance, lambda each: shard_path(folder, each).name,
+            lambda _, entry: recorded.record(entry), _one_thread,
+        )  # fmt: skip
+
+
+def _write_shard(frames: FrameSource, folder: Path, indices: range, advance: Advance) -> Entry:
+    """Write a file of a folder unless it is there; return its entry for the manifest."""
+    path = shard_path(folder, indices)
+    if not path.exists():
+        pack(frames, path, indices=indices, advance=advance)
+    return entry_of(folder, path.name, [path], frames=len(indices))
+
+
+def _estimate(frames: FrameSource, folder: Path, index: int, left: int, workers: Workers) -> None:
+    """Print what is left to do, from one frame. Raises LircDepthError where the disk is too small."""
+    began = time.monotonic()
+    size = sum(value.nbytes for name, value in _row(frames, index).items() if name != "radar") * left
+    free = shutil.disk_usage(folder).free
+    print(
+        f"the rest takes about {(time.monotonic() - began) * left / workers.jobs / 60:.0f} minutes and at most "
+        f"{size / 1e6:.0f} MB ({free / 1e6:.0f} MB free)",
+        flush=True,
+    )
+    if size > free:
+        raise LircDepthError(f"{folder}: {free / 1e6:.0f} MB are free, and up to {size / 1e6:.0f} MB are needed")
+
+
+def _is_there(frames: FrameSource, folder: Path, indices: range) -> bool:
+    """Return whether a file of a folder is there. Raises LircDepthError where it holds other frames than these."""
+    path = shard_path(folder, indices)
+    if not path.exists():
+        return False
+    written, expected = _identity(path), (len(indices), tuple(frames.size), _header(frames))
+    if written != expected:
+        raise LircDepthError(f"{path}: holds other frames than these: {written}, expected {expected}")
+    return True
 
 
 def _header(frames: FrameSource) -> dict[str, Any]:
@@ -203,7 +258,7 @@ class PackedFrames:
         with _opened(path, str(device)) as file:
             header = json.loads((file.metadata() or {})[_METADATA_KEY])
             self._columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        self._path = path
+        self._path, self._device = path, device
         self.focal_length: float = header["focal_length"]
         self.description: str = header["description"]
         height, width = self._columns["image"].shape[-2:]
@@ -211,6 +266,9 @@ class PackedFrames:
 
     def __len__(self) -> int:
         return len(self._columns["image"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedFrames, (self._path, self._device)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the file."""

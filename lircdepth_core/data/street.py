@@ -7,7 +7,7 @@ order, each of several GPUs may take its own indices, and a run that stopped goe
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +90,9 @@ class StreetFrames:
         if split == _TRAINING:
             self.description += f", seed {seed}"
         self._world: tuple[Key, World] | None = None  # the last one
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_world": None}  # whoever gets the source builds streets for itself
 
     def __len__(self) -> int:
         return self._count

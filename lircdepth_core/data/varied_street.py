@@ -7,7 +7,7 @@ cannot be compared. As there, a frame depends on the source's arguments and its 
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,9 @@ class VariedFrames:
         if self._split.endless:
             self.description += f", seed {seed}"
         self._world: tuple[Key, World] | None = None  # the last one
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_world": None}  # whoever gets the source builds streets for itself
 
     def __len__(self) -> int:
         return self._count

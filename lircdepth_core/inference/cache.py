@@ -29,7 +29,6 @@ _log = logging.getLogger(__name__)
 _BYTES_KEPT = 4_000_000_000
 _OWN_NAME = re.compile(r"[0-9a-f]{32}\.(onnx|openvino|inductor|tensorrt|auto\.json)")  # nothing else is ever removed
 _DIGEST_BYTES = 65  # at the start of an entry: SHA-256 in hexadecimal digits, and a line feed
-_CHUNK_BYTES = 2**24
 
 _Loaded = TypeVar("_Loaded")
 
@@ -120,15 +119,6 @@ def unpack_folder(data: bytes, folder: str | Path) -> None:
         for name in archive.namelist():
             if not Path(folder, name).exists():
                 archive.extract(name, folder)
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content. Raises OSError when it cannot be read."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def state_sha256(network: nn.Module) -> str:

@@ -20,8 +20,7 @@ import torch
 from lircdepth_core.data.packed import PackedFrames, frames_in
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import of_packed, trivial
-from lircdepth_core.files import written_whole
-from lircdepth_core.inference.cache import file_sha256
+from lircdepth_core.files import file_sha256, written_whole
 from lircdepth_core.inference.input_plan import require_same_focal_length
 from lircdepth_core.models import checkpoints
 from lircdepth_core.training import command_line

@@ -18,8 +18,7 @@ from torch import Tensor, distributed, nn
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.metrics import depth_errors
-from lircdepth_core.files import written_whole
-from lircdepth_core.inference.cache import file_sha256
+from lircdepth_core.files import file_sha256, written_whole
 from lircdepth_core.inference.device import keep_freed_memory
 from lircdepth_core.inference.input_plan import require_same_focal_length, same_focal_length
 from lircdepth_core.losses import DepthTruth, OwnTerms, StudentLoss, TeacherLoss, confidence_label

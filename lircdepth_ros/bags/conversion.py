@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import functools
 import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lircdepth_core import processes
+from lircdepth_core import work
+from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.manifest import Entry, Manifest, entry_of
+from lircdepth_core.work import Workers
 from lircdepth_ros.bags.nuscenes_scene import SceneMessages
 from lircdepth_ros.bags.selection import Selection
 from lircdepth_ros.bags.writing import clear_partial, new_bag
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Result = dict[str, Any]  # of one scene, as JSON can write it
+COMPLETE = "complete already"  # a result's status
 _BYTES_BETWEEN_PROGRESS = 1_000_000
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # malloc.h
 
@@ -127,24 +130,65 @@ def is_complete(bag: Path, plan: SceneMessages) -> bool:
     raise LircDepthError(f"{bag} exists and is not this scene's bag ({reason}): remove it or choose another --output")
 
 
-def convert_all(todo: dict[Path, SceneMessages], jobs: int, **storage: str) -> list[Result]:
-    """Convert all scenes, as many at a time as asked for; return their summaries. The first failure ends them all."""
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """How scenes become bags: what any process or machine needs beside the bag and the name of its scene.
+
+    folder: of the bags, which gets a manifest; None for a single bag. storage: as for bags.writing.new_bag.
+    """
+
+    dataroot: str
+    version: str
+    selection: Selection
+    skip_missing: bool
+    storage: dict[str, str]
+    folder: Path | None = None
+
+    def plan(self, scene: str) -> SceneMessages:
+        """Return the messages of a scene. Raises LircDepthError."""
+        nusc = nuscenes.open_nuscenes(self.dataroot, self.version)
+        return SceneMessages(nusc, nuscenes.find_scene(nusc, scene), self.selection, self.skip_missing)
+
+    def __call__(self, task: tuple[Path, str], advance: Callable[[int], Any]) -> tuple[Result, Entry | None]:
+        """Write the bag of a scene unless it is there; return its summary, and its entry for the manifest."""
+        bag, scene = task
+        plan = _plans.get(task) or self.plan(scene)
+        if self.folder is not None and is_complete(bag, plan):
+            result = result_of(bag, plan, COMPLETE, plan.counts)
+        else:
+            result = _write(plan, bag, advance, **self.storage)
+        return result, None if self.folder is None else entry_of(self.folder, scene, [bag])
+
+
+_plans: dict[tuple[Path, str], SceneMessages] = {}  # of a run that forks: its processes need not make them again
+
+
+def convert_all(conversion: Conversion, todo: dict[tuple[Path, str], SceneMessages], workers: Workers) -> list[Result]:
+    """Convert all scenes, {(bag, scene's name): plan}; return their summaries. The first failure ends the work."""
     for plan in todo.values():
         for _, msgtype, _ in plan.topics:
             definitions.typestore().get_msgdef(msgtype)  # compiled on first use: here once, instead of in each process
+    manifest = None if conversion.folder is None else Manifest(conversion.folder)
+
+    def record(task: tuple[Path, str], report: tuple[Result, Entry | None]) -> None:
+        if manifest is not None and report[1] is not None:
+            manifest.record(report[1])
+
+    _plans.update(todo)
     with _bar(sum(plan.input_bytes for plan in todo.values()), f"{len(todo)} scene(s)") as bar:
         try:
-            return processes.run(functools.partial(_write_one, todo, storage), todo, jobs, bar.update)
+            reports = work.run(conversion, todo, workers, bar.update, _scene_of, record)
         except BaseException:
-            for bag in todo:  # processes that were ended did not clean up
+            for bag, _ in todo:  # processes that were ended did not clean up
                 clear_partial(bag)
             raise
+        finally:
+            _plans.clear()
+    return [result for result, _ in reports]
 
 
-def _write_one(
-    todo: dict[Path, SceneMessages], storage: dict[str, str], bag: Path, advance: Callable[[int], Any]
-) -> Result:
-    return _write(todo[bag], bag, advance, **storage)
+def _scene_of(task: tuple[Path, str]) -> str:
+    return task[1]
 
 
 def _keep_freed_buffers() -> None:

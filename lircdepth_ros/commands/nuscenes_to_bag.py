@@ -10,9 +10,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from lircdepth_core import manifest, work
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros.bags import conversion
+from lircdepth_core.manifest import Manifest
+from lircdepth_ros.bags.conversion import COMPLETE, Conversion, Result, convert_all, is_complete, result_of
 from lircdepth_ros.bags.nuscenes_scene import SceneMessages
 from lircdepth_ros.bags.selection import Selection
 
@@ -29,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser)
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="default: %(default)s")
     parser.add_argument("--compression", choices=("none", "zstd"), default="none", help="default: %(default)s")
-    parser.add_argument("--jobs", type=int, default=1, help="scenes at a time, a process each (default: %(default)s)")
+    work.add_arguments(parser)
+    manifest.add_argument(parser)
     parser.add_argument("--dry-run", action="store_true", help="check files and disk space, write nothing")
     parser.add_argument("--skip-missing", action="store_true", help="leave out missing or damaged sensor files")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -56,57 +59,60 @@ def _selection_of(arguments: argparse.Namespace) -> Selection:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     """Convert, and print a line about each scene (or JSON). Raises LircDepthError."""
-    if arguments.jobs < 1:
-        raise LircDepthError(f"--jobs is {arguments.jobs}, expected 1 or more")
-    output = Path(arguments.output)
+    workers, output = work.workers_of(arguments), Path(arguments.output)
+    if arguments.scene and arguments.verify:
+        raise LircDepthError("--verify goes with a folder of bags: a single one has no manifest")
     if arguments.scene and output.exists():  # before the tables are read, which takes a minute for the full set
         raise LircDepthError(f"{output} exists already and is not overwritten")
     nusc = nuscenes.open_nuscenes(arguments.dataroot, arguments.version)
     if arguments.scene:
-        scenes = {output: nuscenes.find_scene(nusc, arguments.scene)}
+        scenes = [(output, nuscenes.find_scene(nusc, arguments.scene)["name"])]
     else:
         found = [nuscenes.find_scene(nusc, name) for name in arguments.scenes or ()]
         found = found or (nuscenes.scenes_of_split(nusc, arguments.split) if arguments.split else nusc.scene)
-        scenes = {output / scene["name"]: scene for scene in found}
+        scenes = [(output / scene["name"], scene["name"]) for scene in found]
+    if arguments.verify:
+        return manifest.check(output, [name for _, name in scenes])
+    conversion = Conversion(
+        str(arguments.dataroot), arguments.version, _selection_of(arguments), arguments.skip_missing,
+        {"storage": arguments.storage, "compression": arguments.compression}, None if arguments.scene else output,
+    )  # fmt: skip
     # Every scene is looked over before the first is written: what is wrong with the last shows now.
-    plans = {
-        bag: SceneMessages(nusc, scene, _selection_of(arguments), arguments.skip_missing)
-        for bag, scene in scenes.items()
-    }
-    complete = {bag: plan for bag, plan in plans.items() if not arguments.scene and conversion.is_complete(bag, plan)}
-    todo = {bag: plan for bag, plan in plans.items() if bag not in complete}
-    _preflight(todo, output, arguments)
-    results = [conversion.result_of(bag, plan, "complete already", plan.counts) for bag, plan in complete.items()]
+    plans = {(bag, name): conversion.plan(name) for bag, name in scenes}
+    complete = {} if arguments.scene else {task: plan for task, plan in plans.items() if is_complete(task[0], plan)}
+    todo = {task: plan for task, plan in plans.items() if task not in complete}
+    _preflight(list(todo.values()), output, arguments)
     if arguments.dry_run:
-        results += [
-            conversion.result_of(bag, plan, "to convert", plan.counts, plan.missing) for bag, plan in todo.items()
-        ]
+        results = [result_of(bag, plan, "to convert", plan.counts, plan.missing) for (bag, _), plan in todo.items()]
     else:
-        results += conversion.convert_all(
-            todo, arguments.jobs, storage=arguments.storage, compression=arguments.compression
-        )
+        recorded = Manifest(output)
+        todo |= {task: plan for task, plan in complete.items() if not recorded.is_done(task[1])}
+        results = convert_all(conversion, todo, workers)
+    left = {task: plan for task, plan in complete.items() if arguments.dry_run or task not in todo}
+    results += [result_of(bag, plan, COMPLETE, plan.counts) for (bag, _), plan in left.items()]
     _report(sorted(results, key=lambda result: result["bag"]), arguments)
+    return 0
 
 
-def _preflight(todo: dict[Path, SceneMessages], output: Path, arguments: argparse.Namespace) -> None:
+def _preflight(todo: list[SceneMessages], output: Path, arguments: argparse.Namespace) -> None:
     """Raise LircDepthError when files are missing or the disk is too small."""
-    for plan in todo.values():
+    for plan in todo:
         plan.check_files()
     place = next(folder for folder in (output.absolute(), *output.absolute().parents) if folder.exists())
-    free, needed = shutil.disk_usage(place).free, sum(plan.output_bytes for plan in todo.values())
+    free, needed = shutil.disk_usage(place).free, sum(plan.output_bytes for plan in todo)
     if needed > free and arguments.compression == "none":
         raise LircDepthError(f"the bags need up to {needed:,} bytes, and {place} has {free:,} free")
     if arguments.dry_run and not arguments.json:
         print(
-            f"{len(todo)} scene(s) to convert: {sum(plan.records for plan in todo.values())} sensor files,"
-            f" {sum(plan.input_bytes for plan in todo.values()):,} bytes; the bags need up to {needed:,} of {free:,}"
+            f"{len(todo)} scene(s) to convert: {sum(plan.records for plan in todo)} sensor files,"
+            f" {sum(plan.input_bytes for plan in todo):,} bytes; the bags need up to {needed:,} of {free:,}"
             " bytes free"
         )
 
 
-def _report(results: list[conversion.Result], arguments: argparse.Namespace) -> None:
+def _report(results: list[Result], arguments: argparse.Namespace) -> None:
     skipped = [reason for result in results for reason in result["skipped"]]
     for reason in skipped[:5]:
         print(f"skipped: {reason}", file=sys.stderr)

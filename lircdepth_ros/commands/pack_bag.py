@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lircdepth_core.commands import packed_output
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros.commands.bag_inputs import add_input_arguments, job_options
 
@@ -25,13 +26,13 @@ _SHEET_RANGE_M = 80.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("bags", nargs="+", metavar="BAG", help="drives with a camera, radars, a lidar and poses")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.safetensors", help="file to write")
+    packed_output.add_arguments(parser)
     parser.add_argument(
         "--validation",
         type=Path,
         metavar="FILE.safetensors",
-        help="also write the end of each drive to this file, to select on; frames at random would be nearly the same "
-        "pictures as those of training",
+        help="also write the end of each drive to this file (with --shard: folder), to select on; frames at random "
+        "would be nearly the same pictures as those of training",
     )
     parser.add_argument("--validation-share", type=float, default=0.15, help="of each drive (default: %(default)s)")
     parser.add_argument("--gap", type=float, default=5.0, help="seconds between both (default: %(default)s)")
@@ -47,14 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", metavar="WEIGHTS", help="resize images to the focal length of these weights: to fine-tune them"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes that make frames (default: %(default)s)")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="picture of some frames, to look at")
     add_input_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     """Read the drives, write the frames, say what was left out. Raises LircDepthError."""
-    from lircdepth_core.data.packed import JoinedFrames, pack
+    from lircdepth_core.data.packed import JoinedFrames
     from lircdepth_ros.bags.drive_frames import DriveFrames, DriveOptions
 
     _check(arguments)
@@ -74,13 +74,15 @@ def run(arguments: argparse.Namespace) -> None:
         parts[arguments.validation] = JoinedFrames([part for part in validation if len(part)])
         drives = [part for part in training if len(part)]
     parts[arguments.output] = JoinedFrames(drives)
+    packed_output.checked(arguments)
+    status = 0
     for path, frames in parts.items():
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        pack(frames, path, arguments.jobs, tell=True)
-        print(f"{path}: {frames.description}, {path.stat().st_size / 1e6:.1f} MB")
+        status |= packed_output.write(frames, path, arguments)
     if arguments.sheet:
         _draw(parts[arguments.output], arguments.sheet)
         print(f"{arguments.sheet}: image with radar, and depth; look whether both lie on what they are of")
+    return status
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -8,22 +8,27 @@ import functools
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from lircdepth_core import processes
+from lircdepth_core import work
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.manifest import Manifest, entry_of
 from lircdepth_core.synthetic.sensors.rig import CameraModel, SensorModel, suite
 from lircdepth_core.synthetic.world import splits
 from lircdepth_core.synthetic.world.world import MAX_DURATION_S
 from lircdepth_core.synthetic.writing.scene_writer import SceneWriter
 from lircdepth_core.synthetic.writing.schedule import scene_start, schedule
 from lircdepth_core.synthetic.writing.schema import common_tables
+from lircdepth_core.work import Workers
 
-_FORMAT = 2  # changes with what is written: a run that another version began is not continued
+TABLES_ITEM = "tables"  # beside the scenes in a data root's manifest
+_TABLES, _ENTRY = "tables.json", "entry.json"  # of a scene that waits for the others
+_FORMAT = 3  # changes with what is written: a run that another version began is not continued
 _MOST_SCENES = 499  # in one data root: scene-9501 is the first name of the frozen sets
 _SEEDS_END = 1_000_000
 _SMALLEST_IMAGE_PIXELS = 32
@@ -36,7 +41,6 @@ def check(
     seed: int = 0,
     duration: float = MAX_DURATION_S,
     sensors: Sequence[SensorModel] | None = None,
-    jobs: int = 1,
 ) -> None:
     """Raise LircDepthError where an argument of ``generate`` cannot be used; touches no file."""
     if scenes < 1:
@@ -47,8 +51,6 @@ def check(
         raise LircDepthError(f"seed is {seed}, expected 0 or more (and less than a million)")
     if not 0 < duration <= MAX_DURATION_S:
         raise LircDepthError(f"duration is {duration} s, expected more than 0 and at most {MAX_DURATION_S:g}")
-    if jobs < 1:
-        raise LircDepthError(f"jobs is {jobs}, expected at least 1")
     for model in sensors or suite():
         if isinstance(model, CameraModel) and min(model.width, model.height) < _SMALLEST_IMAGE_PIXELS:
             least = f"{_SMALLEST_IMAGE_PIXELS}x{_SMALLEST_IMAGE_PIXELS}"
@@ -69,7 +71,7 @@ def generate(
     version: str = "v1.0-mini",
     device: torch.device | str = "cpu",
     progress: bool = False,
-    jobs: int = 1,
+    workers: Workers = Workers(),  # noqa: B008 - frozen
     weather: str | None = None,
     difficulty: str | None = None,
     split: str | None = None,
@@ -77,9 +79,9 @@ def generate(
     """Write a nuScenes v1.0 data root of synthetic scenes to the directory ``output``; return it as a Path.
 
     Each scene has int(2 * duration) + 1 key frames; duration in seconds. sensors: sensor models (rig.suite), the front
-    ones when None. jobs: processes that work on scenes at once. split: "val" or "test", the frozen scenes instead of
+    ones when None. workers: make a scene each. split: "val" or "test", the frozen scenes instead of
     ``scenes`` drawn from ``seed``. weather, difficulty: the same for all scenes, drawn when None.
-    The same arguments give the same bytes on one platform, whatever ``jobs`` is. ``output`` appears only when it is
+    The same arguments give the same bytes on one platform, whoever works. ``output`` appears only when it is
     complete. Finished scenes of an interrupted or killed run are kept beside it, in .NAME.partial, and the same call
     goes on from there. progress: show a bar on a terminal.
     Raises LircDepthError for arguments that cannot be used, for an unfinished run with other arguments and when another
@@ -87,7 +89,7 @@ def generate(
     """
     from tqdm import tqdm
 
-    check(output, scenes, seed, duration, sensors, jobs)
+    check(output, scenes, seed, duration, sensors)
     specs = scene_specs(scenes, seed, weather, difficulty, split)
     models, output = tuple(sensors or suite()), Path(output)
     sensors_used = [[type(model).__name__, dataclasses.asdict(model)] for model in models]
@@ -97,12 +99,12 @@ def generate(
         missing = [spec for spec in specs if not (partial / spec.name).is_dir()]
         total = sum(map(len, schedule(models, scene_start(specs[0].name), duration, (*specs[0].seed, 1)).values()))
         write = functools.partial(_write_scene, partial, models, duration, device)
-        jobs = max(1, min(jobs, len(missing)))
-        share_cores = functools.partial(torch.set_num_threads, max(1, torch.get_num_threads() // jobs))
+        threads = torch.get_num_threads() // max(1, min(workers.jobs, len(missing)))
+        share_cores = functools.partial(torch.set_num_threads, 1 if workers.cluster else max(1, threads))
         count, done = len(specs) * total, (len(specs) - len(missing)) * total
         with tqdm(total=count, initial=done, unit="file", smoothing=0.05, disable=None if progress else True) as bar:
             # Spawned: a forked process would inherit PyTorch's threads in any state.
-            processes.run(write, missing, jobs, bar.update, "spawn", share_cores)
+            work.run(write, missing, workers, bar.update, lambda spec: spec.name, start=share_cores, method="spawn")
         _assemble(partial, specs, models, version)
         os.rename(partial / "root", output)
     return output
@@ -182,26 +184,37 @@ def _write_scene(
     advance: Callable[[int], object],
 ) -> None:
     """Write one scene's folder; it has its final name only when it is complete."""
-    folder = partial / f"{spec.name}.unfinished"
+    if (partial / spec.name).is_dir():
+        return
+    folder = partial / f"{spec.name}.{socket.gethostname()}-{os.getpid()}.unfinished"
     folder.mkdir()
     tables = SceneWriter(folder, spec, models, duration, device).write(advance)
-    (folder / "tables.json").write_text(json.dumps(tables))
-    os.rename(folder, partial / spec.name)
+    entry = entry_of(folder, spec.name, [folder])
+    (folder / _TABLES).write_text(json.dumps(tables))
+    (folder / _ENTRY).write_text(json.dumps(entry))
+    try:
+        os.rename(folder, partial / spec.name)
+    except OSError:
+        if not (partial / spec.name).is_dir():  # else another worker was given the same scene, and was first
+            raise
+        shutil.rmtree(folder)
 
 
 def _assemble(partial: Path, specs: Sequence[splits.SceneSpec], models: Sequence[SensorModel], version: str) -> None:
     """Move the files of all scenes into one data root and write its tables. Can be interrupted and done again."""
     root = partial / "root"
-    tables = common_tables(models)
+    tables, manifest = common_tables(models), Manifest(root)
     for spec in specs:
         folder = partial / spec.name
-        for name, rows in json.loads((folder / "tables.json").read_text()).items():
+        for name, rows in json.loads((folder / _TABLES).read_text()).items():
             tables.setdefault(name, []).extend(rows)
+        manifest.record(json.loads((folder / _ENTRY).read_text()))
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name != "tables.json":
+            if path.is_file() and path.name not in (_TABLES, _ENTRY):
                 target = root / path.relative_to(folder)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(path, target)
     (root / version).mkdir(parents=True, exist_ok=True)
     for name, rows in tables.items():
         (root / version / f"{name}.json").write_text(json.dumps(rows, indent=0))
+    manifest.record(entry_of(root, TABLES_ITEM, [root / version]))

@@ -12,8 +12,10 @@ import torch
 
 from lircdepth_core.data.frame import BEYOND_RANGE_M
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
-from lircdepth_core.data.packed import PackedFrames, missing_shards, open_packed, pack, shard_path
+from lircdepth_core.data.packed import PackedFrames, open_packed, pack, pack_shards, shard_path
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.manifest import Manifest
+from lircdepth_core.work import Workers
 from lircdepth_ros import cli
 from paths import REPOSITORY, SUPPORT
 
@@ -32,7 +34,7 @@ def test_packed_frames_are_the_frames(root, dense, tmp_path):
         for name in ("image", "radar", "dense", "confidence_label"):
             assert torch.equal(ours[name], theirs[name]), name
         assert (ours["single"] - theirs["single"]).abs().max() <= 0.5 / 256
-    pack(source, tmp_path / "two.safetensors", jobs=2)
+    pack(source, tmp_path / "two.safetensors", Workers(2))
     data = (tmp_path / "frames.safetensors").read_bytes()
     assert (tmp_path / "two.safetensors").read_bytes() == data
     (tmp_path / "half.safetensors").write_bytes(data[:5000])
@@ -60,19 +62,22 @@ class Levels:
         return {"image": torch.full((3, 32, 64), index, dtype=torch.uint8), "radar": radar, "rendered": rendered}
 
 
-def test_shards_go_on_where_they_stopped_and_are_read_as_one(tmp_path):
-    for indices in missing_shards(Levels(5), tmp_path, 4)[:1]:
-        pack(Levels(5), shard_path(tmp_path, indices), indices=indices)
-    assert missing_shards(Levels(5), tmp_path, 4) == [range(4, 5)]
-    assert missing_shards(Levels(9), tmp_path, 4) == [range(4, 8), range(8, 9)]
-    pack(Levels(8), shard_path(tmp_path, range(4, 8)), indices=range(4, 8))
+def test_shards_go_on_where_they_stopped_and_are_read_as_one(tmp_path, capsys):
+    pack(Levels(5), shard_path(tmp_path, range(4)), indices=range(4))  # without a manifest
+    pack_shards(Levels(5), tmp_path, 4)
+    assert "4 of 5 frames are there" in capsys.readouterr().out
+    kept = shard_path(tmp_path, range(4)).stat().st_mtime_ns
+    shard_path(tmp_path, range(4, 5)).unlink()
+    pack_shards(Levels(9), tmp_path, 4, Workers(2))
+    assert shard_path(tmp_path, range(4)).stat().st_mtime_ns == kept
     frames = open_packed(tmp_path)
-    assert len(frames) == 8
+    assert len(frames) == 9
     assert (frames.size, frames.focal_length) == ((32, 64), 50.0)
-    for index in range(8):
-        read, made = frames.frame(index), Levels(8).frame(index)
+    for index in range(9):
+        read, made = frames.frame(index), Levels(9).frame(index)
         assert all(torch.equal(read[name], made[name]) for name in made), index
-    assert len(open_packed([tmp_path, shard_path(tmp_path, range(4, 8))])) == 12
+    assert len(open_packed([tmp_path, shard_path(tmp_path, range(4, 8))])) == 13
+    assert Manifest(tmp_path).verify([f"frames-{first:06d}.safetensors" for first in (0, 4, 8)]) == []
 
 
 def test_shards_of_other_frames_and_folders_without_any_are_refused(tmp_path):
@@ -80,11 +85,11 @@ def test_shards_of_other_frames_and_folders_without_any_are_refused(tmp_path):
         open_packed(tmp_path)
     pack(Levels(4), shard_path(tmp_path, range(4)))
     with pytest.raises(LircDepthError, match=r"frames-000000.*holds other frames"):
-        missing_shards(Levels(5), tmp_path, 5)
+        pack_shards(Levels(5), tmp_path, 5)
     others = Levels(4)
     others.description = "other levels"
     with pytest.raises(LircDepthError, match="other levels"):
-        missing_shards(others, tmp_path, 4)
+        pack_shards(others, tmp_path, 4)
     smaller = Levels(4)
     smaller.focal_length = 40.0
     pack(smaller, tmp_path / "smaller.safetensors")

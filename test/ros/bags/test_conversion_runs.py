@@ -20,6 +20,7 @@ import tiny_nuscenes
 pytest.importorskip("nuscenes", reason="the converter reads nuScenes through its devkit")
 pytest.importorskip("rosbags", reason="bags are written with rosbags")
 
+from lircdepth_core import manifest
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_ros import cli
@@ -44,8 +45,9 @@ def command(root, output, *options):
 
 
 def files(folder):
-    """{relative path: bytes} of everything below a folder, hidden things too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """{relative path: bytes} of everything below a folder, hidden things too, but the manifest: it names processes."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != manifest.NAME)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 @pytest.fixture(scope="module", params=["mcap", "sqlite3"])
@@ -172,7 +174,7 @@ def test_a_failing_scene_ends_the_run_and_keeps_the_finished_ones(root, tmp_path
     assert cli.main(command(copy, tmp_path / "bags")) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert str(damaged) in line
-    assert [path.name for path in (tmp_path / "bags").iterdir()] == ["scene-0001"]
+    assert sorted(path.name for path in (tmp_path / "bags").iterdir()) == [manifest.NAME, "scene-0001"]
     assert cli.main(command(copy, tmp_path / "bags", "--skip-missing", "--jobs", "2")) == 0
     # A scene without a file that was skipped is complete when it is run again in the same way.
     capsys.readouterr()
