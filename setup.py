@@ -16,7 +16,7 @@ setup(
     name=package_name,
     version="0.1.0",
     packages=find_packages(include=["lircdepth_core*", "lircdepth_ros*"]),
-    package_data={"lircdepth_core": ["sample/*", "weights/*.safetensors"]},
+    package_data={"lircdepth_core": ["evaluation/templates/*", "sample/*", "weights/*.safetensors"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),

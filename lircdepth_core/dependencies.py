@@ -33,11 +33,12 @@ REQUIRED = {
 }
 
 # By extra. bags: recordings, and point files. hub: weights by name of the Hugging Face hub. view: pictures.
-# cluster: --cluster. store: packed frames in an object store.
+# cluster: --cluster. store: packed frames in an object store. report: pages of HTML.
 EXTRAS = {
     "bags": {"pypcd4": "pypcd4", "rosbags>=0.11": "rosbags"},
     "nuscenes": {"nuscenes-devkit>=1.2": "nuscenes", "pyquaternion": "pyquaternion"},
     "view": {"matplotlib": "matplotlib"},
+    "report": {"jinja2": "jinja2", "plotly": "plotly"},
     "train": {
         "jsonargparse[signatures]": "jsonargparse",
         "lightning": "lightning",

@@ -151,6 +151,11 @@ def add_arguments(parser: argparse.ArgumentParser, *, without: Collection[str] =
             )
 
 
+def add_page_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of commands that write a page of what they measured (evaluation.page)."""
+    parser.add_argument("--report", metavar="FILE.html", help="also one self-contained page with figures and pictures")
+
+
 def from_arguments(arguments: argparse.Namespace) -> PipelineOptions:
     """Return the options that ``add_arguments`` parsed; those that were left out keep their defaults.
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("lircdepth_core.commands.train", "train a teacher or a student with Lightning"),
     "ablation": ("lircdepth_core.commands.ablation", "train and compare the rows of the paper's tables"),
     "eval": ("lircdepth_core.commands.eval", "errors of a network on a nuScenes split"),
+    "report": ("lircdepth_core.commands.report", "one HTML page of what eval, eval-bag or a demo wrote"),
     "compare": ("lircdepth_core.commands.compare", "compare two results of eval, image by image"),
     "export": ("lircdepth_core.commands.export", "make a file that ONNX, OpenVINO, torch.export or TensorRT loads"),
     "export-weights": ("lircdepth_core.commands.export_weights", "turn a training checkpoint into .safetensors"),

@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--distil-until", type=float, default=1.0, help="share of the steps; then without the teacher")
     parser.add_argument("--device", default="auto", help="to evaluate on")
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="only write the table of the results there are")
+    parser.add_argument("--report", metavar="FILE.html", help="only write a page of the results there are")
     parser.add_argument("--picture", type=Path, metavar="FILE.png",
                         help="only draw a --test frame without and with distillation, and its truth")  # fmt: skip
 
@@ -50,6 +51,14 @@ def run(arguments: argparse.Namespace) -> None:
         with written_whole(arguments.table) as partial:
             partial.write_text("\n".join([*lines, *ablation_report.table(arguments.output)]) + "\n")
         print(f"wrote {arguments.table}")
+        return
+    if arguments.report is not None:
+        from lircdepth_core.evaluation import page
+
+        page.check_path(arguments.report)
+        results = ablation_report.measured(arguments.output)
+        page.write(arguments.report, results, f"Ablation under {arguments.output}")
+        print(f"wrote {arguments.report}")
         return
     if arguments.picture is not None:
         if arguments.test is None:

@@ -16,6 +16,7 @@ from lircdepth_core.progress import progress
 
 if TYPE_CHECKING:
     from lircdepth_core.data.frame import FrameSource
+    from lircdepth_core.evaluation.report import Report
 
 _OPTIONS_OF_DATAROOT: dict[str, Any] = {  # and their defaults: packed frames leave no choice of them
     "version": "v1.0-trainval", "split": "val", "truth": "lidar", "published_offset": False,
@@ -55,13 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help="folder for results.json, images.jsonl, table.txt and eval.png",
+        help="folder for results.json, images.jsonl, table.txt, eval.png and the worst images",
     )
+    options.add_page_argument(parser)
     parser.set_defaults(**_OPTIONS_OF_DATAROOT)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table, write the report. Raises LircDepthError."""
+    from lircdepth_core.evaluation import page
+
+    page.check_path(arguments.report)
     if arguments.limit is not None and arguments.limit < 1:
         raise LircDepthError(f"--limit {arguments.limit}: expected at least 1")
     if arguments.packed is None:
@@ -101,6 +106,7 @@ def _on_packed(arguments: argparse.Namespace) -> None:
     about |= _told(arguments, frames)
     report = of_packed.evaluate(network, frames, device, _progress, about, arguments.limit)
     report.write(arguments.output, of_packed.panels({"depth": network.cpu()}, frames), frames.description)
+    _page(arguments, report)
     _print(report)
 
 
@@ -130,6 +136,7 @@ def _on_dataroot(arguments: argparse.Namespace) -> None:
         pipeline, frames, arguments.truth, arguments.published_offset, arguments.limit, _progress, about
     )
     report.write(arguments.output, of_split.panels(pipeline, frames, arguments.truth), frames.description)
+    _page(arguments, report)
     _print(report)
 
 
@@ -145,6 +152,14 @@ def _told(arguments: argparse.Namespace, frames: FrameSource) -> dict[str, Any]:
         "data_sha256": sha256_of(frames),
         "command": arguments.command_line,
     }
+
+
+def _page(arguments: argparse.Namespace, report: Report) -> None:
+    if arguments.report:
+        from lircdepth_core.evaluation import page
+
+        found = page.measured(report, str(arguments.output), pictures=page.pictures_of(arguments.output))
+        page.write(arguments.report, [found], f"Depth errors: {report.about['data']}")
 
 
 def _print(report: Any) -> None:

@@ -24,6 +24,8 @@ SPACINGS = ("log", "inverse", "linear")
 SCALE_END_M = 80.0  # the published evaluation ends here, too
 COLOUR_MAP = "plasma_r"  # perceptually even, matplotlib's name for it: near is yellow, far is dark blue
 SKY_RGB = (190, 222, 245)
+ERROR_END_M = 10.0
+ERROR_RGB = ((33, 102, 172), (247, 247, 247), (178, 24, 43))  # too near, right, too far
 CHECKER_RGB = ((120, 120, 120), (165, 165, 165))
 _CHECKERS_A_ROW = 100
 _TICKS_M = (1, 2, 5, 10, 20, 30, 50, 80, 100, 150, 200, 300, 500)
@@ -142,6 +144,20 @@ def colorize(depth: npt.NDArray[np.floating[Any]], scale: DepthScale = DEFAULT_S
     if invalid.any():
         np.copyto(picture, checkerboard(*depth.shape), where=invalid[..., None])
     return picture.view(np.uint8)
+
+
+def colorize_error(error: npt.NDArray[np.floating[Any]], limit: float = ERROR_END_M) -> Picture:
+    """Return errors [H, W] m, estimate less truth, as uint8 [H, W, 3] RGB: too near is blue, too far is red.
+
+    The colours end at -limit and limit [m]; where the error is NaN the picture is white.
+    """
+    with np.errstate(invalid="ignore"):
+        places = np.nan_to_num(np.clip(error / limit, -1, 1) + 1) / 2
+    ends = np.array(ERROR_RGB, np.float32)
+    picture = np.stack([np.interp(places, (0, 0.5, 1), ends[:, channel]) for channel in range(3)], axis=-1)
+    picture[np.isnan(error)] = 255
+    rounded: Picture = np.rint(picture).astype(np.uint8)
+    return rounded
 
 
 def checkerboard(height: int, width: int) -> Picture:

@@ -4,20 +4,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
-from lircdepth_core.data.frame import FrameSource, prepare
+from lircdepth_core.data.frame import Frame, FrameSource, cropped, prepare
 from lircdepth_core.data.sampling import spread
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import truth as truths
+from lircdepth_core.evaluation.colours import Picture
 from lircdepth_core.evaluation.pictures import Panel, truth_panel
 from lircdepth_core.evaluation.rendered import RenderedFigures
 from lircdepth_core.evaluation.report import ErrorCollector, Report, has_truth
+from lircdepth_core.evaluation.views import error_view
+from lircdepth_core.inference.input_plan import InputPlan
 
 Progress = Callable[[Sequence[int]], Iterable[int]]
 
@@ -40,7 +45,8 @@ def evaluate(
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch
     indices, collector, rendered = spread(len(frames), limit), ErrorCollector(), RenderedFigures()
     for index in progress(indices):
-        sample = prepare(frames.frame(index))
+        frame = frames.frame(index)
+        sample = prepare(frame)
         truth, sky = truths.of_prepared_frame(sample), truths.sky_of(sample)
         if not has_truth(truth):
             collector.leave_out(f"frame {index} has no ground truth")
@@ -48,7 +54,8 @@ def evaluate(
         image, radar = (sample[name][None].to(device) for name in ("image", "radar"))
         for variant, channels in (("radar", radar), ("no radar", torch.zeros_like(radar))):
             depth = network(image, channels).depth[0, 0].float().cpu().numpy()
-            collector.add(variant, depth, truth, image=f"frame {index}")
+            draw = functools.partial(_error_view, depth, truth, frame) if variant == "radar" else None
+            collector.add(variant, depth, truth, image=f"frame {index}", draw=draw)
             if sky is not None:
                 rendered.add(variant, depth, truth, sky)
     if collector.left_out == len(indices):
@@ -57,6 +64,14 @@ def evaluate(
     for line in rendered.lines():
         collector.note(line)
     return collector.report((about or {}) | ({"rendered": figures} if figures else {}))
+
+
+def _error_view(depth: npt.NDArray[np.float32], truth: npt.NDArray[np.float32], frame: Frame) -> Picture:
+    plan = InputPlan.make(frame["image"].shape[-2], frame["image"].shape[-1], scale=1.0)
+    seen = cropped(frame, plan.top, plan.left, plan.crop_height, plan.crop_width)  # what the network saw
+    image, channel = np.ascontiguousarray(seen["image"].permute(1, 2, 0).numpy()), seen["radar"][0].numpy()
+    rows, columns = np.nonzero(channel)
+    return error_view(depth, truth, image, (np.column_stack([columns, rows]), channel[rows, columns]))
 
 
 @torch.inference_mode()

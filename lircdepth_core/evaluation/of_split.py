@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import truth as truths
 from lircdepth_core.evaluation.pictures import Panel, truth_panel
 from lircdepth_core.evaluation.report import ErrorCollector, Report, has_truth
+from lircdepth_core.evaluation.views import error_view
 from lircdepth_core.pipeline import DepthPipeline
 
 PUBLISHED_OFFSET_ROWS = 4  # by which the radar sits too low in the published evaluation
@@ -57,9 +59,13 @@ def evaluate(
         if published_offset:
             intrinsics = intrinsics + np.array([[0, 0, 0], [0, 0, PUBLISHED_OFFSET_ROWS], [0, 0, 0]])
         tags = conditions(frames.scene_description(sample))
-        for variant, scans in (("radar", radars), ("no radar", ())):
-            depth = pipeline(image, intrinsics, scans).depth
-            collector.add(variant, depth, depth_truth, tags, image=sample["token"])
+        frame = pipeline(image, intrinsics, radars)
+        seen = radar.project_scans(radars, intrinsics, image.shape[1], image.shape[0])
+        draw = functools.partial(error_view, frame.depth, depth_truth, image, (seen.pixels, seen.depth))
+        # The first one's time is that of warming up, too.
+        token, seconds = sample["token"], None if index == indices[0] else sum(frame.seconds.values())
+        collector.add("radar", frame.depth, depth_truth, tags, image=token, draw=draw, seconds=seconds)
+        collector.add("no radar", pipeline(image, intrinsics).depth, depth_truth, tags, image=token)
     if collector.left_out == len(indices):
         raise LircDepthError(f"{frames.description}: no frame has any ground truth")
     return collector.report(about or {})

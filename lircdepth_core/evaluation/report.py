@@ -9,7 +9,7 @@ without a network.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ import numpy.typing as npt
 
 from lircdepth_core import version
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.colours import Picture
 from lircdepth_core.evaluation.metrics import CAPS, NAMES, Errors, depth_errors, mean_errors
 from lircdepth_core.evaluation.pictures import Panel, montage
+from lircdepth_core.evaluation.worst import WorstImage, WorstImages
 from lircdepth_core.files import written_whole
 
 RANGES = ((0.0, 10.0), (10.0, 20.0), (20.0, 30.0), (30.0, 50.0), (50.0, 80.0))  # metres
 NEAREST_TRUTH = 1e-3  # metres
-RESULTS, IMAGES = "results.json", "images.jsonl"  # files in a report's folder
+RESULTS, IMAGES, WORST = "results.json", "images.jsonl", "worst"  # files and a folder in a report's folder
 _REASONS_KEPT = 20
 
 
@@ -50,7 +52,8 @@ class Report:
     what gave the depth ("radar", "no radar", or the name of a guess) and a group is a cap ("0-50 m"), a range bin
     ("10-20 m bin") or a condition ("night"; to the greatest cap). left_out: images without a result; reasons: the
     first ones. notes: what a reader of the figures must know. images: the errors of each image, {"image": its name,
-    "conditions": [...], "errors": as above without the mean}.
+    "conditions": [...], "errors": as above without the mean, "seconds": of the pipeline, where measured}. worst: the
+    images with the greatest errors of the first variant, as pictures.
     """
 
     about: dict[str, Any]
@@ -59,6 +62,7 @@ class Report:
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     images: tuple[dict[str, Any], ...] = ()
+    worst: tuple[WorstImage, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -77,6 +81,13 @@ class Report:
         code = {"version": version.version(), "commit": version.commit()}
         counts = {"frames": self.frames, "left_out": self.left_out}
         return self.about | code | counts | given | {"errors": self.errors}
+
+    def _worst_files(self) -> dict[str, Any]:
+        files = [
+            {"image": worst.image, "mae": worst.mae, "picture": worst_name(number)}
+            for number, worst in enumerate(self.worst, 1)
+        ]
+        return {"worst": files} if files else {}
 
     def lines(self) -> list[str]:
         """Return the table: a line for each group of the first variant, with the MAE of the second beside it.
@@ -110,20 +121,24 @@ class Report:
         return [*tabulate(rows, header, floatfmt=".3f").splitlines(), *notes]
 
     def write(self, folder: str | Path, panels: Sequence[Panel] | None = None, title: str = "") -> None:
-        """Write results.json, images.jsonl and table.txt, and with panels eval.png, into a folder.
+        """Write results.json, images.jsonl, table.txt and worst/, and with panels eval.png, into a folder.
 
         A missing folder is made. A line of images.jsonl is one image, see ``images``.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         texts = {
-            RESULTS: json.dumps(self.as_dict(), indent=1),
+            RESULTS: json.dumps(self.as_dict() | self._worst_files(), indent=1),
             IMAGES: "\n".join(map(json.dumps, self.images)),
             "table.txt": "\n".join(self.lines()),
         }
         for name, text in texts.items():
             with written_whole(folder / name) as partial:
                 partial.write_text(text + "\n")
+        for number, worst in enumerate(self.worst, 1):
+            (folder / WORST).mkdir(exist_ok=True)
+            with written_whole(folder / worst_name(number)) as partial:
+                partial.write_bytes(worst.jpeg)
         if panels is not None:
             montage(folder / "eval.png", panels, title)
 
@@ -135,6 +150,7 @@ class ErrorCollector:
         self._images: dict[str, dict[str, Any]] = {}
         self.left_out = 0
         self.reasons: list[str] = []
+        self._worst = WorstImages()
         self._notes: dict[str, None] = {}  # each once, in the order in which they came
 
     def add(
@@ -145,19 +161,26 @@ class ErrorCollector:
         conditions: Collection[str] = (),
         farthest: float = float("inf"),
         image: str | None = None,
+        draw: Callable[[], Picture] | None = None,
+        seconds: float | None = None,
     ) -> None:
         """Take one image: depth and truth [H, W] or [N], metres; NaN in depth and 0 in truth are unknown.
 
         image: its name, by which several variants of one image belong together; None: its number among the variant's.
         farthest [m]: what the encoding of depth or truth can hold. Groups that reach beyond are not measured: of what
-        is farther nothing is known. Raises LircDepthError, and takes nothing of the image, when there is no pixel to
-        evaluate at one of the caps.
+        is farther nothing is known. draw: returns a picture of it, for when it is one of the worst. seconds: how long
+        the estimate took. Raises LircDepthError, and takes nothing of the image, when there is no pixel to evaluate at
+        one of the caps.
         """
         found = _by_group(depth, truth, conditions, farthest)
         if image is None:
             image = f"image {sum(variant in taken['errors'] for taken in self._images.values())}"
         entry = {"image": image, "conditions": list(conditions), "errors": {}}
         self._images.setdefault(image, entry)["errors"][variant] = found
+        if seconds is not None:
+            self._images[image]["seconds"] = round(seconds, 5)
+        if draw is not None:
+            self._worst.offer(image, found[_widest(found)]["mae"], draw)
 
     def leave_out(self, reason: str) -> None:
         """Count an image that has no result."""
@@ -184,8 +207,24 @@ class ErrorCollector:
             for variant, groups in collected.items()
         }
         return Report(
-            about, means, self.left_out, tuple(self.reasons), tuple(self._notes), tuple(self._images.values())
+            about,
+            means,
+            self.left_out,
+            tuple(self.reasons),
+            tuple(self._notes),
+            tuple(self._images.values()),
+            self._worst.ordered(),
         )
+
+
+def worst_name(number: int) -> str:
+    """Return the file of the ``number``-th worst image's picture, in a report's folder."""
+    return f"{WORST}/{number:02d}.jpg"
+
+
+def _widest(found: dict[str, Errors]) -> str:
+    """Return the cap group of an image that reaches farthest."""
+    return [group for group in map(cap_group, CAPS) if group in found][-1]
 
 
 def _by_group(

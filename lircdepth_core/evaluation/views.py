@@ -15,19 +15,23 @@ from lircdepth_core import geometry
 from lircdepth_core.evaluation.colours import (
     CHECKER_RGB,
     DEFAULT_SCALE,
+    ERROR_END_M,
     SKY_RGB,
     DepthScale,
     Picture,
     colorize,
+    colorize_error,
     colour_table,
     draw_returns,
     text_scale,
 )
+from lircdepth_core.evaluation.metrics import CAPS
 from lircdepth_core.radar import RadarScan
 
 Float64Array = npt.NDArray[np.float64]
 
 _WHITE, _BLACK, _GREY = (255, 255, 255), (0, 0, 0), (150, 150, 150)
+_ERROR_PANEL_PX = 800
 _RING_M = 20
 _LABEL_X, _LABEL_Y = 0.8, 0.6  # where on a ring its label stands: outside of the view of most cameras
 _ABOVE_STRIDE = 4  # pixels: of depth that is drawn from above
@@ -59,6 +63,60 @@ def frame_view(
     return np.hstack([grid, scale_strip(grid.shape[0], scale, text_scale(width))])
 
 
+def error_view(
+    depth: npt.NDArray[np.floating[Any]],
+    truth: npt.NDArray[np.floating[Any]],
+    image: Picture | None = None,
+    returns: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None,
+    scale: DepthScale = DEFAULT_SCALE,
+) -> Picture:
+    """Return camera with radar, depth, truth and the error side by side, with both scales: uint8 [h, w, 3] RGB.
+
+    depth, truth: [H, W] metres; NaN in depth and 0 in truth are unknown. image: uint8 [H, W, 3] RGB, where there is
+    one. returns: the radar's in the image, (pixels [N, 2], depth [N] metres).
+    """
+    import cv2
+
+    factor = min(1.0, _ERROR_PANEL_PX / depth.shape[1])
+    size = (round(depth.shape[1] * factor), round(depth.shape[0] * factor))
+    camera = np.full((size[1], size[0], 3), 255, np.uint8)
+    if image is not None:
+        camera = cv2.resize(image, size, interpolation=cv2.INTER_AREA).view(np.uint8)
+    pale = (255 - (255 - camera.astype(np.uint16)) // 3).astype(np.uint8)
+    seen, measured, wrong = camera.copy(), pale.copy(), pale.copy()
+    if returns is not None and len(returns[1]):
+        _dots(seen, returns[0] * factor, colorize(np.asarray(returns[1])[None], scale)[0], max(2, size[0] // 200))
+    rows, columns = np.nonzero(truth)
+    true, found = truth[rows, columns], depth[rows, columns]
+    places = np.column_stack([columns, rows]) * factor
+    radius = 0 if len(rows) > truth.size / 10 else 1
+    _dots(measured, places, colorize(true[None], scale)[0], radius)
+    far = min(scale.farthest, max(CAPS))
+    counted = ~np.isnan(found) & (true < max(CAPS))
+    error = np.clip(found, 0, far)[counted] - np.clip(true, 0, far)[counted]
+    _dots(wrong, places[counted], colorize_error(error[None])[0], radius)
+    small = cv2.resize(depth.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).view(np.float32)
+    panels = [
+        captioned(seen, "camera and radar"),
+        captioned(colorize(small, scale), "depth"),
+        captioned(measured, "truth"),
+        captioned(wrong, "error: depth less truth"),
+    ]
+    upper, lower = np.hstack(panels[:2]), np.hstack(panels[2:])
+    text = text_scale(size[0])
+    right = [scale_strip(upper.shape[0], scale, text), error_strip(lower.shape[0], text)]
+    return np.vstack([np.hstack([upper, right[0]]), np.hstack([lower, right[1]])])
+
+
+def _dots(picture: Picture, places: npt.NDArray[Any], colours: Picture, radius: int) -> None:
+    """Draw squares of 2 radius + 1 pixels at places (u, v), in the order given."""
+    height, width = picture.shape[:2]
+    columns, rows = np.rint(places).astype(int).T
+    for shift_v in range(-radius, radius + 1):
+        for shift_u in range(-radius, radius + 1):
+            picture[np.clip(rows + shift_v, 0, height - 1), np.clip(columns + shift_u, 0, width - 1)] = colours
+
+
 def depth_picture(depth: npt.NDArray[np.floating[Any]], scale: DepthScale = DEFAULT_SCALE) -> Picture:
     """Return depth [H, W] m in colours with the scale beside it, uint8 [H, w, 3] RGB."""
     return np.hstack([colorize(depth, scale), scale_strip(depth.shape[0], scale, text_scale(depth.shape[1]))])
@@ -81,6 +139,25 @@ def captioned(picture: Picture, caption: str) -> Picture:
         cv2.LINE_AA,
     )
     return np.vstack([strip, picture])
+
+
+@functools.lru_cache(maxsize=8)
+def error_strip(height: int, size: float = 0.5) -> Picture:
+    """Return the legend of errors, ``height`` px high and as wide as that of depth. size: of OpenCV's font."""
+    import cv2
+
+    margin, swatch = round(20 * size), round(34 * size)
+    strip = np.full((height, round(165 * size), 3), 255, np.uint8)
+    left, right = margin // 2, margin // 2 + swatch
+    rows = height - 2 * margin
+    errors = np.linspace(ERROR_END_M, -ERROR_END_M, rows)
+    strip[margin:-margin, left:right] = colorize_error(errors[:, None])
+    for tick in (ERROR_END_M, ERROR_END_M / 2, 0, -ERROR_END_M / 2, -ERROR_END_M):
+        row = round(margin + (ERROR_END_M - tick) / (2 * ERROR_END_M) * (rows - 1))
+        cv2.line(strip, (right, row), (right + margin // 4, row), _BLACK, max(1, round(2 * size)))
+        place = (right + margin // 2, row + round(7 * size))
+        cv2.putText(strip, f"{tick:+g} m", place, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * size, _BLACK, 1, cv2.LINE_AA)
+    return strip
 
 
 @functools.lru_cache(maxsize=8)

@@ -13,6 +13,7 @@ from lircdepth_core.data.packed import PackedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation import of_packed
 from lircdepth_core.evaluation.metrics import Errors
+from lircdepth_core.evaluation.page import Measured
 from lircdepth_core.evaluation.pictures import montage
 from lircdepth_core.evaluation.report import WHOLE_RANGE
 from lircdepth_core.models import checkpoints
@@ -23,9 +24,7 @@ Result = dict[str, Any]  # content of a run's result.json
 
 def table(output: str | Path) -> list[str]:
     """Return Markdown lines with every result under an ablation's folder; raises LircDepthError when there is none."""
-    results = [json.loads(path.read_text()) for path in sorted(Path(output).glob("*/seed*/result.json"))]
-    if not results:
-        raise LircDepthError(f"{output}: no results of `lircdepth ablation`")
+    results = list(_results(output).values())
     command = _command(results)
     path = Path(output, "trivial.json")
     guesses: dict[str, dict[str, Errors]] = json.loads(path.read_text())["errors"] if path.is_file() else {}
@@ -54,6 +53,23 @@ def table(output: str | Path) -> list[str]:
         words = f"`--rows '{row}' --seeds {seeds}`" if row != TEACHER_ROW else "any: it comes first"
         lines.append(f"| {row} | {seeds} | {mean(mae):.3f} | {spread} | {others} | {gain} | {zeroed:.3f} | {words} |")
     return lines
+
+
+def measured(output: str | Path) -> list[Measured]:
+    """Return every result under an ablation's folder for a page; raises LircDepthError when there is none."""
+    found = []
+    for path, result in _results(output).items():
+        own = path.with_name("weights.safetensors")
+        weights = own if own.is_file() else result["setting"]["teacher"]
+        found.append(Measured(f"{result['row']}, seed {result['seed']}", result | {"weights": str(weights)}))
+    return found
+
+
+def _results(output: str | Path) -> dict[Path, Result]:
+    results = {path: json.loads(path.read_text()) for path in sorted(Path(output).glob("*/seed*/result.json"))}
+    if not results:
+        raise LircDepthError(f"{output}: no results of `lircdepth ablation`")
+    return results
 
 
 def _command(results: list[Result]) -> str:

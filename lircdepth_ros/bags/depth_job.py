@@ -74,8 +74,9 @@ class DepthJob:
     """One bag on its way through the pipeline.
 
     account: of the images, each of which gets depth or is dropped for a cause. counts: of frames with depth: fused,
-    camera_only, without_ego_motion; and past_sweeps_left_out. bag_account: what was read, and damaged messages. Raises
-    LircDepthError where the bag lacks a topic, or has it with another type.
+    camera_only, without_ego_motion; and past_sweeps_left_out. bag_account: what was read, and damaged messages.
+    latencies_ms: of the pipeline, of each image but the first. Raises LircDepthError where the bag lacks a topic, or
+    has it with another type.
     """
 
     def __init__(self, reader: Reader, bag: str | Path, options: DepthJobOptions) -> None:
@@ -110,6 +111,7 @@ class DepthJob:
             options.accumulate_sweeps,
         )
         self.counts: Counter[str] = Counter()
+        self.latencies_ms: list[float] = []
 
     @property
     def image_count(self) -> int:
@@ -213,6 +215,8 @@ class DepthJob:
             self.account.drop(BAD_INPUT, f"image at {match.stamp}: {error}")
             return
         self.account.done += 1
+        if self.account.done > 1:  # the first one's time is that of warming up, too
+            self.latencies_ms.append(1e3 * sum(frame.seconds.values()))
         self.counts["fused" if frame.fused else "camera_only"] += 1
         out.add_depth(message.header, frame.depth, info, log_time)
         if add_video_frame is not None:

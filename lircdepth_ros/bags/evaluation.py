@@ -10,10 +10,11 @@ projected as nuScenes does. A mean over both kinds would compare with neither.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,11 @@ import numpy.typing as npt
 
 from lircdepth_core import geometry
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.colours import Picture
 from lircdepth_core.evaluation.pictures import Panel, truth_panel
 from lircdepth_core.evaluation.report import ErrorCollector, Report
 from lircdepth_core.evaluation.truth import at_pixels, points_in_image
+from lircdepth_core.evaluation.views import error_view
 from lircdepth_core.geometry.calibration import BASE_FRAME
 from lircdepth_core.matching.account import DAMAGED, Account
 from lircdepth_core.matching.assembler import Match
@@ -38,6 +41,7 @@ from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, projection_offset, require_size
 from lircdepth_ros.messages.clouds import cloud_to_points
 from lircdepth_ros.messages.depth import FARTHEST_IN_MILLIMETRES, depth_of, holds_millimetres
+from lircdepth_ros.messages.images import any_image_to_rgb
 from lircdepth_ros.messages.stamps import stamp_to_ns
 
 if TYPE_CHECKING:
@@ -90,6 +94,13 @@ class _Topics:
         topics._check(types)
         return topics
 
+    def image_of(self, types: Mapping[str, str]) -> str | None:
+        """Return the topic of the camera's rectified images, or None."""
+        camera = self.depth.removesuffix(_COMPRESSED).rpartition("/")[0].rpartition("/")[0]
+        return next(
+            (topic for topic in (f"{camera}/image_rect/compressed", f"{camera}/image_rect") if topic in types), None
+        )
+
     def _check(self, types: Mapping[str, str]) -> None:
         """Raise LircDepthError, naming both types, for a topic of a type that is not read."""
         image = "sensor_msgs/msg/CompressedImage" if self.depth.endswith(_COMPRESSED) else "sensor_msgs/msg/Image"
@@ -119,11 +130,13 @@ def evaluate(
     fixed_frame: str = "",
     base_frame: str = BASE_FRAME,
     odometry_topic: str = "/odom",
+    draw_worst: bool = False,
 ) -> BagErrors:
     """Return the errors of the depth images of one bag; lidar and poses may be in another one.
 
     truth: auto, ground-truth or lidar; auto takes ground truth where there is any, and the lidar otherwise.
-    fixed_frame, base_frame, odometry_topic: see BagPoses. Images that cannot be compared, and damaged messages, are
+    fixed_frame, base_frame, odometry_topic: see BagPoses. draw_worst: the report has pictures of the worst images, with
+    the camera's image where the reference has it. Images that cannot be compared, and damaged messages, are
     counted. Raises LircDepthError when a topic is missing or of another type, when a bag is damaged, or when no image
     can be compared.
     """
@@ -137,9 +150,10 @@ def evaluate(
         poses = BagPoses(types, calibration_of(reference_bag, calibration), odometry_topic, fixed_frame, base_frame)
         account, bag_account = Account(), BagAccount()
         matcher = FrameMatcher({lidar_topic: _points_and_frame}, poses, account, _WINDOW_S, 2 * _WINDOW_S)
-        comparison = _Comparison(poses, matcher, account, lidar_topic, topics.kind)
+        image_topic = topics.image_of(types) if draw_worst else None
+        comparison = _Comparison(poses, matcher, account, lidar_topic, topics.kind, draw_worst)
         against = topics.truth if topics.kind == "ground truth" else topics.lidar
-        used = {topics.depth, topics.info, against, *poses.topics}
+        used = {topics.depth, topics.info, against, *poses.topics, *([image_topic] if image_topic else [])}
         own = {topics.depth, topics.own_info}  # from the bag with depth; everything else is the reference's
         sources = []
         for reader, wanted in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
@@ -155,6 +169,8 @@ def evaluate(
                         account.drop(DAMAGED, bag_account.reasons[-1])
                 elif topic == topics.depth:
                     matcher.add_image(message, now)
+                elif topic == image_topic:
+                    comparison.images[stamp_to_ns(message.header.stamp)] = message
                 elif topic == topics.info:
                     matcher.add_camera_info(message)
                 elif topic == topics.truth:
@@ -196,22 +212,34 @@ def _by_stamp(
 class _Compared:
     """One image's depth and truth [N] where the truth is known, and a picture of the truth.
 
-    farthest [m]: what the truth's encoding can hold, or None for no end.
+    truth_map: returns the truth as [H, W], 0 = unknown. farthest [m]: what the truth's encoding can hold, or None for
+    no end.
     """
 
     depth: Depth
     truth: Depth
     panel: Panel
+    truth_map: Callable[[], Depth]
     farthest: float | None
 
 
 class _Comparison:
     """Compares matched depth images with one kind of truth: "ground truth" or "lidar"."""
 
-    def __init__(self, poses: BagPoses, matcher: FrameMatcher, account: Account, lidar_topic: str, kind: str) -> None:
+    def __init__(
+        self,
+        poses: BagPoses,
+        matcher: FrameMatcher,
+        account: Account,
+        lidar_topic: str,
+        kind: str,
+        draw_worst: bool = False,
+    ) -> None:
         self._poses, self._matcher, self._account = poses, matcher, account
         self._lidar_topic, self._kind = lidar_topic, kind
         self._without_motion = 0
+        self._draw_worst = draw_worst
+        self.images: dict[int, definitions.Message] = {}  # of the camera, by stamp
         self.ground_truth: dict[int, definitions.Message] = {}  # depth images by stamp
         self._held: deque[Match] = deque()  # matches that the ground truth of the same time may still follow
         self._collector, self._evaluated, self._counted_as_cap = ErrorCollector(), 0, 0
@@ -235,6 +263,8 @@ class _Comparison:
         """Add the errors of one image. Raises LircDepthError where there is nothing to compare it with."""
         for stamp in [stamp for stamp in self.ground_truth if stamp < match.stamp]:  # of images without depth
             del self.ground_truth[stamp]
+        for stamp in [stamp for stamp in self.images if stamp < match.stamp]:
+            del self.images[stamp]
         found = self._ground_truth(match, depth) if self._kind == "ground truth" else self._lidar(match, depth)
         farthest = math.inf if found.farthest is None else found.farthest
         predicted = found.depth
@@ -243,12 +273,19 @@ class _Comparison:
             lost = np.isnan(predicted)
             predicted = np.where(lost, np.float32(np.inf), predicted)
             self._counted_as_cap += int(lost.sum())
-        self._collector.add(VARIANT, predicted, found.truth, farthest=farthest)
+        draw = functools.partial(self._drawn, match.stamp, depth, found.truth_map) if self._draw_worst else None
+        name = f"image at {match.stamp / 1e9:.3f} s"
+        self._collector.add(VARIANT, predicted, found.truth, farthest=farthest, image=name, draw=draw)
         if farthest < math.inf:
             self._collector.note(f"16UC1 ends at {farthest:g} m: nothing is measured to a cap beyond")
         self._evaluated += 1
         if not self._panels:  # the first image stands for all
             self._panels = [Panel(f"depth at {match.stamp}", depth=depth), found.panel]
+
+    def _drawn(self, stamp: int, depth: Depth, truth_map: Callable[[], Depth]) -> Picture:
+        message = self.images.get(stamp)
+        image = None if message is None else any_image_to_rgb(message)
+        return error_view(depth, truth_map(), image if image is not None and image.shape[:2] == depth.shape else None)
 
     def _ground_truth(self, match: Match, depth: Depth) -> _Compared:
         if match.stamp not in self.ground_truth:
@@ -259,12 +296,21 @@ class _Comparison:
             raise LircDepthError(f"ground truth is {truth.shape}, depth is {depth.shape}")
         known = ~np.isnan(truth)
         farthest = FARTHEST_IN_MILLIMETRES if holds_millimetres(message) else None
-        return _Compared(depth[known], truth[known], truth_panel(np.nan_to_num(truth)), farthest)
+        return _Compared(
+            depth[known], truth[known], truth_panel(np.nan_to_num(truth)), lambda: np.nan_to_num(truth), farthest
+        )
 
     def _lidar(self, match: Match, depth: Depth) -> _Compared:
         pixels, true = self._lidar_in_image(match, depth)
         panel = Panel("lidar", np.full((*depth.shape, 3), 255, np.uint8), None, (pixels, true))
-        return _Compared(at_pixels(depth, pixels), true, panel, None)
+
+        def truth_map() -> Depth:
+            places, nearest = geometry.nearest_points(pixels, true, depth.shape[1])
+            flat = np.zeros(depth.size, np.float32)
+            flat[places] = true[nearest]
+            return flat.reshape(depth.shape)
+
+        return _Compared(at_pixels(depth, pixels), true, panel, truth_map, None)
 
     def _lidar_in_image(self, match: Match, depth: Depth) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         if self._lidar_topic not in match.scans:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", type=float, default=2.0, help="of the synthetic scene [s]")
     options.add_arguments(parser)
     parser.add_argument("--rate", type=float, default=1.0, help="speed of the replay")
+    options.add_page_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the demo and print what came out. Raises LircDepthError when a part fails."""
     from lircdepth_ros.demo import recording  # isort: skip - first: its rclpy starts Python once more
     from lircdepth_core.data import nuscenes
+    from lircdepth_core.evaluation import page
     from lircdepth_ros.bags import conversion
     from lircdepth_ros.demo import report
 
+    page.check_path(arguments.report)
     chosen = options.from_arguments(arguments)
     output = Path(arguments.output)
     _replace(output)
@@ -50,12 +54,18 @@ def run(arguments: argparse.Namespace) -> None:
     nusc = nuscenes.open_nuscenes(dataroot, arguments.version)
     scene = nuscenes.find_scene(nusc, arguments.scene or nusc.scene[0]["name"])
     conversion.convert(nusc, scene, output / "bag")
-    status = recording.replay(output / "bag", output / "depth_bag", chosen, arguments.rate)
+    replayed = recording.replay(output / "bag", output / "depth_bag", chosen, arguments.rate)
     frames = report.key_frame_depths(nusc, scene, output / "depth_bag")
-    metrics = report.metrics(nusc, scene, frames, status)
+    errors = report.errors(nusc, frames)
+    metrics = report.metrics(nusc, scene, errors, replayed)
     with written_whole(output / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=2) + "\n")
     report.draw(output / "montage.png", nusc, frames, metrics)
+    if arguments.report:
+        shown = page.of_demo(metrics, output)
+        if errors:
+            shown = replace(shown, images=errors.images, worst=errors.worst)
+        page.write(arguments.report, [shown], "lircdepth demo")
     _print(metrics, output)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from lircdepth_core import options
 from lircdepth_core.files import written_whole
 from lircdepth_ros.bags.depth_job import add_frame_arguments
 
@@ -30,13 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--odometry-topic", default="/odom", help="ego motion; without it /tf (default: %(default)s)")
     add_frame_arguments(parser)
-    parser.add_argument("-o", "--output", metavar="DIR", help="folder for results.json, table.txt and eval.png")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="folder for results.json, table.txt, eval.png and the worst images"
+    )
+    options.add_page_argument(parser)
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON to a file, too")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table. Raises LircDepthError."""
+    from lircdepth_core.evaluation import page
     from lircdepth_ros.bags import evaluation
+
+    page.check_path(arguments.report)
 
     reference = arguments.reference or arguments.bag
     found = evaluation.evaluate(
@@ -49,11 +56,14 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.fixed_frame,
         arguments.base_frame,
         arguments.odometry_topic,
+        draw_worst=bool(arguments.report or arguments.output),
     )
     if arguments.json:
         with written_whole(arguments.json) as partial:
             partial.write_text(json.dumps(found.report.as_dict(), indent=2) + "\n")
     if arguments.output:
         found.report.write(arguments.output, found.panels, str(arguments.bag))
+    if arguments.report:
+        page.write(arguments.report, [page.measured(found.report, arguments.bag)], f"Depth errors of {arguments.bag}")
     print(f"{found.report.frames} depth images against {found.report.about['truth']}")
     print("\n".join(found.report.lines()))

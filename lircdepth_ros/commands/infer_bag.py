@@ -11,7 +11,7 @@ import time
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
@@ -21,6 +21,9 @@ from lircdepth_ros.bags.reading import open_bag
 from lircdepth_ros.bags.video import video
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.commands.bag_inputs import add_input_arguments, job_options
+
+if TYPE_CHECKING:
+    from lircdepth_core.evaluation.report import Report
 
 _REASONS_PRINTED, _REASONS_KEPT = 5, 20
 
@@ -47,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lidar-topic", default="/LIDAR_TOP/points", help="for metrics, if there (default: %(default)s)"
     )
+    options.add_page_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -55,6 +59,9 @@ def run(arguments: argparse.Namespace) -> None:
     for path in (arguments.output, arguments.mp4):
         if path and Path(path).exists():
             raise LircDepthError(f"{path} exists already and is not overwritten")
+    from lircdepth_core.evaluation import page
+
+    page.check_path(arguments.report)
     chosen, scale = options.from_arguments(arguments), scale_of(arguments)
     with closing(open_bag(arguments.bag)) as reader:
         job = DepthJob(reader, arguments.bag, job_options(arguments))
@@ -82,11 +89,19 @@ def run(arguments: argparse.Namespace) -> None:
         "reasons": job.reasons[:_REASONS_KEPT],
         "caution": pipeline.header.caution,
     }
-    _report(summary, arguments, evaluates=arguments.lidar_topic in job.types)
+    settings = {**asdict(chosen), "backend": pipeline.backend.describe(), "command": arguments.command_line}
+    _report(summary, arguments, settings, job.latencies_ms, evaluates=arguments.lidar_topic in job.types)
 
 
-def _report(summary: dict[str, Any], arguments: argparse.Namespace, evaluates: bool) -> None:
+def _report(
+    summary: dict[str, Any],
+    arguments: argparse.Namespace,
+    settings: dict[str, Any],
+    latencies_ms: list[float],
+    evaluates: bool,
+) -> None:
     table: list[str] = []
+    report = None
     if evaluates:
         from lircdepth_ros.bags import evaluation
 
@@ -99,9 +114,12 @@ def _report(summary: dict[str, Any], arguments: argparse.Namespace, evaluates: b
             fixed_frame=arguments.fixed_frame,
             base_frame=arguments.base_frame,
             odometry_topic=arguments.odometry_topic,
+            draw_worst=bool(arguments.report),
         ).report
         summary["metrics"] = report.as_dict()
         table = [f"{report.frames} depth images against {report.about['truth']}", *report.lines()]
+    if arguments.report:
+        _write_page(summary, arguments, settings, latencies_ms, report)
     for remark in summary["remarks"]:
         print(f"note: {remark}", file=sys.stderr)
     for reason in summary["reasons"][:_REASONS_PRINTED]:
@@ -117,3 +135,31 @@ def _report(summary: dict[str, Any], arguments: argparse.Namespace, evaluates: b
         )
     )
     print("\n".join([line for line in (summary["caution"],) if line] + table))
+
+
+def _write_page(
+    summary: dict[str, Any],
+    arguments: argparse.Namespace,
+    settings: dict[str, Any],
+    latencies_ms: list[float],
+    report: Report | None,
+) -> None:
+    from lircdepth_core.evaluation import page
+
+    names = ("images", "frames", "fused", "camera_only", "without_ego_motion", "dropped", "seconds")
+    facts = {name.replace("_", " "): summary[name] for name in names}
+    told = settings | {"caution": summary["caution"], "dropped_by_cause": summary["dropped_by_cause"]}
+    about = (
+        (report.as_dict() if report else {})
+        | told
+        | {"notes": [*(report.notes if report else ()), *summary["remarks"]]}
+    )
+    found = page.Measured(
+        arguments.output,
+        about,
+        report.images if report else (),
+        report.worst if report else (),
+        latencies_ms,
+        facts=facts,
+    )
+    page.write(arguments.report, [found], f"Depth of {arguments.bag}")

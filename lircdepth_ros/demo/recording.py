@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Float64
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.options import PipelineOptions
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 CAMERA = "CAM_FRONT"
 _IMAGE_TOPIC = f"/{CAMERA}/image_rect/compressed"
 _DEPTH_TOPICS = {f"/{CAMERA}/depth/image": Image, f"/{CAMERA}/depth/camera_info": CameraInfo}
+_LATENCY_TOPIC = "/depth_node/debug/processing_time_ms"
 _START_TIMEOUT_S = 300.0  # for the network to load, and for its backends to be measured the first time
 _QUIET_TIMEOUT_S = 20.0  # the network may take seconds for each frame
 _SPIN_S = 0.1
@@ -41,10 +43,19 @@ _NANOSECONDS_PER_SECOND = 1_000_000_000
 Process = subprocess.Popen[bytes]
 
 
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay told. status: the depth node's last diagnostics. latencies_ms: of its images."""
+
+    status: dict[str, str]
+    latencies_ms: list[float]
+
+
 class Recorder(Node):
     """Writes the depth topics into a bag, and keeps the node's last diagnostics.
 
     frames: depth images written. status: {key: value} of the last diagnostics; reports: how many there were.
+    latencies_ms: of each depth image, from the arrival of its image.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -52,12 +63,14 @@ class Recorder(Node):
         self.frames = 0
         self.status: dict[str, str] = {}
         self.reports = 0
+        self.latencies_ms: list[float] = []
         self._writer = writer
         for topic, kind in _DEPTH_TOPICS.items():
             connection = writer.add_connection(
                 topic, f"sensor_msgs/msg/{kind.__name__}", typestore=definitions.typestore()
             )
             self.create_subscription(kind, topic, self._write_to(connection), QoSProfile(depth=50), raw=True)
+        self.create_subscription(Float64, _LATENCY_TOPIC, lambda message: self.latencies_ms.append(message.data), 50)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     def _write_to(self, connection: Connection) -> Callable[[bytes], None]:
@@ -80,8 +93,8 @@ class Recorder(Node):
         return int(self.status.get(name, 0))
 
 
-def replay(bag: Path, depth_bag: Path, options: PipelineOptions, rate: float) -> dict[str, str]:
-    """Run both nodes over a bag, record depth into ``depth_bag``; return the depth node's last diagnostics.
+def replay(bag: Path, depth_bag: Path, options: PipelineOptions, rate: float) -> Replayed:
+    """Run both nodes over a bag, record depth into ``depth_bag``; return what was told.
 
     rate: speed of the replay. Raises LircDepthError when a node ends early or images are not accounted for.
     """
@@ -109,7 +122,7 @@ def replay(bag: Path, depth_bag: Path, options: PipelineOptions, rate: float) ->
             _wait_for_publishers(recorder, depth_node)
             processes.append(replay_node := subprocess.Popen(player))
             _record(recorder, depth_node, replay_node)
-            return recorder.status
+            return Replayed(recorder.status, recorder.latencies_ms)
     finally:
         for process in processes:
             if process.poll() is None:

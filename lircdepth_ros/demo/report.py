@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lircdepth_core import geometry
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.evaluation.colours import Picture
 from lircdepth_core.evaluation.pictures import Panel, montage
-from lircdepth_core.evaluation.report import ErrorCollector
+from lircdepth_core.evaluation.report import ErrorCollector, Report
 from lircdepth_core.evaluation.truth import at_pixels
+from lircdepth_core.evaluation.views import error_view
+from lircdepth_core.pictures import decode_picture
 from lircdepth_ros.bags.reading import open_bag, read_messages
+from lircdepth_ros.demo.recording import Replayed
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.depth import depth_of
 
@@ -44,13 +50,19 @@ def key_frame_depths(nusc: Any, scene: Record, depth_bag: str | Path) -> list[Ke
     return found
 
 
-def metrics(nusc: Any, scene: Record, frames: list[KeyFrameDepth], status: dict[str, str]) -> dict[str, Any]:
-    """Return the content of metrics.json. status: the depth node's last diagnostics."""
+def errors(nusc: Any, frames: list[KeyFrameDepth]) -> Report | None:
+    """Return the errors of recorded depth against the lidar, or None without any."""
     collector = ErrorCollector()
     for sample, depth in frames:
         pixels, truth = nuscenes.project_channel(nusc, sample, LIDAR, CAMERA)
-        collector.add("depth", at_pixels(depth, pixels), truth)
-    report = collector.report({"truth": "lidar"}) if frames else None
+        draw = functools.partial(_error_view, nusc, sample, depth, pixels, truth)
+        collector.add("depth", at_pixels(depth, pixels), truth, image=sample["token"], draw=draw)
+    return collector.report({"truth": "lidar"}) if frames else None
+
+
+def metrics(nusc: Any, scene: Record, report: Report | None, replayed: Replayed) -> dict[str, Any]:
+    """Return the content of metrics.json. report: of ``errors``."""
+    status = replayed.status
     latency: dict[str, dict[str, float]] = {}
     for name, value in status.items():
         stage, separator, percentile = name.rpartition("_ms_")
@@ -65,7 +77,8 @@ def metrics(nusc: Any, scene: Record, frames: list[KeyFrameDepth], status: dict[
             name.removeprefix(_CAUSE): int(value) for name, value in status.items() if name.startswith(_CAUSE)
         },
         "latency_ms": latency,
-        "key_frames_evaluated": len(frames),
+        "latencies_ms": [round(latency, 2) for latency in replayed.latencies_ms],
+        "key_frames_evaluated": report.frames if report else 0,
         "mae": report.mean("mae") if report else float("nan"),
         "abs_rel": report.mean("abs_rel") if report else float("nan"),
         "report": report.as_dict() if report else None,
@@ -75,14 +88,27 @@ def metrics(nusc: Any, scene: Record, frames: list[KeyFrameDepth], status: dict[
     }
 
 
+def _error_view(
+    nusc: Any, sample: Record, depth: npt.NDArray[np.float32], pixels: npt.NDArray[Any], truth: npt.NDArray[Any]
+) -> Picture:
+    places, nearest = geometry.nearest_points(pixels, truth, depth.shape[1])
+    truth_map = np.zeros(depth.size, np.float32)
+    truth_map[places] = truth[nearest]
+    radar = nuscenes.project_channel(nusc, sample, RADAR, CAMERA)
+    return error_view(depth, truth_map.reshape(depth.shape), _image(nusc, sample), radar)
+
+
+def _image(nusc: Any, sample: Record) -> npt.NDArray[np.uint8]:
+    path = Path(nusc.get_sample_data_path(sample["data"][CAMERA]))
+    return decode_picture(path.read_bytes(), path)
+
+
 def draw(path: Path, nusc: Any, frames: list[KeyFrameDepth], values: dict[str, Any]) -> None:
     """Write the picture of the middle key frame. Raises LircDepthError when no key frame has depth."""
-    from PIL import Image
-
     if not frames:
         raise LircDepthError("no key frame has depth: the network was too slow for the replay; use a lower --rate")
     sample, depth = frames[len(frames) // 2]
-    image = np.asarray(Image.open(nusc.get_sample_data_path(sample["data"][CAMERA])))
+    image = _image(nusc, sample)
     radar = nuscenes.project_channel(nusc, sample, RADAR, CAMERA)
     lidar = nuscenes.project_channel(nusc, sample, LIDAR, CAMERA)
     panels = [

@@ -15,6 +15,7 @@ from paths import REPOSITORY
 
 # Each takes a tenth of a second or more to import, or needs ROS.
 SLOW = {"torch", "cv2", "matplotlib", "nuscenes", "rosbags", "lightning", "scipy", "onnxruntime", "openvino", "rclpy"}
+SLOW |= {"plotly", "jinja2", "viser", "foxglove", "shtab"}
 PROGRAM = """
 import runpy, sys
 module, *sys.argv[1:] = sys.argv[1:]

@@ -213,6 +213,10 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
     (tmp_path / "out/all").symlink_to("structure")
     assert command("ablation", "-o", tmp_path / "out", "--test", frames, "--picture", tmp_path / "figure.png") == 0
     assert (tmp_path / "figure.png").stat().st_size > 10_000
+    assert command("ablation", "-o", tmp_path / "out", "--report", tmp_path / "page.html") == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "none, seed 0: no radar" in page
+    assert "weights&#39; trained on" in page
     assert command("ablation", "-o", tmp_path / "nothing", "--table", tmp_path / "R.md") == 2
     assert command(*common, "--rows", "everything") == 2
     assert "expected teacher, none, structure" in capsys.readouterr().err

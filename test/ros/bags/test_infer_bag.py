@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth from bags and files without DDS: the same as the node's, in order, complete, and the same every time."""
 
+import base64
+import io
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -221,7 +224,7 @@ def test_the_real_sample_is_fused_and_its_error_is_that_against_the_devkits_proj
     nuscenes_real, real_bag, tmp_path, capsys
 ):
     capsys.readouterr()
-    output = infer_bag(real_bag, tmp_path / "depth", "--json")
+    output = infer_bag(real_bag, tmp_path / "depth", "--json", "--report", str(tmp_path / "infer.html"))
     summary = json.loads(capsys.readouterr().out)
     assert (summary["images"], summary["frames"], summary["fused"], summary["dropped"]) == (1, 1, 1, 0)
     ((_, depth),) = depths(output).items()
@@ -235,8 +238,16 @@ def test_the_real_sample_is_fused_and_its_error_is_that_against_the_devkits_proj
 
     # And by the command for recordings, with the lidar from the other bag.
     report = tmp_path / "metrics.json"
-    assert cli.main(["eval-bag", str(output), "--reference", str(real_bag), "--json", str(report)]) == 0
+    words = ["eval-bag", str(output), "--reference", str(real_bag), "--json", str(report)]
+    assert cli.main([*words, "--report", str(tmp_path / "eval.html")]) == 0
     assert json.loads(report.read_text()) == summary["metrics"]
+    for name in ("infer.html", "eval.html"):  # both have the camera's image beside the error map
+        page = (tmp_path / name).read_text()
+        assert f"<td>{summary['metrics']['errors']['depth']['0-80 m']['mae']:.3f}</td>" in page
+        (picture,) = re.findall(r'<img src="data:image/jpeg;base64,([^"]+)', page)
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
+        assert shown[60:300, 100:700].std() > 20, "the camera's image is not white"
+    assert "fused" in (tmp_path / "infer.html").read_text()
     table = capsys.readouterr().out.splitlines()
     assert table[0].startswith("1 depth images against lidar (1)")
     assert [line.split()[0] for line in table[3:6]] == ["0-50", "0-70", "0-80"]

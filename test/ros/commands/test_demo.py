@@ -50,6 +50,8 @@ def test_every_image_of_a_scene_becomes_depth_or_is_counted(tmp_path):
         "eager",
         "--rate",
         0.2,
+        "--report",
+        tmp_path / "demo.html",
     )
     assert result.returncode == 0, result.stderr
     assert "weights are RANDOM" in result.stdout
@@ -60,6 +62,11 @@ def test_every_image_of_a_scene_becomes_depth_or_is_counted(tmp_path):
     assert (metrics["frames_waiting"], metrics["lost_before_the_node"], metrics["without_ego_motion"]) == (0, 0, 0)
     assert metrics["fused"] + metrics["camera_only"] == metrics["frames_out"] > 0
     assert metrics["latency_ms"]["total"]["p99"] >= metrics["latency_ms"]["network"]["p50"] > 0
+    assert len(metrics["latencies_ms"]) == metrics["frames_out"]
+    page = (tmp_path / "demo.html").read_text()
+    assert "Latency by stage" in page
+    assert "the middle key frame" in page
+    assert "worst" in page
     recorded = list(depth_images(tmp_path / "demo" / "depth_bag"))
     assert len(recorded) == metrics["frames_out"]
     assert {depth.shape for _, depth in recorded} == {(48, 64)}
