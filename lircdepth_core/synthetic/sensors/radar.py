@@ -70,10 +70,11 @@ def _reflections(
     azimuth = torch.deg2rad(torch.arange(-widest, widest + step / 2, step, dtype=torch.float64, device=device))
     elevation = torch.deg2rad(torch.tensor(_ELEVATIONS_DEGREES, dtype=torch.float64, device=device))
     view = world.snapshot(time, pose[:3, 3], device)
-    hits, rays = cast_columns(view, pose, directions(azimuth[:, None], elevation[None, :]))
+    rays = directions(azimuth[:, None], elevation[None, :])
+    [hits] = cast_columns([view], [pose], rays)
     met = hits.primitive >= 0
     actor = view.actor(hits.primitive[met]).cpu().numpy()
-    point = rays[met].cpu().numpy() * hits.distance[met].cpu().numpy().astype(np.float64)[:, None]
+    point = rays.flatten(0, 1)[met].cpu().numpy() * hits.distance[met].cpu().numpy().astype(np.float64)[:, None]
     return actor, point, hits.normal[met].cpu().numpy().astype(np.float64) @ pose[:3, :3]
 
 

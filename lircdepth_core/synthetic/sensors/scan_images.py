@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from lircdepth_core import geometry
-from lircdepth_core.synthetic.sensors.lidar import lidar_scan
+from lircdepth_core.synthetic.sensors.lidar import lidar_echoes
 from lircdepth_core.synthetic.sensors.rig import CameraModel, LidarModel, SensorModel
 from lircdepth_core.synthetic.sensors.scanning import bearings
 from lircdepth_core.synthetic.world.world import MAX_DURATION_S, World
@@ -42,9 +42,9 @@ def lidar_depth(
 
     The nearest point wins a pixel.
     """
-    scan = lidar_scan(world, lidar, lidar_time, generator, device, _field(camera, lidar))
+    [echoes] = lidar_echoes(world, lidar, [lidar_time], device, _field(camera, lidar))
     transform = camera_from_sensor(world, camera, time, lidar, lidar_time)
-    points = geometry.transform_points(transform, scan.points[:, :3])
+    points = geometry.transform_points(transform, echoes.measured(generator).points[:, :3])
     return geometry.splat_depth(*geometry.project(points, camera.intrinsics), camera.width, camera.height)
 
 
@@ -65,16 +65,14 @@ def accumulated_lidar_depth(
     scan saw from elsewhere shows through what hides it from the camera, unless a nearer point wins its pixel.
     """
     still = world.actors.speed.numpy() == 0
-    field = _field(camera, lidar)
+    times = [time + offset for offset in offsets if 0 <= time + offset <= MAX_DURATION_S + 1]
     pixels, depth = [np.zeros((0, 2))], [np.zeros(0)]
-    for offset in offsets:
-        if not 0 <= time + offset <= MAX_DURATION_S + 1:
-            continue
-        points, actor = lidar_scan(world, lidar, time + offset, generator, device, field)
+    for scan_time, echoes in zip(times, lidar_echoes(world, lidar, times, device, _field(camera, lidar)), strict=True):
+        points, actor = echoes.measured(generator)
         points = points[(actor < 0) | still[actor], :3]
         turn = generator.normal(0, pose_noise[1], 3) / 2
         error = geometry.rigid_transform(generator.normal(0, pose_noise[0], 3), (np.sqrt(1 - turn @ turn), *turn))
-        transform = camera_from_sensor(world, camera, time, lidar, time + offset) @ error
+        transform = camera_from_sensor(world, camera, time, lidar, scan_time) @ error
         found = geometry.project(geometry.transform_points(transform, points), camera.intrinsics)
         pixels.append(found[0])
         depth.append(found[1])

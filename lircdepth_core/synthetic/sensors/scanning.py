@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rays of spinning and sweeping sensors: grids of azimuth and elevation, cast column by column."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from lircdepth_core.synthetic.render.raycast import Hits, cast
+from lircdepth_core.synthetic.render.raycast import Hits, cast_together
 from lircdepth_core.synthetic.world.scene import Snapshot
 
 _MOST_COLUMNS = 4  # neighbouring azimuths in one bundle: a quarter faster than 8 on a CPU
@@ -31,18 +33,20 @@ def bearings(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.arctan2(vectors[:, 1].copy(), vectors[:, 0].copy())
 
 
-def cast_columns(view: Snapshot, pose: npt.NDArray[np.float64], rays: torch.Tensor) -> tuple[Hits, torch.Tensor]:
-    """Return flat Hits and flat rays [N, 3], azimuth by azimuth, of rays [azimuths, elevations, 3].
+def cast_columns(views: Sequence[Snapshot], poses: Sequence[npt.NDArray[np.float64]], rays: torch.Tensor) -> list[Hits]:
+    """Return the flat Hits [N], azimuth by azimuth, of rays [azimuths, elevations, 3] at each of several moments.
 
-    view: what they are cast into. pose: 4x4, global_from_sensor; the rays are in the sensor's frame.
+    views: what they are cast into. poses: 4x4, global_from_sensor; the rays are in the sensor's frame.
     """
     columns, per_column, _ = rays.shape
     together = _columns_of_a_bundle(rays)
     wrapped = torch.arange(-(-columns // together) * together, device=rays.device).clamp(max=columns - 1)
-    turn = torch.as_tensor(pose[:3, :3].T.copy(), device=rays.device)
-    bundles = (rays[wrapped] @ turn).reshape(-1, together * per_column, 3)
-    hits = cast(view.scene, bundles).flat()
-    return hits[: columns * per_column], rays.flatten(0, 1)
+    bundles = []
+    for pose in poses:
+        turn = torch.as_tensor(pose[:3, :3].T.copy(), device=rays.device)
+        bundles.append((rays[wrapped] @ turn).reshape(-1, together * per_column, 3))
+    hits = cast_together([view.scene for view in views], bundles)
+    return [one.flat()[: columns * per_column] for one in hits]
 
 
 def _columns_of_a_bundle(rays: torch.Tensor) -> int:

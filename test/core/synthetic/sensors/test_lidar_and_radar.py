@@ -9,7 +9,7 @@ import pytest
 
 from lircdepth_core import radar, synthetic
 from lircdepth_core.synthetic.render.visibility import visible_share
-from lircdepth_core.synthetic.sensors.lidar import lidar_scan
+from lircdepth_core.synthetic.sensors.lidar import lidar_echoes, lidar_scan
 from lircdepth_core.synthetic.sensors.radar import radar_scan
 from lircdepth_core.synthetic.sensors.scan_images import accumulated_lidar_depth, lidar_depth
 from lircdepth_core.synthetic.sensors.scanning import bearings
@@ -126,3 +126,17 @@ def test_accumulated_depth_leaves_out_what_moves_and_keeps_what_stands():
     assert (np.abs(single[right] - ahead[1]) < 0.15).sum() > 20
     assert (np.abs(many[left] - ahead[0]) < 0.15).sum() > 40
     assert (np.abs(many[right] - ahead[1]) < 0.15).sum() <= 2
+
+
+def test_turns_together_are_those_that_are_taken_one_by_one():
+    world = synthetic.build_world(4)
+    lidar, times = synthetic.LidarModel(), (2.0, 2.6, 9.1)
+    together = lidar_echoes(world, lidar, times, field=(0.4, 0.7))
+    assert len({len(turn.distance) for turn in together}) == 3  # other streets, not one of them thrice
+    for turn, time in zip(together, times, strict=True):
+        [alone] = lidar_echoes(world, lidar, [time], field=(0.4, 0.7))
+        for name, expected in vars(alone).items():
+            np.testing.assert_array_equal(vars(turn)[name], expected, err_msg=name)
+        assert (turn.actor >= 0).any()
+        assert (turn.actor < 0).any()
+    assert lidar_echoes(world, lidar, []) == []
