@@ -23,6 +23,7 @@ setup(
         (f"share/{package_name}/launch", glob("launch/*.launch.py")),
         (f"share/{package_name}/config", glob("config/*.*")),
         (f"share/{package_name}/config/radars", glob("config/radars/*.yaml")),
+        (f"share/{package_name}/config/viewers", glob("config/viewers/*")),
     ],
     python_requires=">=3.10",
     install_requires=needed(dependencies["REQUIRED"]),

@@ -27,7 +27,7 @@ ARGUMENTS = launching.depth_arguments(Path(get_package_share_directory("lircdept
 
 
 def nodes(context: LaunchContext) -> list[Node]:
-    """Return the depth node and, where images have to be rectified first, image_proc's node for it."""
+    """Return the depth node, RViz where asked for, and image_proc's node where images have to be rectified first."""
     chosen = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     for text in launching.misspelled(context.launch_configurations):
         get_logger("launch").warning(text)
@@ -57,8 +57,11 @@ def nodes(context: LaunchContext) -> list[Node]:
         respawn_delay=delay,
         on_exit=[Shutdown(reason=f"{chosen['name']} has ended")] if required and not respawn else None,
     )
+    started = [depth_node]
+    if launching.flag("rviz", chosen["rviz"]):
+        started.append(Node(package="rviz2", executable="rviz2", arguments=launching.rviz_arguments(chosen)))
     if not remappings:
-        return [depth_node]
+        return started
     rectify_node = Node(
         package="image_proc",
         executable="rectify_node",
@@ -70,7 +73,7 @@ def nodes(context: LaunchContext) -> list[Node]:
         respawn=respawn,
         respawn_delay=delay,
     )
-    return [rectify_node, depth_node]
+    return [rectify_node, *started]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""What is made from the declarations of parameters: parameter files, their JSON schemas, and the tables of the docs.
+"""What is made from the declarations of parameters: parameter files, their JSON schemas, layouts, tables of the docs.
 
 ``python -m lircdepth_ros.declarations`` writes them into a source tree; a test compares them. Needs no ROS.
 """
@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from lircdepth_core.options import Option
+from lircdepth_ros import layouts
 from lircdepth_ros.depth_node import settings as depth_settings
 from lircdepth_ros.replay_node import settings as replay_settings
 
@@ -95,6 +96,7 @@ def made_files(root: Path) -> dict[Path, str]:
     """Return {file: its text} of everything that is made from the declarations, below a source tree."""
     files = {root / "config" / f"{parameters.name}.schema.json": _json(schema(parameters)) for parameters in SETS}
     files |= {root / "config" / f"{parameters.name}.yaml": parameter_file(parameters) for parameters in SETS}
+    files |= {root / "config/viewers" / name: text for name, text in layouts.shipped().items()}
     document = root / _DOCUMENT
     return {**files, document: with_tables(document.read_text())}
 

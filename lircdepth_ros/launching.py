@@ -8,6 +8,8 @@ say.
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +19,13 @@ import yaml
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.options import Option, nearest_text
-from lircdepth_ros import names, parameter_files
+from lircdepth_ros import layouts, names, parameter_files
 from lircdepth_ros.depth_node import settings as depth_settings
 from lircdepth_ros.replay_node import settings as replay_settings
 
 # The network loads before the first message; on a machine's first start backends are measured as well.
 SUBSCRIPTION_TIMEOUT_S = 300.0
+DEMO_SCENE = "scene-9001"  # the first that `lircdepth synth` makes
 _LINGER_S = 10.0  # so that the depth node has time for the images that it still computes at the end
 
 
@@ -49,6 +52,7 @@ def depth_arguments(config: Path) -> list[Argument]:
         Argument("required", "false", "The end of the node ends the launch: true or false."),
         Argument("rectify", "", "Raw image topic that image_proc rectifies onto image_topic. Empty: it is rectified."),
         Argument("use_sim_time", "", "Take the time from /clock: true or false."),
+        Argument("rviz", "false", "Start RViz on the topics of the node, too: true or false."),
         *(_argument(option) for option in depth_settings.PARAMETERS),
     ]
 
@@ -70,7 +74,7 @@ def _argument(option: Option) -> Argument:
 
 def misspelled(chosen: Iterable[str]) -> list[str]:
     """Return a text for each launch argument that is none and looks like a misspelled one: launch would ignore it."""
-    known = {argument.name for argument in replay_arguments(Path())}
+    known = {argument.name for argument in demo_arguments(Path())}
     texts = ((name, nearest_text(name, known)) for name in chosen if name not in known)
     return [f"launch argument '{name}' is not known{text} It is ignored." for name, text in texts if text]
 
@@ -136,6 +140,75 @@ def depth_node_settings(chosen: Mapping[str, str]) -> depth_settings.Settings:
     options = {option.name: option for option in depth_settings.PARAMETERS}
     known = {name: options[name].fitted(value) for name, value in values.items() if name in options}
     return depth_settings.Settings(**known)
+
+
+def shown_node(chosen: Mapping[str, str]) -> layouts.Shown:
+    """Return the depth node with these arguments as viewers show it. Raises LircDepthError where they cannot work."""
+    settings, node = depth_node_settings(chosen), names.resolved(chosen["name"], chosen["namespace"])
+    return layouts.Shown(settings.image_topic.partition("/")[0], node, settings, chosen["namespace"])
+
+
+def rviz_arguments(chosen: Mapping[str, str]) -> list[str]:
+    """Return RViz's arguments for the node's topics; its configuration is written into a folder for temporary files."""
+    return ["-d", _written(layouts.rviz([shown_node(chosen)]), ".rviz")]
+
+
+def foxglove_layout(chosen: Mapping[str, str]) -> str:
+    """Return the path of a Foxglove layout for the node's topics, written into a folder for temporary files."""
+    return _written(layouts.foxglove([shown_node(chosen)]), ".foxglove.json")
+
+
+def _written(content: str, suffix: str) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="lircdepth_", suffix=suffix, delete=False) as file:
+        file.write(content)
+    return file.name
+
+
+VIEWERS = ("rviz", "foxglove", "browser", "none")
+
+
+def demo_arguments(config: Path) -> list[Argument]:
+    """Return the arguments of demo.launch.py: those of replay.launch.py, what shows the depth, and the scene."""
+    own = [
+        Argument("viewer", "browser", "What shows it: rviz, foxglove, browser (of the bag), none."),
+        Argument("duration", "4.0", "Seconds of the synthetic scene that is made where there is no bag."),
+        Argument("folder", "out/demo_scene", "Where the synthetic scene is kept: made once, then replayed at once."),
+    ]
+    return [*own, *replay_arguments(config)]
+
+
+def demo_viewer(chosen: Mapping[str, str]) -> str:
+    """Return which viewer the demo starts. Raises LircDepthError for another text."""
+    return str(Option("viewer", "browser", "", choices=VIEWERS).fitted(chosen["viewer"]))
+
+
+def demo_scene(chosen: Mapping[str, str]) -> tuple[str, list[list[str]]]:
+    """Return the demo's bag and the commands that make it, one after the other; none where it is there already."""
+    if chosen["bag"]:
+        return chosen["bag"], []
+    folder = Path(chosen["folder"])
+    root, bags = folder / "nuscenes", folder / "bags"
+    found = sorted(path.parent for path in bags.glob("*/metadata.yaml"))
+    if found:
+        return str(found[0]), []
+    program = [sys.executable, "-m", "lircdepth_ros.cli"]
+    duration = seconds("duration", chosen["duration"])
+    generate = ["synth", "-o", str(root), "--duration", str(duration), "--weather", "clear"]
+    convert = ["nuscenes-to-bag", "--dataroot", str(root), "--version", "v1.0-mini", "-o", str(bags)]
+    made = [convert] if root.is_dir() else [generate, convert]
+    return str(bags / DEMO_SCENE), [[*program, *words] for words in made]
+
+
+def browser_words(bag: str) -> list[str]:
+    """Return the command that shows a bag in a browser."""
+    return [sys.executable, "-m", "lircdepth_ros.cli", "view", bag]
+
+
+def live_words(chosen: Mapping[str, str]) -> list[str]:
+    """Return the command that serves the node's topics to Foxglove."""
+    node = shown_node(chosen)
+    words = [sys.executable, "-m", "lircdepth_ros.cli", "view", "--live", "--node", node.node]
+    return [*words, "--image-topic", node.topic(node.settings.image_topic)]
 
 
 def rectification(chosen: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -44,7 +44,7 @@ from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_core.radar.field_maps import FieldMap
 from lircdepth_core.version import version
 from lircdepth_ros import early_stop, node_parameters
-from lircdepth_ros.depth_node import diagnostics, outputs, qos
+from lircdepth_ros.depth_node import diagnostics, qos
 from lircdepth_ros.depth_node.clock import NodeClock
 from lircdepth_ros.depth_node.frames import Frame, FrameMatching, Topics
 from lircdepth_ros.depth_node.job import DEACTIVATED, Job, process
@@ -53,7 +53,7 @@ from lircdepth_ros.depth_node.outputs import DepthOutputs
 from lircdepth_ros.depth_node.poses import NodePoses, make_poses
 from lircdepth_ros.depth_node.preparation import Preparation
 from lircdepth_ros.depth_node.reporting import Reporter
-from lircdepth_ros.depth_node.settings import LIVE, PARAMETERS, Settings
+from lircdepth_ros.depth_node.settings import LIVE, PARAMETERS, Settings, published_topics
 from lircdepth_ros.depth_node.worker import Worker
 from lircdepth_ros.messages.images import any_image_to_rgb
 
@@ -246,7 +246,7 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
         if len(set(topics.radars)) < len(topics.radars):
             raise LircDepthError(f"radar_topics are {', '.join(topics.radars)}, expected different ones")
         received = (topics.image, topics.camera_info, *topics.radars, self.resolve_topic_name(settings.odometry_topic))
-        published = [self.resolve_topic_name(topic) for topic in outputs.topics(settings)]
+        published = [self.resolve_topic_name(topic) for topic in published_topics(settings)]
         qos.check_overrides(self, received, published)
 
     def _topics(self, settings: Settings) -> Topics:

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from geometry_msgs.msg import Point, Vector3
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
-from std_msgs.msg import Float64, Header
+from std_msgs.msg import ColorRGBA, Float64, Header
+from visualization_msgs.msg import Marker, MarkerArray
 
-from lircdepth_core.evaluation.colours import colorize, draw_returns, scale_within
+from lircdepth_core.evaluation.colours import DepthScale, colorize, draw_returns, scale_within
 from lircdepth_ros.depth_node.frames import RadarInputs
-from lircdepth_ros.depth_node.settings import Settings
-from lircdepth_ros.depth_node.views import organised_points
+from lircdepth_ros.depth_node.settings import Settings, published_topics
+from lircdepth_ros.depth_node.views import organised_points, return_arrows
 from lircdepth_ros.messages.clouds import point_field_layout
 from lircdepth_ros.messages.depth import (
     COMPRESSED_DEPTH_FORMAT,
@@ -26,6 +28,8 @@ from lircdepth_ros.messages.depth import (
     to_millimetres,
 )
 
+_RETURN_M, _LINE_M = 0.5, 0.1  # of the markers of radar returns
+
 
 class DepthOutputs:
     """The publishers of one configured node.
@@ -34,12 +38,13 @@ class DepthOutputs:
     """
 
     def __init__(self, create: Callable[[type, str], Publisher[Any]], settings: Settings) -> None:
-        image, info, compressed, color, points, overlay, processing, latency = topics(settings)
+        image, info, compressed, color, points, arrows, overlay, processing, latency = published_topics(settings)
         self.depth = create(Image, image)
         self._info = create(CameraInfo, info)
         self._compressed = create(CompressedImage, compressed)
         self._color = create(Image, color)
         self._points = create(PointCloud2, points)
+        self._arrows = create(MarkerArray, arrows)
         self._overlay = create(Image, overlay)
         self._processing = create(Float64, processing)
         self._latency = create(Float64, latency)
@@ -61,7 +66,7 @@ class DepthOutputs:
     ) -> None:
         """Publish views of depth [H, W] m, each only while it has a subscriber.
 
-        They are: depth as compressedDepth, coloured depth, points, and the radar overlay. offset:
+        They are: depth as compressedDepth, coloured depth, points, the radar's arrows and overlay. offset:
         camera_info.projection_offset.
         """
         if self._compressed.get_subscription_count():
@@ -74,6 +79,9 @@ class DepthOutputs:
             points["x"] -= offset[0]
             points["y"] -= offset[1]
             self._points.publish(cloud_message(header, points))
+        if self._arrows.get_subscription_count():
+            starts, ends = (places - offset for places in return_arrows(radars))
+            self._arrows.publish(arrows_message(header, starts, ends, scale))
         if self._overlay.get_subscription_count():
             picture = draw_returns(image, intrinsics, radars, scale, labels=True)
             self._overlay.publish(rgb_message(header, picture))
@@ -82,21 +90,6 @@ class DepthOutputs:
         """Publish the time from the image's arrival, and from its stamp, to its depth [s], in milliseconds."""
         self._processing.publish(Float64(data=processing * 1e3))
         self._latency.publish(Float64(data=since_stamp * 1e3))
-
-
-def topics(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the topics that a node publishes, before they are resolved."""
-    depth = settings.depth_topic
-    return (
-        f"{depth}/image",
-        f"{depth}/camera_info",
-        f"{depth}/image/compressedDepth",
-        f"{depth}/color",
-        f"{depth}/points",
-        settings.overlay_topic,
-        "~/debug/processing_time_ms",
-        "~/debug/pipeline_latency_ms",
-    )
 
 
 def depth_messages(
@@ -150,3 +143,26 @@ def cloud_message(header: Header, points: npt.NDArray[np.void]) -> PointCloud2:
         data=byte_array(points),
         is_dense=False,
     )
+
+
+def arrows_message(
+    header: Header, starts: npt.NDArray[np.float64], ends: npt.NDArray[np.float64], scale: DepthScale
+) -> MarkerArray:
+    """Return radar returns as spheres, and their motion as lines, both in the colours of their depth.
+
+    starts, ends: [N, 3] metres in the camera's optical frame, which ``header`` names.
+    """
+    shades = colorize(starts[None, :, 2], scale)[0] / 255
+    colors = [ColorRGBA(r=red, g=green, b=blue, a=1.0) for red, green, blue in shades.tolist()]
+    points = [Point(x=x, y=y, z=z) for x, y, z in starts.tolist()]
+    tips = [Point(x=x, y=y, z=z) for x, y, z in ends.tolist()]
+    spheres = Marker(header=header, ns="returns", id=0, type=Marker.SPHERE_LIST, action=Marker.ADD)
+    spheres.scale = Vector3(x=_RETURN_M, y=_RETURN_M, z=_RETURN_M)
+    spheres.points, spheres.colors = points, colors
+    lines = Marker(header=header, ns="motion", id=0, type=Marker.LINE_LIST, action=Marker.ADD)
+    lines.scale.x = _LINE_M
+    lines.points = [point for pair in zip(points, tips, strict=True) for point in pair]
+    lines.colors = [color for color in colors for _ in range(2)]
+    for marker in (spheres, lines):
+        marker.pose.orientation.w = 1.0
+    return MarkerArray(markers=[spheres, lines])

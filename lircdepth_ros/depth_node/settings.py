@@ -49,7 +49,8 @@ class Settings(PipelineOptions):
     odometry_topic: str = option("odom", "Odometry, read for ego motion when transforms come from a calibration file.")
     depth_topic: str = option(
         "",
-        "Output: '/image', '/camera_info', '/color' and '/points' are appended; empty: 'depth' beside the image.",
+        "Output: '/image', '/camera_info', '/color', '/points' and '/radar_arrows' are appended; empty: 'depth' beside "
+        "the image.",
     )
     overlay_topic: str = option(
         "", "Output: the image with the radar returns drawn in; empty: 'radar_overlay' beside the image."
@@ -134,6 +135,22 @@ class Settings(PipelineOptions):
     def received_image_topic(self) -> str:
         """The topic that images are received on."""
         return self.image_topic + ("/compressed" if self.compressed_images else "")
+
+
+def published_topics(settings: Settings) -> dict[str, str]:
+    """Return {name: type} of the topics that a node publishes, before they are resolved."""
+    depth = settings.depth_topic
+    return {
+        f"{depth}/image": "sensor_msgs/msg/Image",
+        f"{depth}/camera_info": "sensor_msgs/msg/CameraInfo",
+        f"{depth}/image/compressedDepth": "sensor_msgs/msg/CompressedImage",
+        f"{depth}/color": "sensor_msgs/msg/Image",
+        f"{depth}/points": "sensor_msgs/msg/PointCloud2",
+        f"{depth}/radar_arrows": "visualization_msgs/msg/MarkerArray",
+        settings.overlay_topic: "sensor_msgs/msg/Image",
+        "~/debug/processing_time_ms": "std_msgs/msg/Float64",
+        "~/debug/pipeline_latency_ms": "std_msgs/msg/Float64",
+    }
 
 
 PARAMETERS = options_of(Settings)

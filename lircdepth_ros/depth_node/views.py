@@ -1,12 +1,21 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Depth as points in space: a pure function of arrays. Pictures are drawn in lircdepth_core.evaluation.colours."""
+"""Depth and radar as points in space: pure functions of arrays.
+
+Pictures are drawn in lircdepth_core.evaluation.colours.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
+from lircdepth_core.geometry import transform_points
+from lircdepth_core.radar import RadarScan
+
+ARROW_S = 0.5  # a return's line ends where it is after this time
 POINT_DTYPE = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
 
 
@@ -28,3 +37,19 @@ def organised_points(
     red, green, blue = np.moveaxis(image[::stride, ::stride].astype(np.uint32), 2, 0)
     points["rgb"] = red << 16 | green << 8 | blue
     return points
+
+
+def return_arrows(
+    radars: Iterable[tuple[RadarScan, npt.NDArray[np.float64]]],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return where radar returns are and where they will be after ARROW_S, [N, 3] metres in the camera's frame.
+
+    radars: (scan, camera_from_radar 4x4). The motion is that relative to the sensor, as the network reads it.
+    """
+    starts, ends = [np.zeros((0, 3))], [np.zeros((0, 3))]
+    for scan, camera_from_radar in radars:
+        starts.append(transform_points(camera_from_radar, scan.points))
+        moved = scan.points.astype(np.float64)
+        moved[:, :2] += ARROW_S * scan.velocity
+        ends.append(transform_points(camera_from_radar, moved))
+    return np.concatenate(starts), np.concatenate(ends)

@@ -3,6 +3,8 @@
 """What the launch files decide. They themselves need launch, which only a ROS installation has: they are read."""
 
 import ast
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,8 @@ CONFIG = REPOSITORY / "config"
 
 def chosen(replay=False, **given):
     """Return every argument's text, as launch gives it."""
-    arguments = launching.replay_arguments(CONFIG) if replay else launching.depth_arguments(CONFIG)
+    made = {False: launching.depth_arguments, True: launching.replay_arguments, "demo": launching.demo_arguments}
+    arguments = made[replay](CONFIG)
     texts = {argument.name: argument.default for argument in arguments}
     assert given.keys() <= texts.keys()
     return texts | given
@@ -36,7 +39,7 @@ def test_every_parameter_is_an_argument_and_no_argument_is_there_twice():
     assert all(argument.help.endswith(".") for argument in replay), "sentences, for --show-args"
 
 
-@pytest.mark.parametrize("file", ["depth", "replay"])
+@pytest.mark.parametrize("file", ["depth", "replay", "demo"])
 def test_a_launch_file_reads_only_arguments_and_functions_that_there_are(file):
     """A launch file with a name that is none would fail at a user's, and nowhere here."""
     tree = ast.parse((REPOSITORY / "launch" / f"{file}.launch.py").read_text())
@@ -47,7 +50,7 @@ def test_a_launch_file_reads_only_arguments_and_functions_that_there_are(file):
     }
     assert functions
     assert all(hasattr(launching, name) for name in functions)
-    arguments = chosen(replay=file == "replay")
+    arguments = chosen(replay={"depth": False, "replay": True, "demo": "demo"}[file])
     read = {
         node.slice.value
         for node in ast.walk(tree)
@@ -56,10 +59,10 @@ def test_a_launch_file_reads_only_arguments_and_functions_that_there_are(file):
         and node.value.id == "chosen"
         and isinstance(node.slice, ast.Constant)
     }
-    assert read
+    assert read or file == "demo"
     assert read <= arguments.keys()
     environments = [node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and "env" in (node.arg or "")]
-    assert set(environments) == {"additional_env"}, "the profile is for what is started here alone"
+    assert set(environments) <= {"additional_env"}, "the profile is for what is started here alone"
     assert "SetEnvironmentVariable" not in ast.dump(tree)
 
 
@@ -114,6 +117,36 @@ def test_image_proc_gets_the_names_that_the_depth_node_reads():
         ("image_rect", "CAM_BACK/image_rect"),
     ]
     assert launching.depth_overrides(given)["image_transport"] == "raw"
+
+
+def test_rviz_and_foxglove_show_the_topics_that_the_arguments_give_the_node():
+    given = chosen(namespace="ego", image_topic="CAM_BACK/image_rect", name="back", depth_topic="rear")
+    flag, file = launching.rviz_arguments(given)
+    texts = [Path(file).read_text(), Path(launching.foxglove_layout(given)).read_text()]
+    assert flag == "-d"
+    for text in texts:
+        assert "/ego/rear/color" in text
+        assert "/ego/rear/radar_arrows" in text
+        assert "CAM_FRONT" not in text
+    assert "/ego/back/debug/processing_time_ms.data" in texts[1]
+    with pytest.raises(LircDepthError, match="viewer is 'gazebo', expected one of rviz, foxglove, browser, none"):
+        launching.demo_viewer({"viewer": "gazebo"})
+
+
+@pytest.mark.full
+def test_the_demo_makes_its_scene_once(tmp_path, monkeypatch):
+    """Its commands are run: a bag with images, radar and lidar comes of them, and the next start makes none."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    given = chosen(replay="demo", folder=str(tmp_path / "scene"), duration="0.1")
+    bag, commands = launching.demo_scene(given)
+    assert len(commands) == 2
+    commands[0] += ["--image-size", "160x90"]
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert launching.demo_scene(given) == (bag, [])
+    assert Path(bag, "metadata.yaml").is_file()
+    assert launching.demo_scene(given | {"bag": "/own"}) == ("/own", [])
 
 
 @pytest.fixture(scope="module")

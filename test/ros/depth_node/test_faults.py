@@ -25,6 +25,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from PIL import Image as Picture
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from visualization_msgs.msg import MarkerArray
 
 from lircdepth_core.geometry.calibration import Calibration
 from rig import INTRINSICS, REPOSITORY, RETURNS, Rig, command, header, picture, stamp_of
@@ -540,7 +541,12 @@ def test_a_subscriber_that_joins_and_leaves(rig, node):
     """Views are computed while somebody listens, and depth does not notice."""
     node()
     healthy(rig)
-    views = {"/CAM_FRONT/depth/color": Image, "/CAM_FRONT/radar_overlay": Image, "/CAM_FRONT/depth/points": PointCloud2}
+    views = {
+        "/CAM_FRONT/depth/color": Image,
+        "/CAM_FRONT/radar_overlay": Image,
+        "/CAM_FRONT/depth/points": PointCloud2,
+        "/CAM_FRONT/depth/radar_arrows": MarkerArray,
+    }
     received = {topic: [] for topic in views}
     listeners = [rig.node.create_subscription(kind, topic, received[topic].append, 10) for topic, kind in views.items()]
     rig.drive_until(lambda: all(received.values()), "views")
@@ -550,10 +556,13 @@ def test_a_subscriber_that_joins_and_leaves(rig, node):
     healthy(rig)
     assert {topic: len(messages) for topic, messages in received.items()} == seen
 
-    color, overlay, points = (received[topic][0] for topic in views)
+    color, overlay, points, arrows = (received[topic][0] for topic in views)
     assert (color.encoding, color.height, color.width) == ("rgb8", 96, 160)
     marked = np.frombuffer(overlay.data, np.uint8).reshape(96, 160, 3) != picture()
-    assert 0 < marked.any(axis=2).sum() < 200, "the returns are drawn, and nothing else"
+    assert 0 < marked.any(axis=2).sum() < 0.4 * 96 * 160, "the returns are drawn with their labels, and nothing else"
+    spheres, lines = arrows.markers
+    assert (spheres.header.frame_id, len(lines.points)) == ("CAM_FRONT", 2 * len(spheres.points))
+    assert min(point.z for point in spheres.points) > 1, "ahead of the camera, in its optical frame"
     assert (points.height, points.width, points.header.frame_id) == (24, 40, "CAM_FRONT")
     (depth,) = (d for d in rig.depth if stamp_of(d) == stamp_of(points))
     cloud = np.frombuffer(points.data, [("x", "f4"), ("y", "f4"), ("z", "f4"), ("rgb", "u4")]).reshape(24, 40)

@@ -89,7 +89,9 @@ def run(pipeline):
     return run
 
 
-@pytest.mark.parametrize("view", ["radar_overlay", "color", "points", "compressedDepth", "pipeline_latency_ms"])
+@pytest.mark.parametrize(
+    "view", ["radar_overlay", "color", "points", "radar_arrows", "compressedDepth", "pipeline_latency_ms"]
+)
 def test_depth_whose_view_cannot_be_published_is_published_and_not_dropped(run, view):
     statistics, log, published = run(refuses=view)
     values = statistics.values()

@@ -10,6 +10,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 
+from lircdepth_ros.depth_node import settings
 from lircdepth_ros.depth_node.settings import PARAMETERS
 
 FLOAT, INTEGER, TEXT = 3, 2, 4  # rcl_interfaces/msg/ParameterType
@@ -101,6 +102,11 @@ def test_two_nodes_for_two_cameras_share_no_topic_and_a_namespace_moves_all_topi
     assert "/CAM_FRONT/radar_overlay" in first
     assert {topic.partition("/depth_node")[0] for topic in second} >= {"/ego/CAM_BACK/depth/image", "/ego"}
     assert all(topic.startswith("/ego/") for topic in second)
+    declared = settings.published_topics(settings.Settings())
+    found = {f"/{topic.replace('~', 'depth_node')}": kind for topic, kind in declared.items()}
+    first_types = rig.node.get_publisher_names_and_types_by_node("depth_node", "/")
+    types = {topic: kinds for topic, kinds in first_types if topic in found}
+    assert types == {topic: [kind] for topic, kind in found.items()}
     assert not first & second
     for topic in ("image_rect/compressed", "camera_info"):
         rig.wait(lambda t=topic: rig.node.count_subscribers(f"/ego/CAM_BACK/{t}") == 1, f"subscription to {topic}")
