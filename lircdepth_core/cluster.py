@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from lircdepth_core.errors import LircDepthError
+from lircdepth_core.errors import LircDepthError, naming
 from lircdepth_core.packages import import_package
 from lircdepth_core.processes import interrupts_held
 from lircdepth_core.version import version
@@ -45,6 +45,15 @@ class _Outcome(NamedTuple):
 
 class _SchedulerLostError(Exception):
     pass
+
+
+def check(where: str) -> None:
+    """Raise LircDepthError where a package is missing, or no scheduler answers; called before any work."""
+    import_package("distributed")
+    if where in _BATCH_SYSTEMS:
+        import_package("dask_jobqueue")
+    elif where != "local":
+        _require_answer(where)
 
 
 def run(
@@ -148,9 +157,7 @@ def _call(payload: bytes, task: Any) -> _Outcome:
     except LircDepthError as error:
         from distributed import get_worker
 
-        name, text = str(task), str(error)
-        where = f" (worker {get_worker().address})"
-        return _Outcome(None, (text if name in text else f"{name}: {text}") + where, counted)
+        return _Outcome(None, f"{naming(str(task), str(error))} (worker {get_worker().address})", counted)
 
 
 @functools.lru_cache(maxsize=1)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one exception for a user's mistake, and OpenCV's exception for exhausted memory."""
 
+import re
+
 _OPENCV_NO_MEMORY = -4  # cv2.Error.StsNoMem
 
 
@@ -10,6 +12,11 @@ class LircDepthError(Exception):
 
     Command-line programs print the text and exit with status 2; the node counts and reports it.
     """
+
+
+def naming(name: str, text: str) -> str:
+    """Return the text of an error with the name of the item that it is about before it, unless the text has it."""
+    return text if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) else f"{name}: {text}"
 
 
 def is_opencv_out_of_memory(error: BaseException) -> bool:

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from lircdepth_core import cluster, processes
-from lircdepth_core.errors import LircDepthError
-from lircdepth_core.packages import import_package
+from lircdepth_core.errors import LircDepthError, naming
 
 _Item = TypeVar("_Item")
 _Report = TypeVar("_Report")
@@ -64,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser, jobs: int | None = 1) -> None
 def workers_of(arguments: argparse.Namespace) -> Workers:
     """Return who works, from the options of ``add_arguments``; called before any work. Raises LircDepthError."""
     if arguments.cluster is not None:
-        import_package("distributed")
+        cluster.check(arguments.cluster)
     return Workers(arguments.jobs, arguments.cluster, arguments.retries)
 
 
@@ -113,7 +112,7 @@ class _Counted:
 
 
 def _named(name: str, text: str) -> LircDepthError:
-    return LircDepthError(text if name in text else f"{name}: {text}")
+    return LircDepthError(naming(name, text))
 
 
 def run(

@@ -5,18 +5,20 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lircdepth_core import options
+from lircdepth_core import options, work
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.progress import progress
 
 if TYPE_CHECKING:
     from lircdepth_core.data.frame import FrameSource
     from lircdepth_core.evaluation.report import Report
+    from lircdepth_core.pipeline import DepthPipeline
 
 _OPTIONS_OF_DATAROOT: dict[str, Any] = {  # and their defaults: packed frames leave no choice of them
     "version": "v1.0-trainval", "split": "val", "truth": "lidar", "published_offset": False,
@@ -59,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for results.json, images.jsonl, table.txt, eval.png and the worst images",
     )
     options.add_page_argument(parser)
+    work.add_arguments(parser)
     parser.set_defaults(**_OPTIONS_OF_DATAROOT)
 
 
@@ -69,9 +72,12 @@ def run(arguments: argparse.Namespace) -> None:
     page.check_path(arguments.report)
     if arguments.limit is not None and arguments.limit < 1:
         raise LircDepthError(f"--limit {arguments.limit}: expected at least 1")
+    workers = work.workers_of(arguments)
     if arguments.packed is None:
-        _on_dataroot(arguments)
+        _on_dataroot(arguments, workers)
     else:
+        if workers != work.Workers():
+            raise LircDepthError("--jobs, --cluster and --retries go with --dataroot, not with --packed")
         _on_packed(arguments)
 
 
@@ -110,12 +116,13 @@ def _on_packed(arguments: argparse.Namespace) -> None:
     _print(report)
 
 
-def _on_dataroot(arguments: argparse.Namespace) -> None:
+def _on_dataroot(arguments: argparse.Namespace, workers: work.Workers) -> None:
     from lircdepth_core.data.nuscenes_frames import NuScenesFrames
+    from lircdepth_core.data.sampling import spread
     from lircdepth_core.evaluation import of_split
-    from lircdepth_core.pipeline import DepthPipeline
 
-    pipeline = DepthPipeline.from_weights(**asdict(options.from_arguments(arguments)))
+    opened = functools.partial(_pipeline, options.from_arguments(arguments))
+    pipeline = opened()
     frames = NuScenesFrames(
         arguments.dataroot,
         arguments.version,
@@ -132,12 +139,22 @@ def _on_dataroot(arguments: argparse.Namespace) -> None:
         "source": {"dataroot": str(arguments.dataroot), "version": arguments.version, "split": arguments.split},
     }  # fmt: skip
     about |= _told(arguments, frames)
-    report = of_split.evaluate(
-        pipeline, frames, arguments.truth, arguments.published_offset, arguments.limit, _progress, about
-    )
+    count = len(spread(len(frames), arguments.limit))
+    with progress(count, "frame") as advance:
+        report = of_split.evaluate(
+            opened, frames, arguments.truth, arguments.published_offset, arguments.limit, about,
+            workers, advance,
+        )  # fmt: skip
     report.write(arguments.output, of_split.panels(pipeline, frames, arguments.truth), frames.description)
     _page(arguments, report)
     _print(report)
+
+
+@functools.lru_cache(maxsize=1)
+def _pipeline(chosen: options.PipelineOptions) -> DepthPipeline:
+    from lircdepth_core.pipeline import DepthPipeline
+
+    return DepthPipeline.from_weights(**asdict(chosen))
 
 
 def _told(arguments: argparse.Namespace, frames: FrameSource) -> dict[str, Any]:

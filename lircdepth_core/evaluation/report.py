@@ -188,6 +188,14 @@ class ErrorCollector:
         if len(self.reasons) < _REASONS_KEPT:
             self.reasons.append(reason)
 
+    def join(self, other: ErrorCollector) -> None:
+        """Take what another one has collected, after what is here."""
+        self._images |= other._images
+        self.left_out += other.left_out
+        self.reasons += other.reasons[: max(0, _REASONS_KEPT - len(self.reasons))]
+        self._notes |= other._notes
+        self._worst.join(other._worst)
+
     def note(self, text: str) -> None:
         """Add a line for the reader of the report, unless it is there already."""
         self._notes[text] = None

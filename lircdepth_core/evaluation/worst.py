@@ -38,6 +38,11 @@ class WorstImages:
         elif mae > self._heap[0].mae:
             heapq.heapreplace(self._heap, WorstImage(mae, image, jpeg_of(draw())))
 
+    def join(self, other: WorstImages) -> None:
+        """Take the images of another one that are among the worst of both."""
+        self._heap = heapq.nlargest(self._count, [*self._heap, *other._heap])
+        heapq.heapify(self._heap)
+
     def ordered(self) -> tuple[WorstImage, ...]:
         """Return the images, the worst first."""
         return tuple(sorted(self._heap, reverse=True))

@@ -1,19 +1,22 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""`lircdepth infer-bag`: depth for every image of a bag, into a new bag."""
+"""`lircdepth infer-bag`: depth for every image of a bag, or of several, into new bags."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lircdepth_core import options
+from lircdepth_core import manifest, options, work
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.colours import add_scale_arguments, scale_of
 from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions
@@ -23,15 +26,19 @@ from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.commands.bag_inputs import add_input_arguments, job_options
 
 if TYPE_CHECKING:
+    from lircdepth_core.evaluation.colours import DepthScale
     from lircdepth_core.evaluation.report import Report
+    from lircdepth_core.pipeline import DepthPipeline
 
 _REASONS_PRINTED, _REASONS_KEPT = 5, 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("bag", metavar="IN", help="bag with a camera and radars")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="bag to create")
+    parser.add_argument("bags", nargs="+", metavar="IN", help="bag with a camera and radars, or several")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="bag to create, or of several the folder of OUT/NAME"
+    )
     default = DepthJobOptions()
     add_input_arguments(parser)
     parser.add_argument("--depth-topic", default=default.depth_topic, help="default: %(default)s")
@@ -51,81 +58,166 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lidar-topic", default="/LIDAR_TOP/points", help="for metrics, if there (default: %(default)s)"
     )
     options.add_page_argument(parser)
+    work.add_arguments(parser)
+    manifest.add_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Process a bag and print a summary. Raises LircDepthError."""
-    for path in (arguments.output, arguments.mp4):
+def run(arguments: argparse.Namespace) -> int:
+    """Process bags and print a summary of each. Raises LircDepthError."""
+    workers, several = work.workers_of(arguments), len(arguments.bags) > 1 or arguments.verify
+    if several and (arguments.mp4 or arguments.report):
+        raise LircDepthError("--mp4 and --report go with one bag")
+    for path in () if several else (arguments.output, arguments.mp4):
         if path and Path(path).exists():
             raise LircDepthError(f"{path} exists already and is not overwritten")
     from lircdepth_core.evaluation import page
 
     page.check_path(arguments.report)
-    chosen, scale = options.from_arguments(arguments), scale_of(arguments)
-    with closing(open_bag(arguments.bag)) as reader:
-        job = DepthJob(reader, arguments.bag, job_options(arguments))
-        from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
+    inference = _Inference(
+        options.from_arguments(arguments), job_options(arguments), arguments.storage, arguments.compression,
+        arguments.lidar_topic, arguments.mp4, scale_of(arguments),
+        bool(arguments.report),
+    )  # fmt: skip
+    if not several:
+        tasks = [_Task(arguments.bags[0], arguments.output)]
+    else:
+        tasks = _tasks_of(arguments.bags, Path(arguments.output))
+        if arguments.verify:
+            return manifest.check(arguments.output, [task.name for task in tasks])
+        recorded = manifest.Manifest(arguments.output)
+        tasks = [task for task in tasks if not recorded.is_done(task.name)]
+        print(f"{len(arguments.bags)} bags, {len(arguments.bags) - len(tasks)} of them done before", file=sys.stderr)
 
-        pipeline = DepthPipeline.from_weights(**asdict(chosen))
-        started = time.perf_counter()
-        with (
-            new_bag(arguments.output, arguments.storage, arguments.compression) as writer,
-            video(arguments.mp4, job.image_rate, scale) as add_video_frame,
-        ):
-            job.process(pipeline, writer, add_video_frame)
-        seconds = time.perf_counter() - started
-    summary = {
-        "bag": arguments.output,
-        "images": job.account.received,
-        "frames": job.account.done,
-        **{name: job.counts[name] for name in ("fused", "camera_only", "without_ego_motion")},
-        "dropped": sum(job.account.dropped.values()),
-        "dropped_by_cause": dict(job.account.dropped),
-        "damaged": dict(job.bag_account.damaged),
-        "missing": job.bag_account.missing(),
-        "seconds": round(seconds, 3),
-        "remarks": job.remarks,
-        "reasons": job.reasons[:_REASONS_KEPT],
-        "caution": pipeline.header.caution,
-    }
-    settings = {**asdict(chosen), "backend": pipeline.backend.describe(), "command": arguments.command_line}
-    _report(summary, arguments, settings, job.latencies_ms, evaluates=arguments.lidar_topic in job.types)
+    def finished(_: _Task, summary: dict[str, Any]) -> None:
+        if entry := summary.pop("entry"):
+            recorded.record(entry)
+        if made := summary.pop("page", None):
+            _write_page(summary, arguments, *made)
+        _report(summary, arguments.json)
+
+    summaries = work.run(
+        inference, tasks, workers, name=lambda task: task.bag, finished=finished, start=_one_thread, method="spawn"
+    )
+    if arguments.json:
+        print(json.dumps({"bags": summaries} if several else summaries[0], indent=2))
+    return 0
 
 
-def _report(
-    summary: dict[str, Any],
-    arguments: argparse.Namespace,
-    settings: dict[str, Any],
-    latencies_ms: list[float],
-    evaluates: bool,
-) -> None:
-    table: list[str] = []
-    report = None
-    if evaluates:
+class _Task(NamedTuple):
+    """A bag, and the bag of its depth; folder: of several such, which has a manifest."""
+
+    bag: str
+    output: str
+    folder: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+        return Path(self.output).name
+
+
+def _tasks_of(bags: list[str], folder: Path) -> list[_Task]:
+    """Return the tasks of several bags. Raises LircDepthError where two of them have one name."""
+    tasks = [_Task(bag, str(folder / Path(bag).name), str(folder)) for bag in bags]
+    for name, count in Counter(task.name for task in tasks).items():
+        if count > 1:
+            raise LircDepthError(f"{count} of the bags are called {name}: their depth would be one bag {folder / name}")
+    return tasks
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@functools.lru_cache(maxsize=1)
+def _pipeline(chosen: options.PipelineOptions) -> DepthPipeline:
+    from lircdepth_core.pipeline import DepthPipeline  # late: importing PyTorch takes seconds
+
+    return DepthPipeline.from_weights(**asdict(chosen))
+
+
+@dataclass(frozen=True)
+class _Inference:
+    """How depth of a bag is made: what any process or machine needs beside the bag."""
+
+    pipeline: options.PipelineOptions
+    job: DepthJobOptions
+    storage: str
+    compression: str
+    lidar_topic: str
+    mp4: str | None
+    scale: DepthScale
+    draws_worst: bool
+
+    def __call__(self, task: _Task, _: Callable[[int], object]) -> dict[str, Any]:
+        """Write the depth of a bag, unless a folder of them has it; return its summary."""
+        summary: dict[str, Any] = {"bag": task.output}
+        if task.folder is None or not Path(task.output).exists():
+            summary |= self._made(task)
+        entry = None if task.folder is None else manifest.entry_of(Path(task.folder), task.name, [Path(task.output)])
+        return summary | {"entry": entry}
+
+    def _made(self, task: _Task) -> dict[str, Any]:
+        with closing(open_bag(task.bag)) as reader:
+            job = DepthJob(reader, task.bag, self.job)
+            pipeline = _pipeline(self.pipeline)
+            started = time.perf_counter()
+            with (
+                new_bag(task.output, self.storage, self.compression) as writer,
+                video(self.mp4, job.image_rate, self.scale) as add_video_frame,
+            ):
+                job.process(pipeline, writer, add_video_frame)
+            seconds = time.perf_counter() - started
+        summary = {
+            "images": job.account.received,
+            "frames": job.account.done,
+            **{name: job.counts[name] for name in ("fused", "camera_only", "without_ego_motion")},
+            "dropped": sum(job.account.dropped.values()),
+            "dropped_by_cause": dict(job.account.dropped),
+            "damaged": dict(job.bag_account.damaged),
+            "missing": job.bag_account.missing(),
+            "seconds": round(seconds, 3),
+            "remarks": job.remarks,
+            "reasons": job.reasons[:_REASONS_KEPT],
+            "caution": pipeline.header.caution,
+        }
+        report = self._errors(task) if self.lidar_topic in job.types else None
+        if report is not None:
+            lines = [f"{report.frames} depth images against {report.about['truth']}", *report.lines()]
+            summary |= {"metrics": report.as_dict(), "table": lines}
+        settings = {**asdict(self.pipeline), "backend": pipeline.backend.describe()}
+        return summary | ({"page": (settings, job.latencies_ms, report)} if self.draws_worst else {})
+
+    def _errors(self, task: _Task) -> Report:
+        """Return the errors against the bag's lidar."""
         from lircdepth_ros.bags import evaluation
 
-        report = evaluation.evaluate(
-            arguments.output,
-            arguments.bag,
-            f"{arguments.depth_topic}/image",
-            arguments.lidar_topic,
-            arguments.calibration,
-            fixed_frame=arguments.fixed_frame,
-            base_frame=arguments.base_frame,
-            odometry_topic=arguments.odometry_topic,
-            draw_worst=bool(arguments.report),
+        return evaluation.evaluate(
+            task.output,
+            task.bag,
+            f"{self.job.depth_topic}/image",
+            self.lidar_topic,
+            self.job.calibration,
+            fixed_frame=self.job.fixed_frame,
+            base_frame=self.job.base_frame,
+            odometry_topic=self.job.odometry_topic,
+            draw_worst=self.draws_worst,
         ).report
-        summary["metrics"] = report.as_dict()
-        table = [f"{report.frames} depth images against {report.about['truth']}", *report.lines()]
-    if arguments.report:
-        _write_page(summary, arguments, settings, latencies_ms, report)
+
+
+def _report(summary: dict[str, Any], as_json: bool) -> None:
+    table = summary.pop("table", [])
+    if "images" not in summary:
+        print(f"{summary['bag']}: complete already", file=sys.stderr)
+        return
     for remark in summary["remarks"]:
         print(f"note: {remark}", file=sys.stderr)
     for reason in summary["reasons"][:_REASONS_PRINTED]:
         print(f"left out: {reason}", file=sys.stderr)
-    if arguments.json:
-        print(json.dumps(summary, indent=2))
+    if as_json:
         return
     causes = ", ".join(f"{number} {cause}" for cause, number in summary["dropped_by_cause"].items())
     print(
@@ -148,6 +240,7 @@ def _write_page(
 
     names = ("images", "frames", "fused", "camera_only", "without_ego_motion", "dropped", "seconds")
     facts = {name.replace("_", " "): summary[name] for name in names}
+    settings |= {"command": arguments.command_line}
     told = settings | {"caution": summary["caution"], "dropped_by_cause": summary["dropped_by_cause"]}
     about = (
         (report.as_dict() if report else {})
@@ -162,4 +255,4 @@ def _write_page(
         latencies_ms,
         facts=facts,
     )
-    page.write(arguments.report, [found], f"Depth of {arguments.bag}")
+    page.write(arguments.report, [found], f"Depth of {arguments.bags[0]}")

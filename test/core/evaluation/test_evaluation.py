@@ -3,6 +3,7 @@
 """`lircdepth eval` and the ablation report what an independent look at the same frames finds."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -86,7 +87,8 @@ def test_the_published_offset_moves_the_radar_four_rows_down(root):
     seen = {}
     for offset in (False, True):
         recorder = Recorder()
-        of_split.evaluate(DepthPipeline(recorder, header), frames, published_offset=offset, limit=1)
+        pipeline = DepthPipeline(recorder, header)
+        of_split.evaluate(functools.partial(lambda made: made, pipeline), frames, published_offset=offset, limit=1)
         seen[offset] = recorder.rows[0]
     assert len(seen[False]) == len(seen[True]) > 5
     assert torch.equal(seen[True], seen[False] + 4)
@@ -106,11 +108,11 @@ def test_frames_without_truth_are_counted_and_none_at_all_is_an_error(root, tmp_
     nothing = np.array([[0, 0, -200, 0, 0]], "<f4")
     record = frames.nusc.get("sample_data", frames.samples[1]["data"]["LIDAR_TOP"])
     nothing.tofile(other / record["filename"])
-    assert of_split.evaluate(pipeline, frames).left_out == 1
+    assert of_split.evaluate(lambda: pipeline, frames).left_out == 1
     for sample in frames.samples:
         nothing.tofile(other / frames.nusc.get("sample_data", sample["data"]["LIDAR_TOP"])["filename"])
     with pytest.raises(LircDepthError, match="no frame has any ground truth"):
-        of_split.evaluate(pipeline, frames)
+        of_split.evaluate(lambda: pipeline, frames)
 
 
 def test_a_mistake_is_one_line(root, tmp_path, capsys):
