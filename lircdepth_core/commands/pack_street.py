@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, required=True, help="number of frames")
     parser.add_argument("--scale", type=float, help="of a 1600x900 camera (default: 0.5, and 0.25 for varied streets)")
     parser.add_argument("--seed", type=int, default=0, help="of training streets (default: %(default)s)")
+    parser.add_argument(
+        "--lidar", action="store_true", help="varied streets: also what a lidar tells, beside the rendered depth"
+    )
     parser.add_argument("--device", default="auto", help="to render on; --jobs and --cluster: CPU, one thread each")
     packed_output.add_arguments(parser)
 
@@ -50,5 +53,8 @@ def _source(arguments: argparse.Namespace) -> FrameSource:
         raise LircDepthError(f"--frames {arguments.frames} --scale {scale}: expected at least 1, and 0 to 1")
     device = choose_device("cpu" if arguments.jobs > 1 or arguments.cluster else arguments.device)
     if varied:
-        return VariedFrames(arguments.split, arguments.frames, scale / _SCALES["varied"], arguments.seed, device)
+        scale /= _SCALES["varied"]
+        return VariedFrames(arguments.split, arguments.frames, scale, arguments.seed, device, arguments.lidar)
+    if arguments.lidar:
+        raise LircDepthError("--lidar is of varied streets: frames of the usual street have lidar anyway")
     return StreetFrames(arguments.split, arguments.frames, scale, arguments.seed, device=device)

@@ -14,15 +14,15 @@ import numpy.typing as npt
 import torch
 
 from lircdepth_core.data.frame import Frame
-from lircdepth_core.data.ground_truth import dense_from_accumulated
+from lircdepth_core.data.street_lidar import lidar_maps
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.transforms import Float64Array
 from lircdepth_core.radar import RadarScan, project_scan, rasterize
 from lircdepth_core.synthetic.render.threads import one_thread
 from lircdepth_core.synthetic.sensors.camera import CameraFrame, camera_frame
 from lircdepth_core.synthetic.sensors.radar import radar_scan
-from lircdepth_core.synthetic.sensors.rig import LIDAR_DELAY_S, RADAR_SPREAD_S, CameraModel, LidarModel, RadarModel
-from lircdepth_core.synthetic.sensors.scan_images import accumulated_lidar_depth, camera_from_sensor, lidar_depth
+from lircdepth_core.synthetic.sensors.rig import RADAR_SPREAD_S, CameraModel, RadarModel
+from lircdepth_core.synthetic.sensors.scan_images import camera_from_sensor
 from lircdepth_core.synthetic.world.builder import build_world
 from lircdepth_core.synthetic.world.splits import SPLITS
 from lircdepth_core.synthetic.world.world import World
@@ -33,9 +33,6 @@ _TRAINING = "train"
 USUAL_SPLITS = (_TRAINING, *SPLITS)
 _FRAMES_OF_A_STREET = 4  # in training: building a street costs as much as several frames
 _FIRST_S, _LAST_S = 1.0, 19.0  # of a scene
-_ACCUMULATED_S = 3.0  # before and after the image: the lidar scans that dense depth is accumulated from
-_SCAN_PERIOD_S = 0.15  # between these scans for a camera of full size; fewer of them fill a smaller picture
-_LONGEST_SCAN_PERIOD_S = 0.6
 _SMALLEST_WINDOW_PIXELS = 32
 _HORIZON_SHARE = 0.8  # of a window's height: the horizon is never lower, so that no window shows the sky alone
 
@@ -83,9 +80,7 @@ class StreetFrames:
         self._window = window
         self._split, self._specs, self._count, self._seed = split, SPLITS.get(split, ()), count, seed
         self._exact = split != _TRAINING if exact is None else exact
-        self._device = device
-        period = min(_SCAN_PERIOD_S / scale, _LONGEST_SCAN_PERIOD_S)
-        self._scans = period * np.arange(-int(_ACCUMULATED_S / period), int(_ACCUMULATED_S / period) + 1)
+        self._scale, self._device = scale, device
         self.description = f"synthetic street, {split}, {count} frames"
         if split == _TRAINING:
             self.description += f", seed {seed}"
@@ -101,13 +96,10 @@ class StreetFrames:
         """Return the raw frame ``index``, see data.frame; the same for the same arguments."""
         with one_thread():
             moment = self._moment(index)
-            world, camera, time, generator = moment.world, moment.camera, moment.time, moment.generator
             picture, frame = self._inputs(moment)
-            lidar, device = LidarModel(), self._device
-            single = lidar_depth(world, camera, time, lidar, time + LIDAR_DELAY_S, generator, device)
-            accumulated = accumulated_lidar_depth(world, camera, time, lidar, self._scans, generator, device)
-        frame["dense"] = torch.from_numpy(dense_from_accumulated(accumulated, self.focal_length))[None]
-        frame["single"] = torch.from_numpy(single)[None]
+            frame |= lidar_maps(
+                moment.world, moment.camera, moment.time, moment.generator, self._scale, device=self._device
+            )
         if self._exact:
             frame["exact"] = torch.where(torch.isfinite(picture.depth), picture.depth, 0.0).cpu()[None]
         return frame

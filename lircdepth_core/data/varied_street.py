@@ -14,12 +14,13 @@ import numpy.typing as npt
 import torch
 
 from lircdepth_core.data.frame import BEYOND_RANGE_M, Frame
+from lircdepth_core.data.street_lidar import lidar_maps
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import RadarScan, project_scans, rasterize
 from lircdepth_core.synthetic.render.threads import one_thread
 from lircdepth_core.synthetic.sensors.camera import camera_frame
 from lircdepth_core.synthetic.sensors.radar import radar_scan
-from lircdepth_core.synthetic.sensors.rig import RADAR_SPREAD_S, CameraModel
+from lircdepth_core.synthetic.sensors.rig import RADAR_SPREAD_S, CameraModel, LidarModel
 from lircdepth_core.synthetic.sensors.scan_images import camera_from_sensor
 from lircdepth_core.synthetic.sensors.varied_camera import (
     FOCAL_LENGTH_PX,
@@ -71,11 +72,18 @@ class VariedFrames:
     """Frames of a split of the varied streets, a source of frames (see data.frame) with "rendered" depth.
 
     split: "varied" to train on, "unseen-val" and "unseen-test" to measure, of another style. scale: of the nominal
-    camera, 400x225 pixels with a focal length of 316.6 px. seed: of "varied". Raises LircDepthError for another split.
+    camera, 400x225 pixels with a focal length of 316.6 px. seed: of "varied". lidar: also "dense" and "single", what
+    the vehicle's lidar tells, which leaves everything else as it is. Raises LircDepthError for another split.
     """
 
     def __init__(
-        self, split: str, count: int, scale: float = 1.0, seed: int = 0, device: torch.device | str = "cpu"
+        self,
+        split: str,
+        count: int,
+        scale: float = 1.0,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        lidar: bool = False,
     ) -> None:
         if split not in VARIED_SPLITS:
             raise LircDepthError(f"varied street split {split!r}: expected {', '.join(VARIED_SPLITS)}")
@@ -83,9 +91,12 @@ class VariedFrames:
         self._key: Key = (self._split.seed, seed) if self._split.endless else (self._split.seed,)
         self.size = round(SIZE[0] * scale), round(SIZE[1] * scale)
         self.focal_length = FOCAL_LENGTH_PX * scale
+        self._lidar = lidar
         self.description = f"varied synthetic street, {split}"
         if self._split.endless:
             self.description += f", seed {seed}"
+        if lidar:
+            self.description += ", with lidar"
         self._world: tuple[Key, World] | None = None  # the last one
 
     def __getstate__(self) -> dict[str, Any]:
@@ -106,13 +117,14 @@ class VariedFrames:
                     break
             image = photograph(picture.image.cpu().numpy(), generator, world.weather.jpeg)
             radar = self._radar(world, view, generator)
+            lidar = self._lidar_maps(world, view, generator) if self._lidar else {}
         depth = picture.depth.cpu()
         rendered = torch.where(depth < BEYOND_RANGE_M, depth, BEYOND_RANGE_M)[None]
         return {
             "image": torch.from_numpy(image).permute(2, 0, 1).contiguous(),
             "radar": torch.from_numpy(radar),
             "rendered": rendered,
-        }
+        } | lidar
 
     def _street(self, number: int) -> World:
         key = (*self._key, 5, number)
@@ -142,6 +154,10 @@ class VariedFrames:
             scans.append((scan, camera_from_sensor(world, camera, time, radar, scan_time)))
         returns = project_scans(scans, camera.intrinsics, camera.width, camera.height)
         return rasterize(*returns, camera.width, camera.height)
+
+    def _lidar_maps(self, world: World, view: _View, generator: np.random.Generator) -> Frame:
+        lidar, scale = moved_aside(LidarModel(), view.aside), self.size[1] / CameraModel().width
+        return lidar_maps(world, view.camera, view.time, generator, scale, lidar, self._device)
 
 
 def _is_inside(world: World, camera: CameraModel, time: float) -> bool:

@@ -47,7 +47,7 @@ def evaluate(
     for index in progress(indices):
         frame = frames.frame(index)
         sample = prepare(frame)
-        truth, sky = truths.of_prepared_frame(sample), truths.sky_of(sample)
+        truth, sky, labelled = truths.of_prepared_frame(sample), truths.sky_of(sample), truths.labelled_of(sample)
         if not has_truth(truth):
             collector.leave_out(f"frame {index} has no ground truth")
             continue
@@ -57,7 +57,7 @@ def evaluate(
             draw = functools.partial(_error_view, depth, truth, frame) if variant == "radar" else None
             collector.add(variant, depth, truth, image=f"frame {index}", draw=draw)
             if sky is not None:
-                rendered.add(variant, depth, truth, sky)
+                rendered.add(variant, depth, truth, sky, labelled)
     if collector.left_out == len(indices):
         raise LircDepthError(f"{frames.description}: no frame has any ground truth")
     figures = rendered.as_dict()

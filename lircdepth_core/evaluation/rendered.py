@@ -24,22 +24,27 @@ class RenderedFigures:
 
     sky_beyond_range: share of the sky's pixels at FAR_M or more. taken_for_far: share of the other pixels at more than
     twice their depth. edge_mae: mean absolute error [m] of the pixels nearer than FAR_M that lie within 3 pixels of an
-    occlusion edge.
+    occlusion edge. labelled_mae, unlabelled_mae: of those that lidar labels and that it does not, of frames with lidar.
     """
 
     def __init__(self) -> None:
         self._counts: dict[str, npt.NDArray[np.int64]] = {}
-        self._edges: dict[str, list[float]] = {}
+        self._errors: dict[str, dict[str, list[float]]] = {}
 
-    def add(self, variant: str, depth: Depth, truth: Depth, sky: Mask) -> None:
-        """Take one image: depth and true depth [H, W] metres, and where the sky is, bool [H, W]."""
+    def add(self, variant: str, depth: Depth, truth: Depth, sky: Mask, labelled: Mask | None = None) -> None:
+        """Take one image: depth and true depth [H, W] metres, and where the sky and the lidar's labels are [H, W]."""
         known = ~sky & (truth > 0)
         counts = [(depth[sky] >= FAR_M).sum(), sky.sum(), (depth > _TOO_FAR * truth)[known].sum(), known.sum()]
         self._counts[variant] = self._counts.get(variant, np.zeros(4, np.int64)) + np.array(counts)
-        at_edges = near_edges(np.where(sky, np.inf, truth)) & known & (truth < FAR_M)
-        if at_edges.any():
-            error = np.abs(np.clip(depth[at_edges], None, FAR_M) - truth[at_edges])
-            self._edges.setdefault(variant, []).append(float(error.mean()))
+        near = known & (truth < FAR_M)
+        parts = {"edge_mae": near & near_edges(np.where(sky, np.inf, truth))}
+        if labelled is not None:
+            parts |= {"labelled_mae": near & labelled, "unlabelled_mae": near & ~labelled}
+        errors = self._errors.setdefault(variant, {})
+        for name, part in parts.items():
+            if part.any():
+                error = np.abs(np.clip(depth[part], None, FAR_M) - truth[part])
+                errors.setdefault(name, []).append(float(error.mean()))
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """Return {variant: {figure: value}}, without the figures that no pixel gives."""
@@ -50,9 +55,7 @@ class RenderedFigures:
                 figures["sky_beyond_range"] = float(far / sky)
             if known:
                 figures["taken_for_far"] = float(taken / known)
-            if variant in self._edges:
-                figures["edge_mae"] = float(np.mean(self._edges[variant]))
-            result[variant] = figures
+            result[variant] = figures | {name: float(np.mean(each)) for name, each in self._errors[variant].items()}
         return result
 
     def lines(self) -> Iterator[str]:
@@ -65,6 +68,9 @@ class RenderedFigures:
                 parts.append(f"{figures['taken_for_far']:.1%} of the rest at more than twice its depth")
             if "edge_mae" in figures:
                 parts.append(f"MAE {figures['edge_mae']:.3f} m within {_EDGE_PX} pixels of an edge")
+            if "labelled_mae" in figures and "unlabelled_mae" in figures:
+                with_label, without = figures["labelled_mae"], figures["unlabelled_mae"]
+                parts.append(f"MAE {with_label:.3f} m where lidar has a label and {without:.3f} m where it has none")
             yield f"{variant}: {', '.join(parts)}"
 
 

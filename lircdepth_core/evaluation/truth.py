@@ -48,6 +48,13 @@ def sky_of(sample: dict[str, torch.Tensor]) -> npt.NDArray[np.bool_] | None:
     return (sample["exact"][0] == 0).numpy() if "exact" in sample else None
 
 
+def labelled_of(sample: dict[str, torch.Tensor]) -> npt.NDArray[np.bool_] | None:
+    """Return where lidar labels a prepared frame with rendered depth, bool [H, W], or None where it has no lidar."""
+    if "rendered" not in sample or "dense" not in sample:
+        return None
+    return ((sample["dense"][0] > 0) | (sample["single"][0] > 0)).numpy()
+
+
 def points_in_image(
     points_camera: npt.ArrayLike, intrinsics: npt.ArrayLike, width: int, height: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -10,6 +10,7 @@ from lircdepth_core.losses.depth import (
 )
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
 from lircdepth_core.losses.own_terms import OwnTerms
+from lircdepth_core.losses.reliability import Reliability
 from lircdepth_core.losses.rendered import RenderedDepthLoss
 from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss, confidence_label
 from lircdepth_core.losses.total import DepthTruth, StudentLoss, TeacherLoss
@@ -22,6 +23,7 @@ __all__ = [
     "InterDepthLoss",
     "L1DepthLoss",
     "OwnTerms",
+    "Reliability",
     "RenderedDepthLoss",
     "SmoothnessLoss",
     "StructureLoss",

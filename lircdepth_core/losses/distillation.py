@@ -93,17 +93,24 @@ class InterDepthLoss(nn.Module):
         super().__init__()
         self.uncertainty = Uncertainty(beta) if uncertainty else None
 
-    def forward(self, student_depths: Sequence[Tensor], teacher_depths: Sequence[Tensor]) -> Tensor:
-        """Return a scalar. Both are lists of [N, 1, H, W] in units of max_depth, from 1/8, 1/4, 1/2."""
+    def forward(
+        self, student_depths: Sequence[Tensor], teacher_depths: Sequence[Tensor], trust: Tensor | None = None
+    ) -> Tensor:
+        """Return a scalar. Both are lists of [N, 1, H, W] in units of max_depth, from 1/8, 1/4, 1/2.
+
+        trust: [N, 1, H, W], by which each pixel weighs besides, see Reliability.
+        """
         return _sum(
-            weight * self._difference(student, teacher)
+            weight * self._difference(student, teacher, trust)
             for weight, student, teacher in _pairs(student_depths[::-1], teacher_depths[::-1])
         )
 
-    def _difference(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def _difference(self, student: Tensor, teacher: Tensor, trust: Tensor | None) -> Tensor:
         valid = torch.isfinite(teacher) & (teacher > 0) & (teacher <= 1)
         teacher = torch.where(valid, teacher, torch.ones_like(teacher))  # so that no gradient is NaN
         error = (student - teacher).abs()
         if self.uncertainty is not None:
             error = error * self.uncertainty(student, teacher)
+        if trust is not None:
+            error = error * trust
         return masked_mean(error, valid)

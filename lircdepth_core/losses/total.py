@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.losses.depth import L1DepthLoss, SmoothnessLoss, UncertaintyRectifiedDepthLoss
 from lircdepth_core.losses.distillation import FeatureLoss, InterDepthLoss, StructureLoss
+from lircdepth_core.losses.reliability import Reliability
 from lircdepth_core.losses.rendered import RenderedDepthLoss
 from lircdepth_core.losses.teacher import CoarseDepthLoss, ConfidenceLoss
 from lircdepth_core.models.common.interface import DepthOutput, TeacherOutput
@@ -50,6 +51,11 @@ class DepthTruth:
             )
         return self.dense, self.single
 
+    def labels(self) -> Tensor:
+        """Return all depth that lidar knows, the single scan before the accumulated one. Raises as ``lidar``."""
+        dense, single = self.lidar()
+        return torch.where(single > 0, single, dense)
+
     def whole(self) -> Tensor:
         """Return the rendered depth. Raises LircDepthError where there is none."""
         if self.rendered is None:
@@ -81,6 +87,10 @@ class StudentLoss(_WeightedSum):
     depth_loss: "urdl" (Eq. 6), "l1", or "rendered", see RenderedDepthLoss. log, linear, gradient, scales, max_depth: of
     "rendered". image, radar, structure, inter_depth, smoothness: weights, of which 0 leaves the
     term out; the defaults are the published ones. inter_depth_uncertainty, structure_pool, exclusive: see the terms.
+
+    What the paper does not have, and the defaults leave out: teacher_depth weighs the RenderedDepthLoss against the
+    teacher's depth where there is no truth (as Yang et al., "Depth Anything V2", NeurIPS 2024, learn from labels of a
+    teacher alone); teacher_error_scale and fall_back weigh the pixels of inter_depth, see Reliability.
     """
 
     def __init__(
@@ -100,6 +110,9 @@ class StudentLoss(_WeightedSum):
         gradient: float = 2.0,
         scales: int = 1,
         max_depth: float = 100.0,
+        teacher_depth: float = 0.0,
+        teacher_error_scale: float | None = None,
+        fall_back: bool = False,
     ) -> None:
         rendered = RenderedDepthLoss(log, linear, gradient, scales, max_depth)
         super().__init__(
@@ -109,13 +122,15 @@ class StudentLoss(_WeightedSum):
             radar=(radar, FeatureLoss()),
             structure=(structure, StructureLoss(structure_pool)),
             inter_depth=(inter_depth, InterDepthLoss(beta, inter_depth_uncertainty)),
+            teacher_depth=(teacher_depth, rendered),
         )
         self._of_rendered = depth_loss == _RENDERED
+        self._reliability = Reliability(teacher_error_scale, fall_back)
 
     @property
     def distils(self) -> bool:
         """Whether a term needs a teacher."""
-        return bool(self.weights.keys() & {"image", "radar", "structure", "inter_depth"})
+        return bool(self.weights.keys() & {"image", "radar", "structure", "inter_depth", "teacher_depth"})
 
     def forward(
         self,
@@ -135,11 +150,14 @@ class StudentLoss(_WeightedSum):
             "smoothness": (student.depth, image),
         }
         if teacher is not None:
+            labels = truth.whole() if self._of_rendered else truth.labels()
+            trust = self._reliability.weights(student.depth, teacher.depth, labels)
             inputs |= {
                 "image": (student.image_features, teacher.image_features),
                 "radar": (student.radar_features, teacher.radar_features),
                 "structure": (student.decoder_features, teacher.decoder_features),
-                "inter_depth": (student.inter_depth, teacher.inter_depth),
+                "inter_depth": (student.inter_depth, teacher.inter_depth, trust),
+                "teacher_depth": (student.depth, torch.where(labels > 0, 0.0, teacher.depth.detach())),
             }
         return self._sum(inputs)
 

@@ -29,6 +29,7 @@ from lircdepth_core.training.export import export
 TERMS = ("structure", "inter_depth", "image", "radar")
 TEACHER_ROW = "teacher"
 VALIDATION_FRAMES = 64
+_FROM_TEACHER = (*TERMS, "teacher_depth")  # the last one is not the paper's
 _SETTING = "setting.json"  # in the folder of an ablation
 _STEPS_BETWEEN_VALIDATIONS = 500  # about: whole epochs
 
@@ -36,7 +37,11 @@ LossOptions = dict[str, float | bool | str]
 
 
 def _rows() -> dict[str, LossOptions]:
-    """Return {row: options of StudentLoss}: none, each term, pairs, triples, all; then Table III's alternatives."""
+    """Return {row: options of StudentLoss}.
+
+    They are none, each term, pairs, triples, all; then Table III's alternatives, and remedies that the paper does not
+    have, see StudentLoss.
+    """
     chosen: dict[str, tuple[str, ...]] = {"none": ()}
     chosen |= {"+".join(terms): terms for number in (1, 2, 3) for terms in combinations(TERMS, number)}
     chosen["all"] = TERMS
@@ -45,6 +50,10 @@ def _rows() -> dict[str, LossOptions]:
     }
     rows["inter_depth without U"] = rows["inter_depth"] | {"inter_depth_uncertainty": False}
     rows["none, L1"] = rows["none"] | {"depth_loss": "l1"}
+    rows["teacher_depth"] = rows["none"] | {"teacher_depth": 1.0}
+    rows["all, teacher_depth"] = rows["all"] | {"teacher_depth": 1.0}
+    rows["all, by teacher error"] = rows["all"] | {"teacher_error_scale": 0.1}
+    rows["all, falling back"] = rows["all"] | {"fall_back": True}
     return rows
 
 
@@ -94,8 +103,9 @@ def recipe(setting: Setting, row: str, seed: int, minutes: float = float("inf"))
     else:
         steps, class_path = setting.steps, "StudentModule"
         model |= {
-            "teacher": setting.teacher if any(ROWS[row][term] for term in TERMS) else None,
-            "loss": ROWS[row] | {term: setting.distillation * float(ROWS[row][term]) for term in TERMS},
+            "teacher": setting.teacher if any(ROWS[row].get(term) for term in _FROM_TEACHER) else None,
+            "loss": ROWS[row]
+            | {term: setting.distillation * float(ROWS[row][term]) for term in _FROM_TEACHER if term in ROWS[row]},
             "encoder_weights": setting.encoder_weights,
             "distil_until": setting.distil_until,
         }

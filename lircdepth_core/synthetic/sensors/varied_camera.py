@@ -5,13 +5,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from lircdepth_core import geometry
-from lircdepth_core.synthetic.sensors.rig import CAMERAS, RADARS, CameraModel, RadarModel
+from lircdepth_core.synthetic.sensors.rig import CAMERAS, RADARS, CameraModel, LidarModel, RadarModel
+
+SensorT = TypeVar("SensorT", CameraModel, LidarModel, RadarModel)
 
 FOCAL_LENGTH_PX, SIZE = 316.6, (225, 400)  # the nominal camera's: a quarter of nuScenes' front camera
 _FRONT_SHARE = 0.45
@@ -69,11 +72,11 @@ def draw_camera(
     )
 
 
-def moved_aside(camera: CameraModel, metres: float) -> CameraModel:
-    """Return the camera of the same vehicle that stands ``metres`` farther to the left."""
-    mounting = np.array(camera.ego_from_sensor)
+def moved_aside(sensor: SensorT, metres: float) -> SensorT:
+    """Return the sensor of the same vehicle that stands ``metres`` farther to the left."""
+    mounting = np.array(sensor.ego_from_sensor)
     mounting[1, 3] += metres
-    return replace(camera, ego_from_sensor=tuple(map(tuple, mounting.tolist())))
+    return replace(sensor, ego_from_sensor=tuple(map(tuple, mounting.tolist())))
 
 
 def radars_seeing(camera: CameraModel, aside: float = 0.0) -> tuple[RadarModel, ...]:
@@ -89,8 +92,7 @@ def radars_seeing(camera: CameraModel, aside: float = 0.0) -> tuple[RadarModel, 
         mounting = np.array(radar.ego_from_sensor)
         between = np.abs(np.angle(np.exp(1j * (np.arctan2(mounting[1, 0], mounting[0, 0]) - bearing))))
         if between < half + np.radians(radar.reach[-1][0]):
-            mounting[1, 3] += aside
-            seeing.append(replace(radar, ego_from_sensor=tuple(map(tuple, mounting.tolist()))))
+            seeing.append(moved_aside(radar, aside))
     return tuple(seeing)
 
 

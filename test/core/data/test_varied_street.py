@@ -33,6 +33,19 @@ def test_a_frame_has_depth_at_every_pixel_and_a_sky_beyond_range():
     assert all(frame["radar"][0].any() for frame in made)
 
 
+def test_lidar_sees_a_part_of_what_is_rendered_and_leaves_the_rest_of_the_frame_as_it_is():
+    frames, without = VariedFrames("varied", 12, SCALE, lidar=True), VariedFrames("varied", 12, SCALE)
+    for index in (1, 7):
+        frame = frames.frame(index)
+        single, dense = frame.pop("single"), frame.pop("dense")
+        assert same(frame, without.frame(index))
+        known, accumulated, sky = single > 0, dense > 0, frame["rendered"] == BEYOND_RANGE_M
+        assert 0.2 < known.float().mean() < accumulated.float().mean() < 0.9
+        near = (single - frame["rendered"]).abs() < 0.05 * frame["rendered"]
+        assert near[known].float().mean() > 0.8  # the rest lies at edges: the lidar looks from elsewhere
+        assert (accumulated & sky).sum() < 0.05 * sky.sum()
+
+
 def test_a_frame_depends_on_split_seed_and_index_alone():
     alone = VariedFrames("varied", 12, SCALE).frame(8)
     after_others = VariedFrames("varied", 5000, SCALE)

@@ -45,3 +45,17 @@ def test_the_error_at_edges_is_a_mean_over_images_of_what_is_in_range():
     figures.add("radar", depth, truth, sky)
     figures.add("radar", truth, truth, sky)
     assert figures.as_dict()["radar"]["edge_mae"] == pytest.approx(1.0)  # of 2 m and 0 m
+
+
+def test_what_lidar_labels_and_what_it_does_not_have_errors_of_their_own():
+    truth = np.array([[10.0, 10.0, 20.0, 255.0]])
+    labelled = np.array([[True, False, False, True]])
+    figures = RenderedFigures()
+    figures.add("radar", np.array([[11.0, 13.0, 25.0, 50.0]]), truth, truth > 200, labelled)
+    found = figures.as_dict()["radar"]
+    assert (found["labelled_mae"], found["unlabelled_mae"]) == (1.0, 4.0)  # the sky is neither
+    (line,) = figures.lines()
+    assert line.endswith("MAE 1.000 m where lidar has a label and 4.000 m where it has none")
+    without = RenderedFigures()
+    without.add("radar", truth, truth, truth > 200)
+    assert "labelled_mae" not in without.as_dict()["radar"]

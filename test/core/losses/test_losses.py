@@ -17,6 +17,7 @@ from lircdepth_core.losses import (
     FeatureLoss,
     InterDepthLoss,
     L1DepthLoss,
+    Reliability,
     RenderedDepthLoss,
     SmoothnessLoss,
     StructureLoss,
@@ -388,3 +389,46 @@ def test_rendered_depth_trains_student_and_teacher_and_asks_for_what_is_missing(
         loss(student, None, image, DepthTruth(rendered, rendered))
     with pytest.raises(LircDepthError, match="no lidar depth"):
         StudentLoss()(student, teacher, image, DepthTruth(rendered=rendered))
+
+
+@pytest.mark.parametrize(("error_scale", "fall_back"), [(0.1, False), (None, True), (0.3, True)])
+def test_a_teacher_weighs_by_its_own_error_and_nothing_where_the_student_is_better(random, error_scale, fall_back):
+    student, teacher = (uniform(random, *SIZE, low=1.0, high=60.0) for _ in range(2))
+    truth = sparse(random, 0.6, *SIZE)
+    expected = []
+    for s, t, d in zip(*(x.flatten().tolist() for x in (student, teacher, truth)), strict=True):
+        weight = math.exp(-abs(t - d) / d / error_scale) if error_scale and d else 1.0
+        expected.append(0.0 if fall_back and d and abs(t - d) > abs(s - d) else weight)
+    found = Reliability(error_scale, fall_back).weights(student, teacher, truth)
+    assert found.flatten().tolist() == pytest.approx(expected)
+    assert len(set(expected)) > 1
+    assert Reliability().weights(student, teacher, truth) is None
+    with pytest.raises(LircDepthError, match="teacher_error_scale 0"):
+        Reliability(0.0)
+
+
+def test_remedies_are_switches_of_the_students_loss(random):
+    student, teacher = outputs(random)
+    image = uniform(random, 1, 3, 32, 32)
+    dense, single = sparse(random, 0.6, 1, 1, 32, 32), sparse(random, 0.2, 1, 1, 32, 32)
+    truth = DepthTruth(dense, single)
+    student = student._replace(depth=uniform(random, 1, 1, 32, 32, low=1.0, high=60.0).requires_grad_())
+    terms = StudentLoss(teacher_depth=0.5, teacher_error_scale=0.2, fall_back=True)(student, teacher, image, truth)
+    published = StudentLoss()(student, teacher, image, truth)
+
+    labels = torch.where(single > 0, single, dense)
+    trust = Reliability(0.2, True).weights(student.depth, teacher.depth, labels)
+    inter_depth = InterDepthLoss()(student.inter_depth, teacher.inter_depth, trust)
+    assert float(inter_depth) < 0.9 * float(published["inter_depth"])
+    there = torch.where(labels > 0, 0.0, teacher.depth)
+    of_teacher = RenderedDepthLoss()(student.depth, there)
+    assert float(terms["inter_depth"]) == pytest.approx(float(inter_depth))
+    assert float(terms["teacher_depth"]) == pytest.approx(float(of_teacher))
+    total = published["total"] - published["inter_depth"] + inter_depth + 0.5 * of_teacher
+    assert float(terms["total"]) == pytest.approx(float(total))
+
+    only = StudentLoss(image=0, radar=0, structure=0, inter_depth=0, teacher_depth=1.0, linear=1.0, log=0, gradient=0)
+    assert only.distils
+    (slope,) = torch.autograd.grad(only(student, teacher, image, truth)["teacher_depth"], student.depth)
+    assert bool(((slope != 0) <= (labels == 0)).all())  # labelled pixels learn from lidar alone
+    assert float((slope != 0).double().mean()) > 0.2
