@@ -32,12 +32,12 @@ REQUIRED = {
     "tqdm": "tqdm",
 }
 
-# By extra. bags: recordings, and point files. hub: weights by name of the Hugging Face hub. view: pictures.
+# By extra. bags: recordings, and point files. hub: weights by name of the Hugging Face hub. view: pictures, viewers.
 # cluster: --cluster. store: packed frames in an object store. report: pages of HTML.
 EXTRAS = {
     "bags": {"pypcd4": "pypcd4", "rosbags>=0.11": "rosbags"},
     "nuscenes": {"nuscenes-devkit>=1.2": "nuscenes", "pyquaternion": "pyquaternion"},
-    "view": {"matplotlib": "matplotlib"},
+    "view": {"foxglove-sdk": "foxglove", "matplotlib": "matplotlib", "viser": "viser"},
     "report": {"jinja2": "jinja2", "plotly": "plotly"},
     "train": {
         "jsonargparse[signatures]": "jsonargparse",

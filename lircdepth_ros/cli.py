@@ -40,6 +40,7 @@ COMMANDS = {
     "pack-bag": ("lircdepth_ros.commands.pack_bag", "turn one's own drives into frames to train on"),
     "radar-check": ("lircdepth_ros.commands.radar_check", "find out what the radars of a recording measure"),
     "eval-bag": ("lircdepth_ros.commands.eval_bag", "errors of a bag's depth images against its lidar"),
+    "view": ("lircdepth_ros.commands.view", "show a bag in a browser, or serve a running node to Foxglove"),
     "doctor": ("lircdepth_ros.commands.doctor", "look at this installation: what is missing, and what mends it"),
     "prepare": ("lircdepth_ros.commands.prepare", "measure backends and build engines before the first drive"),
     "demo": ("lircdepth_ros.commands.demo", "replay a scene through the depth node and look at the result"),

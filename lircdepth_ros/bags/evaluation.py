@@ -157,7 +157,7 @@ def evaluate(
         own = {topics.depth, topics.own_info}  # from the bag with depth; everything else is the reference's
         sources = []
         for reader, wanted in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
-            sources.append(_by_stamp(reader, [c for c in reader.connections if c.topic in wanted], bag_account))
+            sources.append(by_stamp(reader, [c for c in reader.connections if c.topic in wanted], bag_account))
         poses.read_static(readers[-1])  # of the reference
         count = sum(c.msgcount for c in readers[0].connections if c.topic == topics.depth)
         with tqdm(total=count, desc="evaluate", unit=" images", disable=None) as bar:
@@ -189,7 +189,7 @@ def _points_and_frame(message: definitions.Message) -> tuple[npt.NDArray[np.floa
     return cloud_to_points(message), message.header.frame_id
 
 
-def _by_stamp(
+def by_stamp(
     reader: Reader, connections: Sequence[Connection], account: BagAccount
 ) -> Iterator[tuple[int, str, definitions.Message | None]]:
     """Yield (header stamp [ns], topic, message), or None for a damaged one.
@@ -203,7 +203,9 @@ def _by_stamp(
         if message is None:
             yield latest, connection.topic, None
             continue
-        stamped = message.transforms if hasattr(message, "transforms") else [message]
+        stamped = next(
+            (getattr(message, name) for name in ("transforms", "markers") if hasattr(message, name)), [message]
+        )
         latest = max([latest, *(stamp_to_ns(entry.header.stamp) for entry in stamped)])
         yield latest, connection.topic, message
 

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""RViz and Foxglove show topics that there are, in the forms that they have: neither tells of one that is misspelled."""
+"""RViz and Foxglove show topics that there are, in the forms that they have: neither tells of a misspelled one."""
 
 import json
 import re
