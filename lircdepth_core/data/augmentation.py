@@ -18,6 +18,7 @@ from lircdepth_core.models.common.interface import STRIDE
 _IMAGE_WIDTH_PX = 1600  # of nuScenes' cameras, for which the reach of a return is given
 _LATERAL_VELOCITY_CHANNEL = 3  # of the radar: vy, to the left, which changes its sign in a mirror
 
+_FALSE_ALONE = 0.5  # of the scans that are taken away
 _CLUTTER_DEPTHS_M = (2.0, 100.0)
 
 
@@ -29,7 +30,8 @@ class Augmentation:
     change of gamma, brightness and each channel, all drawn from colour_range. drop_scan: probability that a whole
     radar scan is taken away. drop_points: the share of returns that are taken away is drawn for each frame, between 0
     and this. clutter: the mean number of false returns that are added is drawn for each frame, between 0 and this; they
-    lie at the height of the true ones. photometric: stronger changes of the picture, see Photometric.
+    lie at the height of the true ones. Every second scan that is taken away leaves false returns behind: without any
+    true one beside it, only the picture gives them away. photometric: stronger changes of the picture, see Photometric.
     """
 
     crop: tuple[int, int] = (352, 704)
@@ -68,14 +70,16 @@ class Augmentation:
         if self.photometric is not None:
             image = self.photometric(image, generator)
         sample["image"] = normalise(image)
+        whole, cluttered = sample["radar"], bool(self.clutter)
         if self.drop_scan or self.drop_points:
-            whole = sample["radar"]
-            sample["radar"] = self._thinned(whole, chance(self.drop_scan), generator)
+            dropped = chance(self.drop_scan)
+            sample["radar"] = self._thinned(whole, dropped, generator)
+            cluttered = cluttered and (not dropped or chance(_FALSE_ALONE))
             if "confidence_label" in sample:
                 scale = width / _IMAGE_WIDTH_PX
                 sample["confidence_label"] = _without_removed(sample, whole[0] * (sample["radar"][0] == 0), scale)
-        if self.clutter:
-            sample["radar"] = self._cluttered(sample["radar"], generator)
+        if cluttered:
+            sample["radar"] = self._cluttered(sample["radar"], whole, generator)
         return sample
 
     def _recoloured(self, image: Tensor, generator: torch.Generator) -> Tensor:
@@ -90,9 +94,10 @@ class Augmentation:
         keep = torch.rand(radar.shape[-2:], generator=generator) >= share
         return torch.zeros_like(radar) if without_scan else radar * keep.to(radar.device)
 
-    def _cluttered(self, radar: Tensor, generator: torch.Generator) -> Tensor:
-        rows, columns = torch.nonzero(radar[0].cpu() > 0, as_tuple=True)
-        if not len(rows):  # without a scan nothing measures wrongly
+    def _cluttered(self, radar: Tensor, whole: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a scan with false returns that are like those of the whole scan."""
+        rows, columns = torch.nonzero(whole[0].cpu() > 0, as_tuple=True)
+        if not len(rows):
             return radar
         count = int(torch.poisson(self.clutter * torch.rand(1, generator=generator), generator=generator))
 
@@ -105,7 +110,7 @@ class Augmentation:
         source = among(len(rows))
         nearest, farthest = _CLUTTER_DEPTHS_M
         depth = nearest * (farthest / nearest) ** torch.rand(count, generator=generator)
-        values = radar[:, rows[source], columns[source]].clone()
+        values = whole[:, rows[source], columns[source]].clone()
         values[0] = depth.to(radar.device)
         result = radar.clone()
         for place in torch.argsort(depth, descending=True).tolist():  # the nearest comes last, and wins its pixel

@@ -192,6 +192,13 @@ def test_clutter_adds_returns_of_any_depth_at_the_height_of_the_true_ones():
     assert not Augmentation((96, 192), **PLAIN, clutter=10.0)(nothing, seeded(1))["radar"].any()
 
 
+def test_every_second_scan_that_is_taken_away_leaves_false_returns_alone():
+    augmentation = Augmentation((96, 192), **PLAIN, drop_scan=1.0, clutter=30.0)
+    left = [augmentation(scan(), seeded(seed))["radar"] for seed in range(80)]
+    assert all(not (radar[0] == 30.0).any() for radar in left)
+    assert 0.3 < np.mean([bool(radar.any()) for radar in left]) < 0.65
+
+
 @pytest.mark.parametrize("switch", [
     {"saturation": (0.0, 0.0)}, {"contrast": (0.5, 0.5)}, {"brightness": (1.2, 1.2)}, {"gamma": (2.0, 2.0)},
 ])  # fmt: skip
