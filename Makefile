@@ -1,4 +1,4 @@
-# make demo | test | test-full | bench | bench-gpu | lint | clean. Everything is kept in .venv and under out/.
+# make demo | test | test-full | bench | bench-gpu | lint | docs | clean. Everything is kept in .venv and under out/.
 
 SHELL := /bin/bash
 VENV := .venv
@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-full bench bench-gpu lint clean
+.PHONY: demo test test-full bench bench-gpu lint docs clean
 
 DATAROOT ?=
 SCENE ?=
@@ -52,6 +52,10 @@ lint: $(VENV)/.installed
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
+
+# The site; a warning is an error. NO_MKDOCS_2_WARNING: the theme would announce its successor at each run.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --site-dir out/docs
 
 clean:
 	rm -rf out $(VENV)

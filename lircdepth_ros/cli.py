@@ -47,22 +47,29 @@ COMMANDS = {
 }
 
 
-def main(argv=None):
-    """Run one command; return its exit status: 0, or 2 after a one-line error, or 130 when interrupted."""
-    argv = sys.argv[1:] if argv is None else list(argv)
+def make_parser(commands):
+    """Return the parser in which the named commands have their arguments; each is imported for that."""
     parser = argparse.ArgumentParser(prog="lircdepth", description="Depth from one camera and a radar.")
     parser.add_argument("--version", action=VersionAction)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, help_text) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        if name in commands:
+            command = importlib.import_module(module)
+            command.add_arguments(subparser)
+            subparser.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv=None):
+    """Run one command; return its exit status: 0, or 2 after a one-line error, or 130 when interrupted."""
+    argv = sys.argv[1:] if argv is None else list(argv)
     chosen = next((word for word in argv if not word.startswith("-")), None)
     try:
-        for name, (module, help_text) in COMMANDS.items():
-            subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
-            if name == chosen:
-                command = importlib.import_module(module)
-                command.add_arguments(subparser)
+        parser = make_parser({chosen})
         arguments = parser.parse_args(argv)
         arguments.command_line = shlex.join(["lircdepth", *argv])  # results say how they were made
-        return command.run(arguments) or 0
+        return arguments.run(arguments) or 0
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("lircdepth"):
             raise  # our own fault
