@@ -97,9 +97,11 @@ def option(default: Any, help: str, **declaration: Any) -> Any:
 
 
 def options_of(dataclass_of_options: type) -> tuple[Option, ...]:
-    """Return the declarations of a dataclass whose fields were declared with ``option``."""
+    """Return the declarations of a dataclass's fields that were declared with ``option``."""
     return tuple(
-        Option(declared.name, declared.default, **declared.metadata) for declared in fields(dataclass_of_options)
+        Option(declared.name, declared.default, **declared.metadata)
+        for declared in fields(dataclass_of_options)
+        if declared.metadata
     )
 
 

@@ -31,12 +31,34 @@ from lircdepth_core.inference.resizing import resized
 from lircdepth_core.inference.upsampling import upsample
 from lircdepth_core.models import checkpoints
 from lircdepth_core.radar import RadarScan
+from lircdepth_core.radar.drawing import ProjectedReturns
 
 _BYTE_MEAN, _BYTE_STD = 255 * np.array([IMAGE_MEAN, IMAGE_STD])
 _RADAR_CHANNELS = 4
 _SMALLEST_FOCAL_LENGTH, _LARGEST_FOCAL_LENGTH = 0.05, 50.0  # of the image's size: 169 and 1.1 degrees of view
 
 RadarInput = tuple[RadarScan, npt.NDArray[np.float64]]  # a scan and camera_from_radar, 4x4
+
+
+@dataclass(frozen=True)
+class PreparedFrame:
+    """A frame before the network: see DepthPipeline.prepare.
+
+    image: uint8 [H, W, 3]; small: the same at the plan's size. returns: those that fall into the network's input.
+    seconds: duration of each stage so far.
+    """
+
+    plan: InputPlan
+    image: npt.NDArray[np.uint8]
+    small: npt.NDArray[np.uint8]
+    returns: ProjectedReturns
+    rejected_returns: int
+    seconds: dict[str, float]
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input. Frames of one size can be computed together."""
+        return self.plan.crop_height, self.plan.crop_width
 
 
 @dataclass(frozen=True)
@@ -47,7 +69,7 @@ class DepthFrame:
     +Inf beyond max_range (REP 117). returns_seen: radar returns inside the image, all radars; fused is whether there
     was any. rejected_returns: returns left out because a value was not finite.
     seconds: duration of each stage: resize, normalise (with the copy to the device), radar, network, restore (with the
-    copy from the device), upsample.
+    copy from the device), upsample. Of frames that are computed together, normalise and network are those of all.
     """
 
     depth: npt.NDArray[np.float32]
@@ -68,7 +90,7 @@ class DepthPipeline:
     that the camera's focal lengths, along both axes, become that of their training. inference_scale multiplies that
     size, uncorrected: faster, less exact. upsampling: how depth of a smaller size comes to the image's, "nearest" or
     "edge_aware" (see lircdepth_core.inference.upsampling). max_range [m]: depth beyond it becomes +Inf.
-    Buffers are kept from frame to frame: one frame at a time.
+    Buffers are kept from frame to frame: one call at a time.
     """
 
     def __init__(
@@ -127,16 +149,17 @@ class DepthPipeline:
         pipeline.weights_sha256 = digest
         return pipeline
 
-    def warm_up(self) -> None:
+    def warm_up(self, batch: int = 1) -> None:
         """Run the network at the size that a camera like that of the weights' training gives, and what goes before it.
 
-        The first time on a machine a backend may measure and compile here, for seconds to minutes.
-        Raises MemoryError when the device's memory does not suffice.
+        batch: how many frames will be computed together, besides single ones. The first time on a machine a backend may
+        measure and compile here, for seconds to minutes. Raises MemoryError when the device's memory does not suffice.
         """
         plan = self.nominal_plan()
         with _memory_errors():
-            self.backend.warm_up(plan.crop_height, plan.crop_width)
-            self._image_tensor(np.zeros((plan.height, plan.width, 3), np.uint8), plan)
+            for count in sorted({1, batch}):
+                self.backend.warm_up(plan.crop_height, plan.crop_width, count)
+            self._image_tensor([np.zeros((plan.height, plan.width, 3), np.uint8)], [plan])
 
     def nominal_plan(self) -> InputPlan:
         """Return the InputPlan for a camera like that of the weights' training."""
@@ -155,92 +178,123 @@ class DepthPipeline:
         horizontal, vertical = self.inference_scale * self.header.focal_length / np.diag(matrix)[:2]
         return InputPlan.make(height, width, float(horizontal), float(vertical))
 
-    @torch.inference_mode()
     def __call__(
         self,
         image: npt.NDArray[np.uint8],
         intrinsics: npt.ArrayLike,
         radars: Sequence[RadarInput] = (),
     ) -> DepthFrame:
-        """Estimate depth.
+        """Estimate depth of one frame: see ``prepare``, whose arguments these are, and ``estimate``."""
+        return self.estimate([self.prepare(image, intrinsics, radars)])[0]
+
+    def prepare(
+        self,
+        image: npt.NDArray[np.uint8],
+        intrinsics: npt.ArrayLike,
+        radars: Sequence[RadarInput] = (),
+    ) -> PreparedFrame:
+        """Return what the network needs of a frame.
 
         image: uint8 [H, W, 3], RGB, rectified. intrinsics: [3, 3] px of that image.
         radars: pairs (RadarScan, camera_from_radar 4x4); the transform includes the ego motion between the stamps
         (matching.radar_inputs). Without any, or without a return in view, depth is from the camera alone.
-        Returns a DepthFrame. Raises LircDepthError for an image or intrinsics of another form, and MemoryError when the
-        device's memory is exhausted.
+        Raises LircDepthError for an image or intrinsics of another form, and MemoryError when memory is exhausted.
         """
-        with _memory_errors():
-            return self._estimate(image, intrinsics, radars)
-
-    def _estimate(
-        self, image: npt.NDArray[np.uint8], intrinsics: npt.ArrayLike, radars: Sequence[RadarInput]
-    ) -> DepthFrame:
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             form = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise LircDepthError(f"image is {form}, expected uint8 [H, W, 3]")
         height, width = image.shape[:2]
         plan = self.plan(height, width, intrinsics)
         clock = _StageClock()
-        small = resized(image, plan.height, plan.width)
-        clock.lap("resize")
-        pixels = self._image_tensor(small, plan)
-        clock.lap("normalise")
-        channels, seen = self._radar_channels(plan, intrinsics, height, width, radars)
-        clock.lap("radar")
-        output = self.backend.infer(pixels, channels)[0, 0]
-        if output.is_cuda:
-            torch.cuda.synchronize(output.device)  # so that the stage's time is the network's
-        clock.lap("network")
+        with _memory_errors():
+            small = resized(image, plan.height, plan.width)
+            clock.lap("resize")
+            # Which returns count is decided in the original image.
+            seen = radar.project_scans(radars, intrinsics, width, height)
+            scale = np.array([plan.width / width, plan.height / height])
+            inside = seen.resampled(scale, plan.crop_width, plan.crop_height, plan.left, plan.top)
+            clock.lap("radar")
+        return PreparedFrame(plan, image, small, inside, sum(scan.rejected for scan, _ in radars), clock.seconds)
+
+    @torch.inference_mode()
+    def estimate(self, frames: Sequence[PreparedFrame]) -> list[DepthFrame]:
+        """Run the network once on frames of one ``input_size``; return a DepthFrame for each.
+
+        Raises LircDepthError for frames of several sizes, and MemoryError when the device's memory is exhausted.
+        """
+        sizes = {frame.input_size for frame in frames}
+        if len(sizes) != 1:
+            raise LircDepthError(f"frames of {len(sizes)} input sizes, expected one: {sorted(sizes)}")
+        with _memory_errors():
+            clock = _StageClock()
+            pixels = self._image_tensor([frame.small for frame in frames], [frame.plan for frame in frames])
+            clock.lap("normalise")
+            channels = self._radar_channels(frames)
+            clock.lap("radar")
+            outputs = self.backend.infer(pixels, channels)[:, 0]
+            if outputs.is_cuda:
+                torch.cuda.synchronize(outputs.device)  # so that the stage's time is the network's
+            clock.lap("network")
+            return [self._depth(frame, output, clock.seconds) for frame, output in zip(frames, outputs, strict=True)]
+
+    def _depth(self, frame: PreparedFrame, output: Tensor, network_seconds: dict[str, float]) -> DepthFrame:
+        """Return the result of a frame from the network's output [h, w]."""
+        clock = _StageClock()
+        plan, (height, width) = frame.plan, frame.image.shape[:2]
         depth = self._restored(output, plan)
         clock.lap("restore")
         if depth.shape != (height, width):
             method = self.upsampling if plan.height < height else "nearest"
-            depth = upsample(depth, (height, width), method, image, small)
+            depth = upsample(depth, (height, width), method, frame.image, frame.small)
         with np.errstate(invalid="ignore"):
             depth[depth > self.max_range] = np.inf
         clock.lap("upsample")
-        return DepthFrame(depth, seen, sum(scan.rejected for scan, _ in radars), clock.seconds)
+        seconds = {"resize": frame.seconds["resize"], **network_seconds, **clock.seconds}
+        seconds["radar"] += frame.seconds["radar"]
+        return DepthFrame(depth, len(frame.returns.depth), frame.rejected_returns, seconds)
 
-    def _image_tensor(self, image: npt.NDArray[np.uint8], plan: InputPlan) -> Tensor:
-        """Return uint8 [H, W, 3] at the plan's size as the normalised and cropped [1, 3, h, w] on the device.
+    def _image_tensor(self, images: Sequence[npt.NDArray[np.uint8]], plans: Sequence[InputPlan]) -> Tensor:
+        """Return uint8 [H, W, 3] at their plans' sizes as the normalised and cropped [N, 3, h, w] on the device.
 
         The layout is channels last. On a CPU each value is looked up in a table: PyTorch would share these few
         operations among threads, and wait for the last of them longer than they take. A GPU is sent the bytes.
         """
         import cv2
 
-        image = image[plan.top :, plan.left : plan.left + plan.crop_width]
-        device = self.backend.device
+        cropped = [
+            image[plan.top :, plan.left : plan.left + plan.crop_width]
+            for image, plan in zip(images, plans, strict=True)
+        ]
+        device, shape = self.backend.device, (len(cropped), *cropped[0].shape)
         if device.type == "cpu":
-            return torch.from_numpy(cv2.LUT(image, self._table)).permute(2, 0, 1)[None]
-        staged = self._buffer("image", image.shape, torch.uint8, pin_memory=True)
-        np.copyto(staged.numpy(), image)
-        pixels = staged.to(device, non_blocking=True).permute(2, 0, 1)[None]
+            values = np.empty(shape, np.float32)
+            for image, target in zip(cropped, values, strict=True):
+                cv2.LUT(image, self._table, target)
+            return torch.from_numpy(values).permute(0, 3, 1, 2)
+        staged = self._buffer("image", shape, torch.uint8, pin_memory=True)
+        np.stack(cropped, out=staged.numpy())
+        pixels = staged.to(device, non_blocking=True).permute(0, 3, 1, 2)
         return (pixels.float() - self._mean) / self._std
 
-    def _radar_channels(
-        self, plan: InputPlan, intrinsics: npt.ArrayLike, height: int, width: int, radars: Sequence[RadarInput]
-    ) -> tuple[Tensor, int]:
-        """Return the channels [1, 4, h, w] of the cropped input and how many returns of all radars were seen.
+    def _radar_channels(self, frames: Sequence[PreparedFrame]) -> Tensor:
+        """Return the channels [N, 4, h, w] of frames of one size, on the device, channels last.
 
-        They lie on the device, channels last. The nearest return wins a pixel.
+        The nearest return wins a pixel.
         """
-        # Which returns count is decided in the original image.
-        seen = radar.project_scans(radars, intrinsics, width, height)
-        scale = np.array([plan.width / width, plan.height / height])
-        inside = seen.resampled(scale, plan.crop_width, plan.crop_height, plan.left, plan.top)
-        places, values = radar.nearest_returns(*inside, plan.crop_width)
+        height, width = frames[0].input_size
+        drawn = [radar.nearest_returns(*frame.returns, width) for frame in frames]
+        places = np.concatenate([places + i * height * width for i, (places, _) in enumerate(drawn)])
+        values = np.concatenate([values for _, values in drawn])
         # An image of 23 MB is nearly all zeros: it stays on the device, where only the returns change.
-        device, size = self.backend.device, (plan.crop_height, plan.crop_width)
-        if self._drawn is not None and self._buffers["radar"].shape[:2] == size:
+        device, shape = self.backend.device, (len(frames), height, width, _RADAR_CHANNELS)
+        if self._drawn is not None and self._buffers["radar"].shape == shape:
             self._buffers["radar"].view(-1, _RADAR_CHANNELS)[self._drawn] = 0
         else:
-            self._buffers["radar"] = torch.zeros(*size, _RADAR_CHANNELS, device=device)
+            self._buffers["radar"] = torch.zeros(shape, device=device)
         channels = self._buffers["radar"]
         self._drawn = torch.from_numpy(places).to(device)
         channels.view(-1, _RADAR_CHANNELS)[self._drawn] = torch.from_numpy(values).to(device)
-        return channels.permute(2, 0, 1)[None], len(inside.depth)
+        return channels.permute(0, 3, 1, 2)
 
     def _restored(self, depth: Tensor, plan: InputPlan) -> npt.NDArray[np.float32]:
         """Return depth [h, w] of the cropped input at the plan's size, in main memory; NaN where it was cropped."""

@@ -137,9 +137,7 @@ def depth_node_settings(chosen: Mapping[str, str]) -> depth_settings.Settings:
         if chosen[argument]:
             values |= parameter_files.parameters_of(chosen[argument], node)
     values |= _depth_values(chosen)
-    options = {option.name: option for option in depth_settings.PARAMETERS}
-    known = {name: options[name].fitted(value) for name, value in values.items() if name in options}
-    return depth_settings.Settings(**known)
+    return depth_settings.settings_of(values)
 
 
 def shown_node(chosen: Mapping[str, str]) -> layouts.Shown:

@@ -68,9 +68,14 @@ class DeclaringNode(Node):
         read_only: whether only live options may be changed at all.
         """
         super().__init__(name)
-        self._options = {option.name: option for option in options}
+        self._options: dict[str, Option] = {}
+        self.declare_options(options, read_only)
+
+    def declare_options(self, options: Sequence[Option], read_only: bool = False) -> None:
+        """Declare further options as parameters, see the constructor."""
         given = overrides(self)
         for option in options:
+            self._options[option.name] = option
             value = _fitted(option, given[option.name]) if option.name in given else option.default
             # rclpy cannot tell the type of an empty list: such a parameter has no value.
             declared = (list(value) or Parameter.Type.STRING_ARRAY) if isinstance(value, tuple) else value

@@ -65,8 +65,17 @@ def parameters_of(path: str | Path, node: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pattern, parameters in parameters_by_node(path).items():
         if _matches(pattern, node):
-            values |= parameters
+            values |= dict(_flat("", parameters))
     return values
+
+
+def _flat(prefix: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield (parameter, value), as rcl reads them: ``CAM_BACK: {image_topic: ...}`` is ``CAM_BACK.image_topic``."""
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value
 
 
 def unmatched_text(path: str | Path, node: str) -> str:

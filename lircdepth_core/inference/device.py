@@ -45,7 +45,9 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether a backend's error means that the memory of the device, or of the machine, is exhausted."""
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY_TEXTS)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        text in str(error) for text in _OUT_OF_MEMORY_TEXTS
+    )
 
 
 def keep_freed_memory() -> None:

@@ -25,24 +25,17 @@ if TYPE_CHECKING:
 class OrderedDepthWriter:
     """Holds what is earlier than something that may still come, since depth is known later than its image.
 
-    copied: connections whose messages are copied. depth_topic: '/image' and '/camera_info' are appended. encoding:
+    copied: connections whose messages are copied. depth_topics: '/image' and '/camera_info' are appended. encoding:
     32FC1 writes Image, 16UC1 CompressedImage for compressed_depth_image_transport. Raises LircDepthError for a topic
     that cannot be copied.
     """
 
-    def __init__(self, writer: Writer, copied: Iterable[Connection], depth_topic: str, encoding: str) -> None:
+    def __init__(
+        self, writer: Writer, copied: Iterable[Connection], depth_topics: Iterable[str], encoding: str
+    ) -> None:
         self._writer, self._encoding = writer, encoding
-        typestore = definitions.typestore()
         self._copies = {id(connection): self._announce(connection) for connection in copied}
-        topic = f"{depth_topic}/image"
-        topics = [(topic, "sensor_msgs/msg/Image")]
-        if encoding == "16UC1":
-            topics = [(f"{topic}/compressedDepth", "sensor_msgs/msg/CompressedImage")]
-        topics.append((f"{depth_topic}/camera_info", "sensor_msgs/msg/CameraInfo"))
-        qos = offered_qos(10)
-        self._depth, self._info = (
-            writer.add_connection(name, kind, typestore=typestore, offered_qos_profiles=[qos]) for name, kind in topics
-        )
+        self._depth = {topic: self._announce_depth(topic) for topic in depth_topics}
         self._held: list[tuple[int, int, Connection, bytes | memoryview]] = []
         self._count = 0
 
@@ -63,6 +56,19 @@ class OrderedDepthWriter:
             connection.topic, connection.msgtype, typestore=definitions.typestore(), offered_qos_profiles=profiles
         )
 
+    def _announce_depth(self, depth_topic: str) -> tuple[Connection, Connection]:
+        """Announce depth images, and their camera_info."""
+        image = (f"{depth_topic}/image", "sensor_msgs/msg/Image")
+        if self._encoding == "16UC1":
+            image = (f"{depth_topic}/image/compressedDepth", "sensor_msgs/msg/CompressedImage")
+        depth, info = (
+            self._writer.add_connection(
+                name, kind, typestore=definitions.typestore(), offered_qos_profiles=[offered_qos(10)]
+            )
+            for name, kind in (image, (f"{depth_topic}/camera_info", "sensor_msgs/msg/CameraInfo"))
+        )
+        return depth, info
+
     def copy(self, connection: Connection, log_time: int, data: bytes) -> None:
         """Hold a message of a copied connection; other messages are left alone."""
         if id(connection) in self._copies:
@@ -70,19 +76,23 @@ class OrderedDepthWriter:
 
     def add_depth(
         self,
+        depth_topic: str,
         header: definitions.Message,
         depth: npt.NDArray[np.float32],
         info: definitions.Message,
         log_time: int,
     ) -> None:
-        """Hold a depth image [H, W] in metres and its camera_info, with the image's header and log time."""
+        """Hold a depth image [H, W] in metres and its camera_info, with the image's header and log time.
+
+        depth_topic: one of ``depth_topics``.
+        """
         stamp, frame = stamp_to_ns(header.stamp), header.frame_id
         if self._encoding == "16UC1":
             image = building.compressed_depth(stamp, frame, to_millimetres(depth)[0])
         else:
             image = building.image(stamp, frame, depth, self._encoding)
         copy = type(info)(**{**vars(info), "header": header})
-        for connection, entry in ((self._depth, image), (self._info, copy)):
+        for connection, entry in zip(self._depth[depth_topic], (image, copy), strict=True):
             self._hold(log_time, connection, definitions.serialize(entry))
 
     def _hold(self, log_time: int, connection: Connection, data: bytes | memoryview) -> None:

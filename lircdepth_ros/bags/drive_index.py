@@ -15,7 +15,7 @@ from lircdepth_core.matching.account import BAD_INPUT, DAMAGED, NO_CAMERA_INFO, 
 from lircdepth_core.matching.assembler import Match
 from lircdepth_core.matching.radar_inputs import radar_inputs
 from lircdepth_core.radar import RadarScan
-from lircdepth_ros.bags.depth_job import DepthJobOptions, calibration_of, find_image_topic
+from lircdepth_ros.bags.depth_options import DepthJobOptions, calibration_of, find_image_topic
 from lircdepth_ros.bags.frames import FrameMatcher
 from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, read_messages, require_type

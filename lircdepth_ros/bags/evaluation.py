@@ -33,7 +33,7 @@ from lircdepth_core.evaluation.views import error_view
 from lircdepth_core.geometry.calibration import BASE_FRAME
 from lircdepth_core.matching.account import DAMAGED, Account
 from lircdepth_core.matching.assembler import Match
-from lircdepth_ros.bags.depth_job import calibration_of
+from lircdepth_ros.bags.depth_options import calibration_of
 from lircdepth_ros.bags.frames import FrameMatcher
 from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, open_bag, read_messages, require_type

@@ -22,7 +22,7 @@ from lircdepth_core.matching.poses import own_velocity
 from lircdepth_core.radar import VelocityKind
 from lircdepth_core.radar.field_maps import CARTESIAN, POLAR, FieldMap
 from lircdepth_core.radar.hypotheses import Hypothesis, Returns, Verdict, judge, speed_fields
-from lircdepth_ros.bags.depth_job import calibration_of
+from lircdepth_ros.bags.depth_options import calibration_of
 from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, open_bag, read_messages
 from lircdepth_ros.messages.radars import RADAR_TYPES, message_fields, radar_columns, radar_drivers, radar_map

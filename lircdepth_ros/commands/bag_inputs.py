@@ -8,9 +8,9 @@ import argparse
 from dataclasses import fields
 from typing import Any
 
-from lircdepth_ros.bags.depth_job import DepthJobOptions, add_frame_arguments
+from lircdepth_ros.bags.depth_options import ALL, DepthJobOptions, add_frame_arguments
 
-_LISTS = ("radar_topics", "radar_driver", "radar_frame")
+_LISTS = ("cameras", "radar_topics", "radar_driver", "radar_frame")
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,11 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     default = DepthJobOptions()
     parser.add_argument("--image-topic", default=default.image_topic, help="default: %(default)s, /compressed or not")
     parser.add_argument("--camera-info-topic", default=default.camera_info_topic, help="default: %(default)s")
-    parser.add_argument("--radar-topics", nargs="*", default=default.radar_topics, help="default: %(default)s")
+    parser.add_argument(
+        "--radar-topics",
+        nargs="*",
+        help=f"default: {default.radar_topics[0]}; with --cameras, those of the bag with 'radar' in their name (all)",
+    )
     parser.add_argument(
         "--radar-driver",
         nargs="+",
@@ -56,4 +60,6 @@ def job_options(arguments: argparse.Namespace) -> DepthJobOptions:
     """Return the options of these arguments, and of those that a command adds under the same names."""
     names = [field.name for field in fields(DepthJobOptions) if hasattr(arguments, field.name)]
     values: dict[str, Any] = {name: getattr(arguments, name) for name in names}
-    return DepthJobOptions(**values | {name: tuple(values[name]) for name in _LISTS})
+    if values["radar_topics"] is None:
+        values["radar_topics"] = [ALL] if values.get("cameras") else DepthJobOptions().radar_topics
+    return DepthJobOptions(**values | {name: tuple(values[name]) for name in _LISTS if name in values})

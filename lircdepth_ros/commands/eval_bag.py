@@ -9,7 +9,7 @@ import json
 
 from lircdepth_core import options
 from lircdepth_core.files import written_whole
-from lircdepth_ros.bags.depth_job import add_frame_arguments
+from lircdepth_ros.bags.depth_options import add_frame_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lircdepth_core import manifest, options, work
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.colours import add_scale_arguments, scale_of
-from lircdepth_ros.bags.depth_job import DepthJob, DepthJobOptions
+from lircdepth_ros.bags.camera_depth import CameraDepth
+from lircdepth_ros.bags.depth_job import DepthJob
+from lircdepth_ros.bags.depth_options import DepthJobOptions
 from lircdepth_ros.bags.reading import open_bag
 from lircdepth_ros.bags.video import video
 from lircdepth_ros.bags.writing import new_bag
@@ -40,6 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", required=True, metavar="OUT", help="bag to create, or of several the folder of OUT/NAME"
     )
     default = DepthJobOptions()
+    parser.add_argument(
+        "--cameras",
+        nargs="+",
+        default=default.cameras,
+        metavar="NAME",
+        help="several cameras, or 'all' of the bag: NAME/image_rect and NAME/camera_info become NAME/depth; instead of "
+        "--image-topic, --camera-info-topic and --depth-topic",
+    )
     add_input_arguments(parser)
     parser.add_argument("--depth-topic", default=default.depth_topic, help="default: %(default)s")
     options.add_arguments(parser)
@@ -163,6 +173,8 @@ class _Inference:
     def _made(self, task: _Task) -> dict[str, Any]:
         with closing(open_bag(task.bag)) as reader:
             job = DepthJob(reader, task.bag, self.job)
+            if (self.mp4 or self.draws_worst) and len(job.cameras) > 1:
+                raise LircDepthError(f"--mp4 and --report go with one camera, and there are {len(job.cameras)}")
             pipeline = _pipeline(self.pipeline)
             started = time.perf_counter()
             with (
@@ -172,11 +184,7 @@ class _Inference:
                 job.process(pipeline, writer, add_video_frame)
             seconds = time.perf_counter() - started
         summary = {
-            "images": job.account.received,
-            "frames": job.account.done,
-            **{name: job.counts[name] for name in ("fused", "camera_only", "without_ego_motion")},
-            "dropped": sum(job.account.dropped.values()),
-            "dropped_by_cause": dict(job.account.dropped),
+            **_counts(job.cameras),
             "damaged": dict(job.bag_account.damaged),
             "missing": job.bag_account.missing(),
             "seconds": round(seconds, 3),
@@ -184,21 +192,27 @@ class _Inference:
             "reasons": job.reasons[:_REASONS_KEPT],
             "caution": pipeline.header.caution,
         }
-        report = self._errors(task) if self.lidar_topic in job.types else None
-        if report is not None:
-            lines = [f"{report.frames} depth images against {report.about['truth']}", *report.lines()]
-            summary |= {"metrics": report.as_dict(), "table": lines}
+        if self.job.cameras:
+            summary["cameras"] = {camera.name: _counts([camera]) for camera in job.cameras}
+        reports: dict[str, Report] = {}
+        if self.lidar_topic in job.types:
+            reports = {camera.name: self._errors(task, camera) for camera in job.cameras if camera.account.done}
+            metrics = {name: report.as_dict() for name, report in reports.items()}
+            summary["metrics"] = metrics.get("", metrics)
+        summary["table"] = [line for name, report in reports.items() for line in _table(name, report)]
         settings = {**asdict(self.pipeline), "backend": pipeline.backend.describe()}
-        return summary | ({"page": (settings, job.latencies_ms, report)} if self.draws_worst else {})
+        (first, *_) = job.cameras
+        made = (settings, first.latencies_ms, reports.get(first.name))
+        return summary | ({"page": made} if self.draws_worst else {})
 
-    def _errors(self, task: _Task) -> Report:
-        """Return the errors against the bag's lidar."""
+    def _errors(self, task: _Task, camera: CameraDepth) -> Report:
+        """Return a camera's errors against the bag's lidar."""
         from lircdepth_ros.bags import evaluation
 
         return evaluation.evaluate(
             task.output,
             task.bag,
-            f"{self.job.depth_topic}/image",
+            f"{camera.options.depth_topic}/image",
             self.lidar_topic,
             self.job.calibration,
             fixed_frame=self.job.fixed_frame,
@@ -206,6 +220,25 @@ class _Inference:
             odometry_topic=self.job.odometry_topic,
             draw_worst=self.draws_worst,
         ).report
+
+
+def _counts(cameras: Sequence[CameraDepth]) -> dict[str, Any]:
+    """Return what became of the images of cameras, all together."""
+    dropped = sum((camera.account.dropped for camera in cameras), Counter())
+    counts = sum((camera.counts for camera in cameras), Counter())
+    return {
+        "images": sum(camera.account.received for camera in cameras),
+        "frames": sum(camera.account.done for camera in cameras),
+        **{name: counts[name] for name in ("fused", "camera_only", "without_ego_motion")},
+        "dropped": dropped.total(),
+        "dropped_by_cause": dict(dropped),
+    }
+
+
+def _table(camera: str, report: Report) -> list[str]:
+    """Return a report as text. camera: its name, or an empty text where there is one alone."""
+    title = f"{report.frames} depth images against {report.about['truth']}"
+    return [f"{camera}: {title}" if camera else title, *report.lines()]
 
 
 def _report(summary: dict[str, Any], as_json: bool) -> None:
@@ -226,6 +259,8 @@ def _report(summary: dict[str, Any], as_json: bool) -> None:
             **summary, causes=f": {causes}" if causes else ""
         )
     )
+    for camera, counts in summary.get("cameras", {}).items():
+        print("{0}: {frames} of {images} images ({fused} fused, {camera_only} camera only)".format(camera, **counts))
     print("\n".join([line for line in (summary["caution"],) if line] + table))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
 from lircdepth_core.radar.hypotheses import TOLERANCE_M_S
-from lircdepth_ros.bags.depth_job import add_frame_arguments
+from lircdepth_ros.bags.depth_options import add_frame_arguments
 from lircdepth_ros.bags.radar_check import RadarTopic, check, proposed_map, shipped_map, way_text
 
 _WAYS_PRINTED = 6

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lircdepth_core import options
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.colours import add_scale_arguments, scale_of
-from lircdepth_ros.bags.depth_job import DepthJobOptions
+from lircdepth_ros.bags.depth_options import DepthJobOptions
 from lircdepth_ros.commands.bag_inputs import add_input_arguments, job_options
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _serve_node(arguments: argparse.Namespace) -> None:
     from lircdepth_ros.depth_node.settings import Settings
 
     camera = arguments.image_topic.rpartition("/")[0].strip("/")
-    settings = Settings(image_topic=arguments.image_topic, radar_topics=tuple(arguments.radar_topics))
+    settings = Settings(image_topic=arguments.image_topic, radar_topics=job_options(arguments).radar_topics)
     with tempfile.NamedTemporaryFile("w", prefix="lircdepth_", suffix=".foxglove.json", delete=False) as layout:
         layout.write(layouts.foxglove([layouts.Shown(camera, arguments.node, settings)]))
     live.serve(arguments.host, arguments.port or _FOXGLOVE_PORT, layout.name)

@@ -108,32 +108,35 @@ def standing_remarks(
 
 
 class ReportSchedule:
-    """Decides when to report: once a second, and at once when the level changes."""
+    """Decides when to report: once a second, and at once when the level of a camera changes."""
 
     def __init__(self) -> None:
-        self._level: bytes | None = None
+        self._levels: Sequence[bytes] | None = None
         self._reported_at = 0.0
 
-    def is_due(self, level: bytes) -> bool:
-        """Return whether to report now, at this level; if so, the next report is due a period later."""
+    def is_due(self, levels: Sequence[bytes]) -> bool:
+        """Return whether to report now, at these levels; if so, the next report is due a period later."""
         now = time.monotonic()
-        if level == self._level and now - self._reported_at < _REPORT_PERIOD_S:
+        if levels == self._levels and now - self._reported_at < _REPORT_PERIOD_S:
             return False
-        self._level, self._reported_at = level, now
+        self._levels, self._reported_at = levels, now
         return True
 
 
-def status_name(node: Node) -> str:
-    """Return the name of a node's status."""
-    return f"{node.get_fully_qualified_name()}: depth"
+def status_name(node: Node, camera: str = "") -> str:
+    """Return the name of a node's status, or that of one of its cameras."""
+    return f"{node.get_fully_qualified_name()}: depth{f' {camera}' if camera else ''}"
 
 
-def diagnostic_array(
-    stamp: Time, name: str, level: bytes, message: str, values: Mapping[str, object]
-) -> DiagnosticArray:
-    """Return a DiagnosticArray with one status; level is OK, WARN, ERROR or STALE."""
+def diagnostic_status(name: str, level: bytes, message: str, values: Mapping[str, object]) -> DiagnosticStatus:
+    """Return a DiagnosticStatus; level is OK, WARN, ERROR or STALE."""
     status = DiagnosticStatus(level=level, name=name, message=message, hardware_id="lircdepth")
     status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    array = DiagnosticArray(status=[status])
+    return status
+
+
+def diagnostic_array(stamp: Time, statuses: Sequence[DiagnosticStatus]) -> DiagnosticArray:
+    """Return a DiagnosticArray."""
+    array = DiagnosticArray(status=list(statuses))
     array.header.stamp = stamp
     return array

@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""From messages to complete frames: an image, its camera_info, and the radar scans that belong to it.
+"""From one camera's messages to complete frames: an image, its camera_info, and the radar scans that belong to it.
 
 Everything here runs in the executor's thread: it checks, matches and hands over, and never decodes an image.
 """
@@ -10,11 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from lircdepth_core.errors import LircDepthError
 from lircdepth_core.matching.assembler import (
     DUPLICATE,
     OUT_OF_ORDER,
@@ -26,7 +25,7 @@ from lircdepth_core.matching.assembler import (
 from lircdepth_core.matching.camera_infos import CameraInfos
 from lircdepth_core.matching.poses import Transform
 from lircdepth_core.matching.radar_inputs import NO_EGO_MOTION, radar_inputs
-from lircdepth_core.radar import RadarScan
+from lircdepth_core.radar import MeasuredScan, RadarScan
 from lircdepth_ros.depth_node.clock import NodeClock
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.poses import NodePoses
@@ -46,7 +45,7 @@ _WHY_DROPPED = {
 
 @dataclass(frozen=True)
 class Topics:
-    """The resolved names of what a node receives, for logs and diagnostics. radars: those of radar_topics, in order."""
+    """The resolved names of what a camera needs, for logs and diagnostics. radars: those of radar_topics, in order."""
 
     image: str
     camera_info: str
@@ -67,7 +66,7 @@ class Frame:
 
 
 class FrameMatching:
-    """Takes the messages of one activation, and hands each complete frame over.
+    """Takes one camera's messages of one activation, and hands each complete frame over.
 
     hand_over: is called with each frame, in the order of the images. keep_polling: is told after each look whether a
     frame still waits, and ``match`` has to be called again soon although no message may come.
@@ -92,10 +91,6 @@ class FrameMatching:
         self._camera_infos = CameraInfos()
         self._stopped = False
         self._assembler = FrameAssembler(topics.radars, ready=self._is_ready, on_drop=self._on_drop)
-        self._readers = dict(zip(topics.radars, settings.radar_readers.values(), strict=True))
-        for topic, reader in self._readers.items():
-            if reader.caution:
-                journal.say_once(f"radar_fields {topic}", f"{topic}: {reader.caution}")
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
@@ -150,22 +145,10 @@ class FrameMatching:
         self._camera_infos.add(stamp_to_ns(message.header.stamp), message)
         self.match()
 
-    def on_radar(self, topic: str, message: Any) -> None:
-        """Take a radar scan of one of ``Topics.radars``."""
-        arrived = time.perf_counter()
-        statistics = self._journal.statistics
-        statistics.count(f"scans_in {topic}")
-        stamp = stamp_to_ns(message.header.stamp)
-        try:
-            if stamp == 0:
-                raise LircDepthError("a scan has stamp 0: it cannot be matched to an image; set the driver's clock")
-            scan = self._readers[topic](message)
-        except LircDepthError as error:
-            self._journal.leave_scan_out("scans_refused", topic, error)
-            return
+    def add_scan(self, topic: str, stamp: int, scan: tuple[RadarScan | MeasuredScan, str]) -> None:
+        """Take a radar scan of one of ``Topics.radars``: (returns, their frame)."""
         self._assembler.add_scan(topic, stamp, scan)
         self.match()
-        statistics.sample({"radar_callback_ms": (time.perf_counter() - arrived) * 1e3})
 
     def stop(self) -> None:
         """Hand over nothing more, whatever the executor still delivers."""

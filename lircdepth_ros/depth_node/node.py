@@ -1,10 +1,10 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The depth node: camera image, camera info and radar point clouds in, depth images out.
+"""The depth node: images, camera infos and radar point clouds of one or several cameras in, depth images out.
 
 A managed node (lifecycle) that configures and activates itself by default. This module is its lifecycle and wiring:
-callbacks check and match messages (frames.py) in the executor's thread, and hand complete frames over to the one thread
-in which the network runs (worker.py, job.py), which works on the newest.
+callbacks check and match messages (camera.py, frames.py) in the executor's thread, and hand complete frames over to the
+one thread in which the network runs (worker.py, job.py), which works on the newest of each camera, in turns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import rclpy
@@ -34,10 +33,9 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNodeMixin, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import PointCloud2
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.pipeline import DepthPipeline
@@ -45,15 +43,24 @@ from lircdepth_core.radar.field_maps import FieldMap
 from lircdepth_core.version import version
 from lircdepth_ros import early_stop, node_parameters
 from lircdepth_ros.depth_node import diagnostics, qos
+from lircdepth_ros.depth_node.camera import Camera, topics_of
 from lircdepth_ros.depth_node.clock import NodeClock
-from lircdepth_ros.depth_node.frames import Frame, FrameMatching, Topics
-from lircdepth_ros.depth_node.job import DEACTIVATED, Job, process
-from lircdepth_ros.depth_node.journal import Journal
-from lircdepth_ros.depth_node.outputs import DepthOutputs
+from lircdepth_ros.depth_node.frames import Frame
+from lircdepth_ros.depth_node.job import DEACTIVATED, Job, JobProcessor
+from lircdepth_ros.depth_node.journal import SharedJournal
 from lircdepth_ros.depth_node.poses import NodePoses, make_poses
 from lircdepth_ros.depth_node.preparation import Preparation
+from lircdepth_ros.depth_node.radar_intake import RadarIntake
 from lircdepth_ros.depth_node.reporting import Reporter
-from lircdepth_ros.depth_node.settings import LIVE, PARAMETERS, Settings, published_topics
+from lircdepth_ros.depth_node.settings import (
+    LIVE,
+    PARAMETERS,
+    Settings,
+    parameters_of_cameras,
+    published_topics,
+    settings_of,
+)
+from lircdepth_ros.depth_node.surround import SurroundCloud
 from lircdepth_ros.depth_node.worker import Worker
 from lircdepth_ros.messages.images import any_image_to_rgb
 
@@ -61,9 +68,7 @@ if TYPE_CHECKING:
     from rclpy.clock import JumpHandle
     from rclpy.lifecycle import LifecycleState
 
-_POLL_PERIOD_S = 0.005  # between looks at a frame that waits
 _ASSESS_PERIOD_S = 0.1  # between looks at the node's health; a change of level is published at once
-_LATCHED_LOOK_PERIOD_S = 1.0  # between looks for a camera_info that was published before
 _PROGRESS_LOOK_S = 0.1  # between looks at a preparation
 _DIAGNOSTICS_QUEUE_DEPTH = 10
 _STOP_TIMEOUT_S = 1.0  # that a frame has to end when the process is told to stop
@@ -74,30 +79,29 @@ class Configured:
     """Everything that the node holds from its configuration to its clean-up.
 
     settings: a changed copy replaces them when a live parameter changes. decoder: one thread that decodes images ahead;
-    None where the network leaves no core for it. resources: frees everything except the worker, which has to stop
-    before.
+    None where the network leaves no core for it. surround: the points of all cameras, where there are several.
+    resources: frees everything except the worker, which has to stop before.
     """
 
     settings: Settings
     poses: NodePoses
     worker: Worker[Job]
     pipeline: DepthPipeline
+    processor: JobProcessor
     decoder: futures.ThreadPoolExecutor | None
-    outputs: DepthOutputs
+    cameras: list[Camera]
+    surround: SurroundCloud | None
     resources: ExitStack
 
 
 @dataclass
 class Active:
-    """Everything that the node holds from its activation to its deactivation. A job remembers the one it belongs to."""
+    """Everything besides the cameras' own that the node holds from its activation to its deactivation."""
 
-    journal: Journal
-    frames: FrameMatching
+    journal: SharedJournal
     jumps: JumpHandle
-    poll_timer: Timer  # runs only while a frame waits
-    timers: list[Timer]
-    subscriptions: list[Subscription[Any]] = field(default_factory=list)
-    latched_camera_info: Subscription[CameraInfo] | None = None
+    timers: list[Timer] = field(default_factory=list)
+    radars: list[Subscription[Any]] = field(default_factory=list)
 
 
 class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
@@ -105,13 +109,13 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
 
     def __init__(self) -> None:
         node_parameters.DeclaringNode.__init__(self, "depth_node", PARAMETERS)
+        self.declare_options(parameters_of_cameras(node_parameters.overrides(self)))
         # So that the state can be asked for while a transition is awaited.
         LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
         self._preparation: Preparation | None = None
         self._configured: Configured | None = None
         self._active: Active | None = None
         self._publishing = threading.Lock()  # a frame is published, or the node is deactivated: not both at a time
-        self._journal = Journal(self.get_logger())
         # Wall time: a simulated clock that stands still must not silence the node.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QUEUE_DEPTH)
@@ -227,33 +231,34 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
     def _begin_preparation(self) -> Preparation:
         """Read the parameters and have the network prepared in the worker's thread. Raises LircDepthError."""
         self.get_logger().debug("configuring")
-        settings = Settings(**self.option_values())
+        settings = settings_of(self.option_values())
         self._check_topics(settings)
         poses = make_poses(self, settings)  # before anything is loaded: a mistake there is found at once
         for reader in settings.radar_readers.values():
             radar_message_class(reader.field_map)  # so, too, is a package that is missing
-        worker: Worker[Job] = Worker(self._process)
+        worker: Worker[Job] = Worker(self._process, settings.batch, self._decode_ahead)
         worker.start()
         return Preparation(settings, poses, worker, self.get_logger(), self._report_progress)
 
     def _report_progress(self, text: str) -> None:
-        name, now = diagnostics.status_name(self), self.get_clock().now().to_msg()
-        self._diagnostics.publish(diagnostics.diagnostic_array(now, name, diagnostics.WARN, text, {}))
+        now, preparation = self.get_clock().now().to_msg(), self._preparation
+        cameras = [""] if preparation is None else list(preparation.settings.each_camera())
+        names = [diagnostics.status_name(self, camera) for camera in cameras]
+        statuses = [diagnostics.diagnostic_status(name, diagnostics.WARN, text, {}) for name in names]
+        self._diagnostics.publish(diagnostics.diagnostic_array(now, statuses))
 
     def _check_topics(self, settings: Settings) -> None:
         """Raise LircDepthError for two radars of one topic and for QoS that cannot be; log QoS of unknown topics."""
-        topics = self._topics(settings)
-        if len(set(topics.radars)) < len(topics.radars):
-            raise LircDepthError(f"radar_topics are {', '.join(topics.radars)}, expected different ones")
-        received = (topics.image, topics.camera_info, *topics.radars, self.resolve_topic_name(settings.odometry_topic))
-        published = [self.resolve_topic_name(topic) for topic in published_topics(settings)]
+        received, published = [self.resolve_topic_name(settings.odometry_topic)], []
+        for of_camera in settings.each_camera().values():
+            topics = topics_of(self, of_camera)
+            if len(set(topics.radars)) < len(topics.radars):
+                raise LircDepthError(f"radar_topics are {', '.join(topics.radars)}, expected different ones")
+            received += [topics.image, topics.camera_info, *topics.radars]
+            published += [self.resolve_topic_name(topic) for topic in published_topics(of_camera)]
+        if settings.cameras:
+            published.append(self.resolve_topic_name(settings.surround_topic))
         qos.check_overrides(self, received, published)
-
-    def _topics(self, settings: Settings) -> Topics:
-        """Return the resolved names of the inputs."""
-        resolve = self.resolve_topic_name
-        radars = tuple(map(resolve, settings.radar_topics))
-        return Topics(resolve(settings.received_image_topic), resolve(settings.camera_info_topic), radars)
 
     def _completed(self, preparation: Preparation, pipeline: DepthPipeline, resources: ExitStack) -> Configured:
         """Make what else a configured node has. What is made is added to ``resources`` at once."""
@@ -262,81 +267,95 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
             decoder = futures.ThreadPoolExecutor(1, "decoder")
             resources.callback(decoder.shutdown)
             decoder.submit(time.perf_counter)  # has its thread started now, not on the way
-
-        def create_output(kind: type, topic: str) -> Publisher[Any]:
-            publisher = qos.create_publisher(self, kind, topic, self._report_qos)
-            resources.callback(self.destroy_publisher, publisher)
-            return publisher
-
-        settings = preparation.settings
+        settings, poses = preparation.settings, preparation.poses
         pipeline.max_range, pipeline.upsampling = settings.max_range, settings.upsampling  # may have changed meanwhile
-        made = DepthOutputs(create_output, settings)
-        return Configured(settings, preparation.poses, preparation.worker, pipeline, decoder, made, resources)
+        surround = None
+        if settings.cameras:
+            publisher = qos.create_publisher(self, PointCloud2, settings.surround_topic, self._report_qos)
+            resources.callback(self.destroy_publisher, publisher)
+            surround = SurroundCloud(publisher, poses, settings.cameras)
+        cameras = []
+        for of_camera in settings.each_camera().values():
+            cameras.append(Camera(self, of_camera, self._steady, surround))
+            resources.callback(cameras[-1].release)
+        processor = JobProcessor(
+            pipeline,
+            self._publish,
+            lambda: self.get_clock().now().nanoseconds,
+            lambda: not self.context.ok(),
+            settings.batch,
+        )
+        return Configured(
+            settings, poses, preparation.worker, pipeline, processor, decoder, cameras, surround, resources
+        )
 
     def _activate(self) -> None:
         configured = self._configured
         assert configured is not None, "the lifecycle activates only a configured node"
-        settings, poses = configured.settings, configured.poses
-        self._journal = journal = Journal(self.get_logger())
+        cameras, poses = configured.cameras, configured.poses
         clock = NodeClock(self.get_clock())
-        topics = self._topics(settings)
-        frames = FrameMatching(settings, topics, poses, clock, journal, self._hand_over, self._keep_polling)
-        poll_timer = self.create_timer(_POLL_PERIOD_S, frames.match, clock=self._steady)
-        poll_timer.cancel()
+        if configured.surround is not None:
+            configured.surround.clear()
+        for camera in cameras:
+            camera.begin(poses, clock, self._hand_over)
+        journal = SharedJournal([camera.journal for camera in cameras], self.get_logger())
 
         def on_jump(stamp: int) -> None:
-            journal.statistics.count("clock_jumps")
-            frames.forget_after(stamp)
+            journal.count("clock_jumps")
+            for frames in all_frames:
+                frames.forget_after(stamp)
             poses.forget_after(stamp)
 
+        def match() -> None:
+            for frames in all_frames:
+                frames.match()
+
+        all_frames = [camera.frames for camera in cameras if camera.frames is not None]
         # Set before the first subscription, so that no callback finds half of an activation.
-        self._active = active = Active(journal, frames, clock.watch_jumps(on_jump), poll_timer, [poll_timer])
+        self._active = active = Active(journal, clock.watch_jumps(on_jump))
         try:
-            poses.start(journal, frames.match)
-            inputs = _inputs(settings, topics, frames)
-            for kind, topic, callback in inputs:
-                active.subscriptions.append(qos.create_subscription(self, kind, topic, callback, self._report_qos))
+            poses.start(journal, match)
+            for camera in cameras:
+                camera.subscribe()
+            radar_types = self._subscribe_to_radars(configured, active)
         except BaseException:
             self._stop_listening()
             raise
-        types = {
-            subscription.topic_name: qos.type_name(kind)
-            for subscription, (kind, _, _) in zip(active.subscriptions, inputs, strict=True)
-        }
-        reporter = Reporter(self, self._diagnostics, configured.pipeline, journal, frames, poses, types)
-        active.timers.append(
-            self.create_timer(_ASSESS_PERIOD_S, lambda: reporter.report(configured.settings), clock=self._steady)
-        )
-        look = partial(self._look_for_latched_camera_info, active, settings)
-        active.timers.append(self.create_timer(_LATCHED_LOOK_PERIOD_S, look, clock=self._steady))
-        radars, depth = ", ".join(topics.radars), configured.outputs.depth.topic_name
-        self.get_logger().info(f"active: {topics.image} + {radars} -> {depth}")
+        reporter = Reporter(self, self._diagnostics, configured.pipeline, cameras, poses, radar_types)
+        active.timers.append(self.create_timer(_ASSESS_PERIOD_S, reporter.report, clock=self._steady))
+        for camera in cameras:
+            radars, depth = ", ".join(camera.topics.radars), camera.outputs.depth.topic_name
+            self.get_logger().info(f"active: {camera.topics.image} + {radars} -> {depth}")
 
-    def _look_for_latched_camera_info(self, active: Active, settings: Settings) -> None:
-        """Subscribe to a camera_info that was published once, before this node was there."""
-        if active.latched_camera_info is None and not active.frames.has_camera_info:
-            active.latched_camera_info = latched = qos.create_latched_subscription(
-                self, CameraInfo, settings.camera_info_topic, active.frames.on_camera_info
-            )
-            if latched is not None:
-                active.subscriptions.append(latched)
-                self.get_logger().info(f"{latched.topic_name} is latched: what was published before is read, too")
+    def _subscribe_to_radars(self, configured: Configured, active: Active) -> dict[str, str]:
+        """Subscribe to each radar once for all cameras that use it; return {resolved topic: type}."""
+        types = {}
+        for topic, reader in configured.settings.radar_readers.items():
+            name = self.resolve_topic_name(topic)
+            frames = [camera.frames for camera in configured.cameras if name in camera.topics.radars and camera.frames]
+            kind = radar_message_class(reader.field_map)
+            intake = RadarIntake(name, reader, frames, active.journal)
+            active.radars.append(qos.create_subscription(self, kind, topic, intake, active.journal.report_qos))
+            types[name] = qos.type_name(kind)
+        return types
 
     def _stop_listening(self) -> None:
         with self._publishing:  # a frame that is being published comes out before, and none comes out afterwards
             active, self._active = self._active, None
         if active is None:
             return
-        assert self._configured is not None, "an active node is configured"
-        active.frames.stop()
+        configured = self._configured
+        assert configured is not None, "an active node is configured"
+        for camera in configured.cameras:
+            camera.end()
         active.jumps.unregister()
-        self._configured.poses.stop()
-        for subscription in active.subscriptions:
+        configured.poses.stop()
+        for subscription in active.radars:
             self.destroy_subscription(subscription)
         for timer in active.timers:
             self.destroy_timer(timer)
-        if self._configured.worker.discard() is not None:
-            active.journal.statistics.drop(DEACTIVATED, under_way=True)
+        for job in configured.worker.discard():
+            job.journal.statistics.drop(DEACTIVATED, under_way=True)
 
     def _release(self) -> None:
         preparation, self._preparation = self._preparation, None
@@ -372,68 +391,47 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
         if configured is not None:
             configured.pipeline.max_range = settings.max_range
             configured.pipeline.upsampling = settings.upsampling
-        if self._active is not None:
-            self._active.frames.apply(settings)
+            for camera in configured.cameras:
+                camera.apply(declared)
         return SetParametersResult(successful=True)
 
     # --- frames, in the executor's thread ----------------------------------------------------------------------
 
-    def _keep_polling(self, waiting: bool) -> None:
-        if self._active is not None:
-            if waiting:
-                self._active.poll_timer.reset()
-            else:
-                self._active.poll_timer.cancel()
-
-    def _hand_over(self, frame: Frame) -> None:
+    def _hand_over(self, camera: Camera, frame: Frame) -> None:
         configured = self._configured
         assert configured is not None, "an active node is configured"
-        worker, decoder = configured.worker, configured.decoder
-        # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Later images
-        # replace each other while they wait, so they are not decoded ahead.
-        ahead = decoder is not None and worker.next_is_free()
-        decoded = decoder.submit(any_image_to_rgb, frame.image) if decoder is not None and ahead else None
-        active = self._active
-        assert active is not None, "frames are matched by an active node"
-        active.journal.statistics.hand_over()
-        replaced = worker.submit(Job(frame, time.perf_counter(), active, decoded))
+        job = Job(frame, time.perf_counter(), camera, camera.journal)
+        # An image that waits for the network is decoded meanwhile, by a core that the network leaves. Those that come
+        # later may be replaced while they wait, so they are not decoded ahead.
+        if configured.worker.comes_next(camera.name):
+            self._decode_ahead(job)
+        job.journal.statistics.hand_over()
+        replaced = configured.worker.submit(job, camera.name)
         if replaced is not None:
-            replaced.activation.journal.statistics.drop("busy", under_way=True)
+            replaced.journal.statistics.drop("busy", under_way=True)
+
+    def _decode_ahead(self, job: Job) -> None:
+        """Have a job's image decoded, where the network leaves a core for it."""
+        decoder = self._configured.decoder if self._configured is not None else None
+        if decoder is not None and job.decoded is None:
+            job.decoded = decoder.submit(any_image_to_rgb, job.frame.image)
 
     def _report_qos(self, topic: str, text: str) -> None:
-        self._journal.report_qos(topic, text)
+        if self._active is not None:
+            self._active.journal.report_qos(topic, text)
 
     # --- jobs, in the worker's thread --------------------------------------------------------------------------
 
-    def _process(self, job: Job) -> None:
-        """Compute and publish one frame; every error is counted, and the thread lives on for the next frame."""
-        configured, journal = self._configured, job.activation.journal
+    def _process(self, jobs: list[Job]) -> None:
+        configured = self._configured
         assert configured is not None, "the worker stops before the configuration is gone"
-        try:
-            process(
-                job,
-                configured.pipeline,
-                configured.outputs,
-                configured.settings,
-                self._publish,
-                lambda: self.get_clock().now().nanoseconds,
-                lambda: not self.context.ok(),
-            )
-        except LircDepthError as error:
-            journal.drop("bad_input", str(error), under_way=True)
-        except MemoryError as error:
-            journal.drop("out_of_memory", str(error) or "out of memory", under_way=True)
-        except Exception as error:
-            if not self.context.ok():
-                return  # the process was asked to stop while the network ran
-            self.get_logger().error(traceback.format_exc())
-            journal.drop("internal_error", f"{type(error).__name__}: {error}", under_way=True)
+        configured.processor(jobs)
 
     @contextmanager
     def _publish(self, job: Job) -> Iterator[bool]:
         """Give whether a job's activation still is the node's, and keep it so for as long as the block runs."""
         with self._publishing:
-            yield job.activation is self._active
+            yield self._active is not None and self._active.journal.has(job.journal)
 
 
 def radar_message_class(field_map: FieldMap) -> type:
@@ -446,17 +444,6 @@ def radar_message_class(field_map: FieldMap) -> type:
             f"radar_driver '{field_map.name}' reads {field_map.message}: install the ROS package {package} ({error})"
         ) from error
     return kind
-
-
-def _inputs(settings: Settings, topics: Topics, frames: FrameMatching) -> list[tuple[type, str, Callable[[Any], None]]]:
-    """Return (type, topic, callback) of each subscription, the image's first."""
-    kinds = [radar_message_class(reader.field_map) for reader in settings.radar_readers.values()]
-    radars = zip(kinds, settings.radar_topics, topics.radars, strict=True)
-    return [
-        (CompressedImage if settings.compressed_images else Image, settings.received_image_topic, frames.on_image),
-        (CameraInfo, settings.camera_info_topic, frames.on_camera_info),
-        *((kind, topic, partial(frames.on_radar, name)) for kind, topic, name in radars),
-    ]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from geometry_msgs.msg import Point, Vector3
 from rclpy.publisher import Publisher
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import ColorRGBA, Float64, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from lircdepth_core.evaluation.colours import DepthScale, colorize, draw_returns, scale_within
 from lircdepth_ros.depth_node.frames import RadarInputs
 from lircdepth_ros.depth_node.settings import Settings, published_topics
+from lircdepth_ros.depth_node.surround import SurroundCloud, cloud_message
 from lircdepth_ros.depth_node.views import organised_points, return_arrows
-from lircdepth_ros.messages.clouds import point_field_layout
 from lircdepth_ros.messages.depth import (
     COMPRESSED_DEPTH_FORMAT,
     byte_array,
@@ -32,12 +32,18 @@ _RETURN_M, _LINE_M = 0.5, 0.1  # of the markers of radar returns
 
 
 class DepthOutputs:
-    """The publishers of one configured node.
+    """The publishers of one camera of a configured node.
 
-    create: makes a publisher from (type, topic). Every method may be called from the worker's thread.
+    create: makes a publisher from (type, topic). surround: takes the points, too, where a node has several cameras.
+    Every method may be called from the worker's thread.
     """
 
-    def __init__(self, create: Callable[[type, str], Publisher[Any]], settings: Settings) -> None:
+    def __init__(
+        self,
+        create: Callable[[type, str], Publisher[Any]],
+        settings: Settings,
+        surround: SurroundCloud | None = None,
+    ) -> None:
         image, info, compressed, color, points, arrows, overlay, processing, latency = published_topics(settings)
         self.depth = create(Image, image)
         self._info = create(CameraInfo, info)
@@ -48,6 +54,7 @@ class DepthOutputs:
         self._overlay = create(Image, overlay)
         self._processing = create(Float64, processing)
         self._latency = create(Float64, latency)
+        self._surround = surround
 
     def publish_depth(self, image: Image, info: CameraInfo) -> None:
         """Publish the messages of ``depth_messages``."""
@@ -74,11 +81,16 @@ class DepthOutputs:
         scale = scale_within(settings.max_range, settings.color_spacing)
         if self._color.get_subscription_count():
             self._color.publish(rgb_message(header, colorize(depth, scale)))
-        if self._points.get_subscription_count():
+        alone = self._points.get_subscription_count() > 0
+        surround = self._surround if self._surround is not None and self._surround.is_wanted() else None
+        if alone or surround is not None:
             points = organised_points(depth, image, intrinsics, settings.points_stride)
             points["x"] -= offset[0]
             points["y"] -= offset[1]
-            self._points.publish(cloud_message(header, points))
+            if alone:
+                self._points.publish(cloud_message(header, points))
+            if surround is not None:
+                surround.add(settings.camera, header, points)
         if self._arrows.get_subscription_count():
             starts, ends = (places - offset for places in return_arrows(radars))
             self._arrows.publish(arrows_message(header, starts, ends, scale))
@@ -124,25 +136,6 @@ def rgb_message(header: Header, picture: npt.NDArray[np.uint8]) -> Image:
     """Return a picture uint8 [H, W, 3] RGB as an Image."""
     height, width = picture.shape[:2]
     return Image(header=header, height=height, width=width, encoding="rgb8", step=3 * width, data=byte_array(picture))
-
-
-def cloud_message(header: Header, points: npt.NDArray[np.void]) -> PointCloud2:
-    """Return a structured array [H, W] as an organised PointCloud2, in which points may be NaN."""
-    fields = [
-        PointField(name=name, offset=offset, datatype=datatype, count=1)
-        for name, offset, datatype in point_field_layout(points.dtype)
-    ]
-    height, width = points.shape
-    return PointCloud2(
-        header=header,
-        height=height,
-        width=width,
-        fields=fields,
-        point_step=points.itemsize,
-        row_step=points.itemsize * width,
-        data=byte_array(points),
-        is_dense=False,
-    )
 
 
 def arrows_message(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +20,7 @@ from lircdepth_core.geometry.calibration import BASE_FRAME, Calibration
 from lircdepth_core.geometry.frame_tree import frame_name
 from lircdepth_core.matching.poses import CalibrationPoses, PoseSource, Transform
 from lircdepth_ros.depth_node import qos
-from lircdepth_ros.depth_node.journal import Journal
+from lircdepth_ros.depth_node.journal import SharedJournal
 from lircdepth_ros.depth_node.settings import Settings
 from lircdepth_ros.messages.rigid_transforms import pose_to_matrix, transform_to_matrix, unknown_child_text
 from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND, stamp_to_ns
@@ -38,9 +39,9 @@ _PATIENCE_S = 2.0  # after which a pose that never came is not waited for, frame
 
 
 class NodePoses(PoseSource, Protocol):
-    """A PoseSource that listens while the node is active."""
+    """A PoseSource that listens while the node is active. Its answers may be asked for in any thread."""
 
-    def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
+    def start(self, journal: SharedJournal, on_pose: Callable[[], None]) -> None:
         """Listen; call ``on_pose`` after each pose, where the source hears of it. Raises LircDepthError."""
 
     def stop(self) -> None:
@@ -79,8 +80,26 @@ class OdometryPoses(CalibrationPoses):
         self._topic, self._name = odometry_topic, node.resolve_topic_name(odometry_topic)
         self._subscription: Subscription[Odometry] | None = None
         self._patience = _Patience()
+        self._lock = threading.Lock()  # the worker asks while poses come
 
-    def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
+    def add_pose(self, stamp: int, fixed_from_base: Transform) -> None:
+        """See CalibrationPoses."""
+        with self._lock:
+            super().add_pose(stamp, fixed_from_base)
+
+    def forget_after(self, stamp: int) -> None:
+        """See NodePoses."""
+        with self._lock:
+            super().forget_after(stamp)
+
+    def camera_from_sensor(
+        self, camera_frame: str, camera_stamp: int, sensor_frame: str, sensor_stamp: int
+    ) -> tuple[Transform, bool]:
+        """See PoseSource."""
+        with self._lock:
+            return super().camera_from_sensor(camera_frame, camera_stamp, sensor_frame, sensor_stamp)
+
+    def start(self, journal: SharedJournal, on_pose: Callable[[], None]) -> None:
         """See NodePoses."""
         assert self.calibration is not None, "it was loaded from the file"
         mounting = self.calibration.base_from_sensor
@@ -89,7 +108,7 @@ class OdometryPoses(CalibrationPoses):
             try:
                 pose = pose_to_matrix(message.pose.pose)
             except ValueError as error:
-                journal.statistics.count("poses_refused")
+                journal.count("poses_refused")
                 journal.say_once("odometry", f"{self._name}: pose left out: {error}")
                 return
             self._patience.restore()
@@ -136,7 +155,7 @@ class TfPoses:
         self._listener: tf2_ros.TransformListener | None = None
         self._patience = _Patience()
 
-    def start(self, journal: Journal, on_pose: Callable[[], None]) -> None:
+    def start(self, journal: SharedJournal, on_pose: Callable[[], None]) -> None:
         """See NodePoses. tf2 does not tell of new transforms: the node asks ``ready`` again and again."""
         self._listener = tf2_ros.TransformListener(self._buffer, self._node)
         self._patience.restore()

@@ -58,12 +58,14 @@ class Preparation:
         pipeline: DepthPipeline = DepthPipeline.from_weights(
             settings.weights, **{name: getattr(settings, name) for name in names}
         )
+        # Cameras may differ in size, and each size is computed alone and in batches.
+        pipeline.backend.keep_sizes(len(settings.each_camera()) * len({1, settings.batch}))
         plan = pipeline.nominal_plan()
         self._logger.info(
             f"preparing the network for {plan.crop_width}x{plan.crop_height}; the first time on a machine this may "
             "take minutes, then it is cached"
         )
-        pipeline.warm_up()
+        pipeline.warm_up(settings.batch)
         return pipeline
 
     async def finished(self) -> None:

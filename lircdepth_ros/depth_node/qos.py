@@ -140,16 +140,21 @@ def type_name(kind: type) -> str:
     return f"{package}/{folder}/{kind.__name__}"
 
 
-def silent_topics(node: Node, statistics: Statistics, topics: Mapping[str, str], image_topic: str) -> list[str]:
+def silent_topics(
+    statistics: Statistics,
+    topics: Mapping[str, str],
+    image_topic: str,
+    published: Mapping[str, Mapping[str, list[str]]],
+) -> list[str]:
     """Return the reasons why messages do not come, one text for each silent topic, the image's first.
 
-    topics: {name: type that is read}.
+    topics: {name: type that is read}. published: {name: publishers_by_type}.
     """
     if statistics.seconds_active() < _NO_PUBLISHER_AFTER_S:
         return []
-    published = {topic: _publishers_by_type(node, topic) for topic in topics}
     reasons = []
-    for topic, types in published.items():
+    for topic in topics:
+        types = published[topic]
         if not types:
             reasons.append(f"no publisher on {topic}: start the driver, or compare `ros2 topic list` and remap")
         reasons += [
@@ -166,7 +171,7 @@ def silent_topics(node: Node, statistics: Statistics, topics: Mapping[str, str],
     return reasons
 
 
-def _publishers_by_type(node: Node, topic: str) -> dict[str, list[str]]:
+def publishers_by_type(node: Node, topic: str) -> dict[str, list[str]]:
     """Return {type: names of the nodes that publish it} of a topic."""
     published: dict[str, list[str]] = {}
     for info in sorted(node.get_publishers_info_by_topic(topic), key=lambda info: info.node_name):

@@ -22,17 +22,27 @@ class _Running(Enum):
 
 
 class Worker(threading.Thread, Generic[JobT]):
-    """Runs calls in order and, between them, the newest submitted job; an older job that still waits is replaced.
+    """Runs calls in order and, between them, the jobs that wait: of each source the newest, the sources in turns.
 
-    run_job: is called in the thread with each job, and must not raise.
+    A job replaces an older one of its source that still waits, and keeps its place. A source that was served comes
+    after those that wait: whoever sends more than can be done gets no more than the others. The sources are cameras.
+    run_jobs: is called in the thread with 1 to ``batch`` jobs, of different sources, and must not raise. look_ahead: is
+    called in the thread with each job that will come next, before others are run.
     """
 
-    def __init__(self, run_job: Callable[[JobT], None]) -> None:
+    def __init__(
+        self,
+        run_jobs: Callable[[list[JobT]], None],
+        batch: int = 1,
+        look_ahead: Callable[[JobT], None] = lambda job: None,
+    ) -> None:
         super().__init__(name="inference", daemon=True)
-        self._run_job = run_job
+        self._run_jobs = run_jobs
+        self._batch = batch
+        self._look_ahead = look_ahead
         self._condition = threading.Condition()
         self._calls: deque[Callable[[], Callable[[], None]]] = deque()
-        self._job: JobT | None = None
+        self._waiting: dict[str, JobT] = {}  # by source, in the order of their turns
         self._stopped = False
         self._running = _Running.NOTHING
 
@@ -53,22 +63,24 @@ class Worker(threading.Thread, Generic[JobT]):
             self._condition.notify()
         return future
 
-    def submit(self, job: JobT) -> JobT | None:
+    def submit(self, job: JobT, source: str = "") -> JobT | None:
         """Hand over a job; return the job that it replaces because it was still waiting, or None."""
         with self._condition:
-            replaced, self._job = self._job, job
+            replaced = self._waiting.get(source)
+            self._waiting[source] = job
             self._condition.notify()
         return replaced
 
-    def next_is_free(self) -> bool:
-        """Return whether a job that is submitted now will wait for the one that runs, and replaces none."""
+    def comes_next(self, source: str = "") -> bool:
+        """Return whether a job that is submitted now will wait for those that run, replaces none, and comes next."""
         with self._condition:
-            return self._running is _Running.JOB and self._job is None
+            free = source not in self._waiting and len(self._waiting) < self._batch
+            return self._running is _Running.JOB and free
 
-    def discard(self) -> JobT | None:
-        """Forget the job that waits; return it or None."""
+    def discard(self) -> list[JobT]:
+        """Forget the jobs that wait; return them."""
         with self._condition:
-            waiting, self._job = self._job, None
+            waiting, self._waiting = list(self._waiting.values()), {}
         return waiting
 
     def stop(self, timeout: float | None = None) -> bool:
@@ -90,20 +102,24 @@ class Worker(threading.Thread, Generic[JobT]):
         while True:
             with self._condition:
                 self._running = _Running.NOTHING
-                self._condition.wait_for(lambda: self._stopped or self._calls or self._job is not None)
+                self._condition.wait_for(lambda: self._stopped or self._calls or self._waiting)
                 if self._stopped:
                     return
                 call = self._calls.popleft() if self._calls else None
-                job = None
-                if call is None:
-                    job, self._job = self._job, None
+                jobs = [] if call is not None else self._take()
+                upcoming = [] if call is not None else list(self._waiting.values())[: self._batch]
                 self._running = _Running.JOB if call is None else _Running.CALL
             if call is None:
-                assert job is not None
-                self._run_job(job)
+                for job in upcoming:
+                    self._look_ahead(job)
+                self._run_jobs(jobs)
                 continue
             announce = call()
             with self._condition:
                 # Before the result is announced: whoever waits for it may stop the thread at once.
                 self._running = _Running.NOTHING
             announce()
+
+    def _take(self) -> list[JobT]:
+        """Take the jobs whose turn it is."""
+        return [self._waiting.pop(source) for source in list(self._waiting)[: self._batch]]

@@ -20,7 +20,7 @@ from lircdepth_core.evaluation.truth import at_pixels
 from lircdepth_core.matching.account import Account
 from lircdepth_core.matching.assembler import Match
 from lircdepth_core.matching.radar_inputs import radar_inputs
-from lircdepth_ros.bags.depth_job import DepthJobOptions, calibration_of
+from lircdepth_ros.bags.depth_options import DepthJobOptions, calibration_of
 from lircdepth_ros.bags.evaluation import by_stamp
 from lircdepth_ros.bags.frames import FrameMatcher
 from lircdepth_ros.bags.poses import BagPoses, add_pose

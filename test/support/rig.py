@@ -68,6 +68,8 @@ class Rig:
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, quality)
 
     def _on_diagnostics(self, message):
+        if len(message.status) > 1:
+            return  # of several cameras: support/surround.py listens
         (status,) = message.status
         self.status = {pair.key: pair.value for pair in status.values}
         self.level, self.message = status.level, status.message

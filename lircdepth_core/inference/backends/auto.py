@@ -86,6 +86,7 @@ class AutoBackend(Backend):
         self._candidates, self._key, self._cache = candidates, key, cache
         self._chosen: Backend | None = None
         self._evidence = ""
+        self._sizes = 1
 
     def infer(self, image: Tensor, radar: Tensor) -> Tensor:
         """Return depth, see Backend.infer; the first call measures if ``warm_up`` was not called before."""
@@ -94,6 +95,12 @@ class AutoBackend(Backend):
     def warm_up(self, height: int, width: int, batch: int = 1) -> None:
         """Measure the candidates at this size if none is chosen yet, and warm the chosen one up."""
         self._choose(batch, height, width).warm_up(height, width, batch)
+
+    def keep_sizes(self, number: int) -> None:
+        """Keep what is made for this many sizes, see Backend.keep_sizes."""
+        self._sizes = number
+        if self._chosen is not None:
+            self._chosen.keep_sizes(number)
 
     def memory(self) -> int:
         """Return the bytes in use, see Backend.memory."""
@@ -117,6 +124,7 @@ class AutoBackend(Backend):
             milliseconds = self._milliseconds(key, batch, height, width)
             first, *others = sorted(milliseconds, key=milliseconds.__getitem__)
             self._chosen = self._candidates[first]()
+            self._chosen.keep_sizes(self._sizes)
             slower = [f"{name} {milliseconds[name]:.0f} ms" for name in others]
             self._evidence = "; ".join([f"{milliseconds[first]:.0f} ms", *slower]) + f" at {height}x{width}"
         return self._chosen

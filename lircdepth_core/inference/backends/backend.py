@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lircdepth_core.models.common.interface import check_input_size
 
-_ENGINES_KEPT = 2  # sizes of input whose engines stay in memory
+_SIZES_KEPT = 2  # sizes of input whose engines stay in memory
 
 InputSize: TypeAlias = tuple[int, int, int]  # (N, H, W)
 Engine: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # image and radar of one size to depth, all on the device
@@ -44,6 +44,9 @@ class Backend(ABC):
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    def keep_sizes(self, number: int) -> None:  # noqa: B027  a backend without engines keeps nothing
+        """Say how many sizes of input come in turns, (N, H, W) each: what is made for them stays in memory."""
+
     def leaves_a_core(self) -> bool:
         """Return whether this process has a CPU core on which the network does not run."""
         return self.device.type != "cpu" or torch.get_num_threads() < len(os.sched_getaffinity(0))
@@ -66,7 +69,8 @@ class Backend(ABC):
 class EngineBackend(Backend):
     """A backend with an engine for each size of input.
 
-    An engine is made when its size first comes; the two that were used last are kept. A subclass gives ``_build``, and
+    An engine is made when its size first comes; those of the sizes that were used last are kept, two of them unless
+    ``keep_sizes`` asks for more. A subclass gives ``_build``, and
     in ``_title`` its library, version and precision.
     """
 
@@ -75,10 +79,15 @@ class EngineBackend(Backend):
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
         self._engines: OrderedDict[InputSize, Engine] = OrderedDict()
+        self._sizes_kept = _SIZES_KEPT
 
     @abstractmethod
     def _build(self, size: InputSize) -> Engine:
         """Return the engine for tensors of a size on the device."""
+
+    def keep_sizes(self, number: int) -> None:
+        """Keep the engines of this many sizes, see Backend.keep_sizes; never fewer than two."""
+        self._sizes_kept = max(number, _SIZES_KEPT)
 
     @torch.inference_mode()
     def infer(self, image: Tensor, radar: Tensor) -> Tensor:
@@ -86,7 +95,7 @@ class EngineBackend(Backend):
         check_input_size(image, radar)
         size = (image.shape[0], image.shape[2], image.shape[3])
         if size not in self._engines:
-            while len(self._engines) >= _ENGINES_KEPT:
+            while len(self._engines) >= self._sizes_kept:
                 self._engines.popitem(last=False)
             self._engines[size] = self._build(size)
         self._engines.move_to_end(size)

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from lircdepth_core.pipeline import DepthPipeline
 from lircdepth_ros.depth_node.frames import Frame
-from lircdepth_ros.depth_node.job import Job, process
+from lircdepth_ros.depth_node.job import Job, JobProcessor
 from lircdepth_ros.depth_node.journal import Journal
 from lircdepth_ros.depth_node.outputs import DepthOutputs
 from lircdepth_ros.depth_node.settings import Settings
@@ -47,8 +47,9 @@ class Log:
 
 
 @dataclass
-class Activation:
-    journal: Journal
+class Camera:
+    settings: Settings
+    outputs: DepthOutputs
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +75,8 @@ def run(pipeline):
         settings, journal = Settings(), Journal(log)
         journal.statistics.count("frames_in")
         journal.statistics.hand_over()
-        job = Job(Frame(image, info, [], 0.0), 0.0, Activation(journal))
-        process(
-            job,
-            pipeline,
-            DepthOutputs(create, settings),
-            settings,
-            lambda job: nullcontext(wanted),
-            lambda: 0,
-            lambda: stopping,
-        )
+        job = Job(Frame(image, info, [], 0.0), 0.0, Camera(settings, DepthOutputs(create, settings)), journal)
+        JobProcessor(pipeline, lambda job: nullcontext(wanted), lambda: 0, lambda: stopping)([job])
         return journal.statistics, log, {topic: publisher.published for topic, publisher in made.items()}
 
     return run

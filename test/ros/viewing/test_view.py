@@ -25,7 +25,7 @@ import browser
 import rich_nuscenes
 from lircdepth_core.evaluation.metrics import depth_errors
 from lircdepth_ros import cli
-from lircdepth_ros.bags.depth_job import DepthJobOptions
+from lircdepth_ros.bags.depth_options import DepthJobOptions
 from lircdepth_ros.viewing.browser import level_from_camera
 from lircdepth_ros.viewing.frames import read_frames
 from paths import REPOSITORY
