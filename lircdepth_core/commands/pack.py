@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. Raises LircDepthError."""
     from lircdepth_core.data.nuscenes_frames import NuScenesFrames
-    from lircdepth_core.data.packed import open_packed
+    from lircdepth_core.data.shards import ShardedFrames
 
     if not arguments.scale > 0:
         raise LircDepthError(f"--scale {arguments.scale}: expected a positive number")
     output = packed_output.checked(arguments)
     frames: FrameSource
     if arguments.merge:
-        frames = open_packed(arguments.merge)
+        frames = ShardedFrames(arguments.merge)
     else:
         frames = NuScenesFrames(
             arguments.dataroot, arguments.version, arguments.split, arguments.dense, arguments.scale, arguments.labels

@@ -33,7 +33,7 @@ from lircdepth_core.work import Workers
 
 _DEPTH_MAPS = ("dense", "single", "exact", "rendered")  # kept as uint16 in the unit of depth files
 _FRAMES_A_TASK = 4  # consecutive ones, which one process makes: they show the same street
-_METADATA_KEY = "lircdepth_frames"
+METADATA_KEY = "lircdepth_frames"
 
 
 def output_file(path: str | Path) -> Path:
@@ -89,7 +89,7 @@ def pack(
     write = functools.partial(_write_part, frames, parts)
     with progress(len(wanted), "frame", len(wanted) - left) if tell else _told(advance) as count:
         work.run(write, missing, workers, count, lambda part: f"frame {part[0]} to {part[-1]}", start=_one_thread)
-    parts.assemble(path, [task[0] for task in tasks], {_METADATA_KEY: json.dumps(_header(frames))})
+    parts.assemble(path, [task[0] for task in tasks], {METADATA_KEY: json.dumps(_header(frames))})
 
 
 @contextlib.contextmanager
@@ -196,7 +196,7 @@ def _identity(path: Path) -> tuple[int, tuple[int, ...], dict[str, Any]]:
     """Return number, size and header of a file's frames. Raises LircDepthError as PackedFrames."""
     with _opened(path) as file:
         count, _, *size = file.get_slice("image").get_shape()
-        return count, tuple(size), json.loads((file.metadata() or {})[_METADATA_KEY])
+        return count, tuple(size), json.loads((file.metadata() or {})[METADATA_KEY])
 
 
 @contextlib.contextmanager
@@ -216,7 +216,7 @@ def _opened(path: str | Path, device: str = "cpu") -> Iterator[Any]:
 def focal_length_of(path: str | Path) -> float:
     """Return the focal length [px] of a file's frames, without reading them. Raises LircDepthError as PackedFrames."""
     with _opened(path) as file:
-        return float(json.loads((file.metadata() or {})[_METADATA_KEY])["focal_length"])
+        return float(json.loads((file.metadata() or {})[METADATA_KEY])["focal_length"])
 
 
 def frames_in(path: str | Path) -> int:
@@ -256,7 +256,7 @@ class PackedFrames:
 
     def __init__(self, path: str | Path, device: str | torch.device = "cpu") -> None:
         with _opened(path, str(device)) as file:
-            header = json.loads((file.metadata() or {})[_METADATA_KEY])
+            header = json.loads((file.metadata() or {})[METADATA_KEY])
             self._columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         self._path, self._device = path, device
         self.focal_length: float = header["focal_length"]
@@ -276,15 +276,19 @@ class PackedFrames:
 
     def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``, see data.frame."""
-        frame = {name: column[index] for name, column in self._columns.items()}
-        rows, cols, *channels = frame["radar"]
-        values = torch.stack(channels)
-        measured = values[0] > 0  # the others are padding
-        radar = values.new_zeros(4, *self.size)
-        radar[:, rows[measured].long(), cols[measured].long()] = values[:, measured]
-        for name in frame.keys() & set(_DEPTH_MAPS):
-            frame[name] = frame[name].to(torch.int32).float() / DEPTH_UNITS_PER_METRE
-        return frame | {"radar": radar}
+        return decoded({name: column[index] for name, column in self._columns.items()}, self.size)
+
+
+def decoded(row: Frame, size: tuple[int, int]) -> Frame:
+    """Return the raw frame of a row of a file, see data.frame."""
+    rows, cols, *channels = row["radar"]
+    values = torch.stack(channels)
+    measured = values[0] > 0  # the others are padding
+    radar = values.new_zeros(4, *size)
+    radar[:, rows[measured].long(), cols[measured].long()] = values[:, measured]
+    for name in row.keys() & set(_DEPTH_MAPS):
+        row[name] = row[name].to(torch.int32).float() / DEPTH_UNITS_PER_METRE
+    return row | {"radar": radar}
 
 
 class JoinedFrames:

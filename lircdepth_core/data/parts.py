@@ -21,7 +21,7 @@ from lircdepth_core.files import written_whole
 Row: TypeAlias = dict[str, npt.NDArray[Any]]
 
 _IDENTITY = "identity"
-_TYPES = {"u1": "U8", "u2": "U16", "i4": "I32", "i8": "I64", "f2": "F16", "f4": "F32", "f8": "F64", "b1": "BOOL"}
+TYPES = {"u1": "U8", "u2": "U16", "i4": "I32", "i8": "I64", "f2": "F16", "f4": "F32", "f8": "F64", "b1": "BOOL"}
 _ALIGNMENT = 8  # bytes, of the first tensor in a safetensors file
 
 
@@ -106,7 +106,7 @@ def _write_header(
     end = 0
     for name, (dtype, shape) in columns.items():
         begin, end = end, end + int(np.prod(shape)) * dtype.itemsize
-        entries[name] = {"dtype": _TYPES[dtype.str[1:]], "shape": list(shape), "data_offsets": [begin, end]}
+        entries[name] = {"dtype": TYPES[dtype.str[1:]], "shape": list(shape), "data_offsets": [begin, end]}
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     file.write(len(text).to_bytes(8, "little") + text)

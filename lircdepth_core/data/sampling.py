@@ -95,18 +95,52 @@ class Shares:
         return [drawn[place] for place in torch.randperm(total, generator=generator).tolist()]
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Frames that lie in files, of which so many (``window``) are read at a time. lengths: frames of each file."""
+
+    lengths: tuple[int, ...]
+    window: int
+
+    def order(self, seed: int, epoch: int, first: int, count: int) -> Iterator[int]:
+        """Yield ``count`` frames of an epoch's order from the place ``first`` on.
+
+        Files are shuffled, and the frames of each ``window`` of files that follow each other. What is yielded depends
+        on the arguments alone, and windows before ``first`` are passed over, not made.
+        """
+        starts = [0, *itertools.accumulate(self.lengths)]
+        files = torch.randperm(len(self.lengths), generator=seeded(seed, epoch)).tolist()
+        for number in range(0, len(files), self.window):
+            held = files[number : number + self.window]
+            length = sum(self.lengths[file] for file in held)
+            if first < length and count:
+                frames = torch.cat([torch.arange(starts[file], starts[file + 1]) for file in held])
+                order = frames[torch.randperm(length, generator=seeded(seed, epoch, number))]
+                taken = order[first : first + count].tolist()
+                yield from taken
+                count -= len(taken)
+            first = max(0, first - length)
+
+
 class EpochBatches:
     """Batches of (epoch, index), shuffled by seed and epoch; each of ``world`` ranks gets its share.
 
-    shares: of several sets whose frames together are the ``length``; None: each frame once. Raises LircDepthError as
-    ``batches_in``.
+    shares: of several sets whose frames together are the ``length``; None: each frame once. windows: the frames' files;
+    then a rank gets files of its own, but for those at the ends of its share. Raises LircDepthError as ``batches_in``.
     """
 
     def __init__(
-        self, length: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, shares: Shares | None = None
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        shares: Shares | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self._length, self._batch_size, self._seed = length, batch_size, seed
-        self._rank, self._world, self._shares = rank, world, shares
+        self._rank, self._world, self._shares, self._windows = rank, world, shares, windows
         self._count = batches_in(length, batch_size, world)
         self._epoch = 0
 
@@ -123,6 +157,12 @@ class EpochBatches:
         return self._count
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        if self._windows is not None:
+            own = self._count * self._batch_size
+            frames = self._windows.order(self._seed, self._epoch, self._rank * own, own)
+            for _ in range(self._count):
+                yield [(self._epoch, index) for index in itertools.islice(frames, self._batch_size)]
+            return
         generator = seeded(self._seed, self._epoch)
         order: list[int]
         if self._shares is None:

@@ -18,7 +18,8 @@ from lircdepth_core.data.frame import Frame, FrameSource, prepare, sha256_of
 from lircdepth_core.data.nuscenes_frames import NuScenesFrames
 from lircdepth_core.data.packed import JoinedFrames, open_packed
 from lircdepth_core.data.photometric import Photometric
-from lircdepth_core.data.sampling import EpochBatches, Shares, TrainingSet, batches_in, spread
+from lircdepth_core.data.sampling import EpochBatches, Shares, TrainingSet, Windows, batches_in, spread
+from lircdepth_core.data.shards import ShardedFrames
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.training.lightning_loader import lightning
 from lircdepth_core.training.seed import seed_or_global
@@ -52,6 +53,7 @@ class DepthData(lightning.LightningDataModule):
     train_frames: FrameSource
     val_sets: dict[str, FrameSource]
     shares: Shares | None = None
+    windows: Windows | None = None
 
     def __init__(
         self,
@@ -123,7 +125,13 @@ class DepthData(lightning.LightningDataModule):
         return StatefulDataLoader(
             TrainingSet(self.train_frames, self.augmentation, self.seed, self.repeat),
             batch_sampler=EpochBatches(
-                len(self.train_frames), self.batch_size, self.seed, trainer.global_rank, trainer.world_size, self.shares
+                len(self.train_frames),
+                self.batch_size,
+                self.seed,
+                trainer.global_rank,
+                trainer.world_size,
+                self.shares,
+                self.windows,
             ),
             num_workers=self.workers,
         )
@@ -187,7 +195,10 @@ class PackedData(DepthData):
     """Frames of files that `lircdepth pack` wrote, kept on the training device.
 
     train, val: a file each, a folder with files, or several of them; val may be {name: any of these}, for several sets,
-    each with its own errors: the first one selects. train_weights: of each of ``train``, how often its frames are drawn
+    each with its own errors: the first one selects. mapped: frames are not kept, but read from their files each time;
+    ``window`` files are open at a time, and the frames of so many files are shuffled together (see sampling.Windows).
+    For URLs of an object store it is always so, and ``cache`` is the folder of this machine for its files. workers:
+    processes that read mapped frames. train_weights: of each of ``train``, how often its frames are drawn
     (see sampling.Shares); None: every frame once an epoch.
     """
 
@@ -208,17 +219,35 @@ class PackedData(DepthData):
         clutter: float = 0.0,
         photometric: Photometric | None = None,
         train_weights: list[float] | None = None,
+        mapped: bool = False,
+        window: int = 8,
+        cache: str | None = None,
+        workers: int = 0,
     ) -> None:
         super().__init__(
-            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat,
+            batch_size, val_batch_size, crop, flip, colour, drop_scan, drop_points, seed, val_limit, repeat, workers,
             clutter=clutter, photometric=photometric,
         )  # fmt: skip
+        self._window, self._cache = window, cache
         self._train = [train] if isinstance(train, str) else train
         self._val = val if isinstance(val, dict) else {"val": val}
         self._train_weights = train_weights
+        given = [*self._train, *(path for paths in self._val.values() for path in _listed(paths))]
+        self._mapped = mapped or any("://" in path for path in given)
+        if self._mapped and train_weights is not None:
+            raise LircDepthError("train_weights goes with frames in memory, not with mapped ones")
+        if workers and not self._mapped:
+            raise LircDepthError("workers goes with mapped frames: those in memory are read without")
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the files onto the device."""
+        """Read the files onto the device, or those that are mapped when their frames are used."""
+        if self._mapped:
+            self.val_sets = {
+                name: ShardedFrames(_listed(paths), self._window, self._cache) for name, paths in self._val.items()
+            }
+            self.train_frames = frames = ShardedFrames(self._train, self._window, self._cache)
+            self.windows = Windows(frames.lengths, frames.window)
+            return
         device = self.attached.strategy.root_device
         self.val_sets = {name: open_packed(paths, device) for name, paths in self._val.items()}
         if self._train_weights is None:
@@ -227,3 +256,7 @@ class PackedData(DepthData):
         sources = [open_packed(path, device) for path in self._train]
         self.train_frames = JoinedFrames(sources)
         self.shares = Shares(tuple(map(len, sources)), tuple(self._train_weights))
+
+
+def _listed(paths: str | list[str]) -> list[str]:
+    return [paths] if isinstance(paths, str) else paths

@@ -7,6 +7,7 @@ python training_runs.py RANK WORLD PORT FRAMES OUTPUT
 
 import csv
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,14 @@ class Killed(lightning.Callback):
     def on_train_batch_end(self, trainer, *_):
         if trainer.global_step == 2:
             raise RuntimeError("killed")
+
+
+class KilledRank(lightning.Callback):
+    """Kills rank 1 after three steps, once: torchrun starts all ranks again."""
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == 3 and trainer.global_rank == 1 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def fit_words(frames, root, *options, model="tiny", epochs=2, batch_size=2):

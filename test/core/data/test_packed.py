@@ -59,7 +59,7 @@ class Levels:
         radar[:, 3, index % 64] = torch.tensor([5.0 + index, 1.0, -2.0, 0.5])
         rendered = torch.full((1, 32, 64), 7.25 + index)
         rendered[:, :8] = BEYOND_RANGE_M
-        return {"image": torch.full((3, 32, 64), index, dtype=torch.uint8), "radar": radar, "rendered": rendered}
+        return {"image": torch.full((3, 32, 64), index % 256, dtype=torch.uint8), "radar": radar, "rendered": rendered}
 
 
 def test_shards_go_on_where_they_stopped_and_are_read_as_one(tmp_path, capsys):

@@ -18,7 +18,7 @@ import torch
 import yaml
 
 import training_runs
-from lircdepth_core.data.packed import pack, shard_path, shards_of
+from lircdepth_core.data.packed import pack, pack_shards, shard_path, shards_of
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.models import checkpoints
 from lircdepth_core.models.cafnet import CaFNet
@@ -87,6 +87,49 @@ def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(frames, tmp_path)
     assert saved in (1, 2)  # whichever of the two callbacks came first at the second step
     assert fit(frames, tmp_path / "cut", *common, *saving, *resuming) == 0
     assert logged(tmp_path / "cut") == logged(tmp_path / "whole")
+
+
+def test_mapped_frames_are_trained_on_in_windows_that_a_cut_run_goes_on_with(tmp_path):
+    folder = tmp_path / "frames"
+    pack_shards(training_runs.Streets(8), folder, 3)
+    common = ("--model.lr", 0.01, "--data.mapped", "true", "--data.window", 2)
+    assert fit(folder, tmp_path / "whole", *common) == 0
+    window = ("--trainer.callbacks+", "StopAfter", "--trainer.callbacks.minutes", 0, "--ckpt_path", "resume")
+    for _ in range(8):
+        assert fit(folder, tmp_path / "cut", *common, *window) == 0
+    assert len(logged(tmp_path / "whole")) == 8
+    assert logged(tmp_path / "cut") == logged(tmp_path / "whole")
+    header = torch.load(tmp_path / "whole/checkpoints/last.ckpt", weights_only=True)["weights_header"]
+    assert header["trained_on"] == "boxes on a road (8 frames)"
+
+
+@pytest.mark.full
+def test_a_rank_that_is_killed_is_started_again_and_the_losses_are_those_of_an_uninterrupted_run(tmp_path):
+    """Two processes under torchrun, which starts both again when one ends; they resume from the last checkpoint."""
+    folder = tmp_path / "frames"
+    pack_shards(training_runs.Streets(8), folder, 2)
+    options = (
+        "--data.mapped", "true", "--model.lr", 0.01, "--trainer.devices", 2, "--trainer.strategy", "ddp",
+        "--trainer.callbacks+", "StopAfter", "--trainer.callbacks.save_minutes", 0, "--ckpt_path", "resume",
+    )  # fmt: skip
+
+    def torchrun(root, *more):
+        words = training_runs.fit_words(folder, root, *options, *more, batch_size=1)
+        done = subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--max-restarts",
+             "3", "-m", "lircdepth_ros.cli", *words],
+            cwd=REPOSITORY, env=os.environ | {"PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    torchrun(tmp_path / "whole")
+    out = torchrun(tmp_path / "killed", "--trainer.callbacks+", "training_runs.KilledRank")
+    assert re.search(r"resuming .*resume.ckpt at step [23]", out)
+    whole = logged(tmp_path / "whole")
+    assert len(whole) == 8
+    assert logged(tmp_path / "killed") == whole
 
 
 def test_a_student_learns_from_rendered_depth_in_several_files_and_says_how_far_it_is(tmp_path, capsys):
