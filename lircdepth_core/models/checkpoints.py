@@ -52,7 +52,7 @@ class Header:
         """A warning, in a line, for whoever sees depth from these weights; empty where there is none."""
         if self.random:
             return "the weights are RANDOM: the depth means nothing"
-        if self.trained_on.startswith("synthetic street"):
+        if all("synthetic street" in frames for frames in self.trained_on.split("; ")):
             return "the weights learnt from the synthetic street and never saw a real road"
         return ""
 

@@ -3,6 +3,7 @@
 """The weights that ship: their header, and their errors on streets on which they were not trained."""
 
 import numpy as np
+import pytest
 import torch
 
 from lircdepth_core.data.packed import PackedFrames
@@ -22,6 +23,15 @@ def test_they_say_what_they_learnt_from_and_at_which_focal_length():
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
     assert STREET.stat().st_size < 30e6
     assert {path.name for path in STREET.parent.iterdir()} == {STREET.name}
+
+
+@pytest.mark.parametrize(("trained_on", "cautioned"), [
+    ("varied synthetic street, varied, seed 0 (6480 frames)", True),
+    ("synthetic street, train, 1200 frames, seed 0; varied synthetic street, varied, seed 0 (9 frames)", True),
+    ("varied synthetic street, varied, seed 0; drives of drive1.mcap (900 frames)", False),
+])  # fmt: skip
+def test_weights_that_saw_rendered_pictures_alone_say_so(trained_on, cautioned):
+    assert ("never saw a real road" in checkpoints.Header("lircdepth", trained_on=trained_on).caution) == cautioned
 
 
 def test_they_see_depth_and_use_radar_on_streets_of_val(street_file):
