@@ -4,6 +4,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -226,3 +227,73 @@ def test_the_documentation_names_every_example():
     text = (REPOSITORY / "docs/research.md").read_text()
     for example in sorted(EXAMPLES.glob("*.py")):
         assert f"examples/{example.name}" in text
+
+
+def run_example(name, *words):
+    """Run an example as a program; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, *map(str, words)],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_bag_becomes_one_with_depth(tmp_path):
+    pytest.importorskip("rosbags")
+    import small_bags
+    from lircdepth_ros.bags.reading import open_bag
+
+    bag = small_bags.write(tmp_path / "bag", small_bags.frames(3))
+    printed = run_example("bag_to_depth.py", bag, tmp_path / "depth", "tiny")
+    assert printed.startswith("3 of 3 images have depth")
+    counts = {connection.topic: connection.msgcount for connection in open_bag(tmp_path / "depth").connections}
+    assert counts["/CAM_FRONT/depth/image"] == counts[small_bags.IMAGE] == 3
+
+
+@pytest.mark.full  # half a minute: frames are rendered, and the weights that ship are trained on
+def test_the_weights_that_ship_are_trained_on(tmp_path):
+    pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
+    printed = run_example("fine_tuning.py", tmp_path, 2)
+    header = checkpoints.read_header(tmp_path / "weights.safetensors")
+    assert header.training["before"], "they say what they began with"
+    assert "0-80 m" in printed
+
+
+def test_the_nearest_obstacle_is_marked_where_it_is(rig):
+    """A wall 12 m ahead behind a post at 7 m: the post, through real messages."""
+    from sensor_msgs.msg import CameraInfo, Image
+    from visualization_msgs.msg import Marker
+
+    from lircdepth_ros.messages.depth import fill_depth_image
+    from rig import INTRINSICS, header
+
+    depth = np.full((96, 160), 12.0, np.float32)
+    depth[:, 60:64] = 7.0
+    depth[:2] = np.nan
+    process = subprocess.Popen(
+        [sys.executable, EXAMPLES / "nearest_obstacle.py"], env=os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    )
+    try:
+        markers = []
+        rig.node.create_subscription(Marker, "nearest_obstacle", markers.append, 10)
+        images = rig.node.create_publisher(Image, "CAM_FRONT/depth/image", 10)
+        infos = rig.node.create_publisher(CameraInfo, "CAM_FRONT/depth/camera_info", 10)
+
+        def marked():
+            infos.publish(CameraInfo(header=header(1, "CAM_FRONT"), k=INTRINSICS.reshape(-1)))
+            image = Image(header=header(1, "CAM_FRONT"))
+            fill_depth_image(image, depth, "32FC1")
+            images.publish(image)
+            return markers
+
+        rig.wait(marked, "marker")
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    place = markers[-1].pose.position
+    assert place.z == 7.0
+    assert 60 <= place.x / 7 * INTRINSICS[0, 0] + INTRINSICS[0, 2] < 64
