@@ -18,4 +18,5 @@ pipeline = DepthPipeline.from_weights(weights, backend="plain")  # "auto" measur
 with closing(open_bag(bag)) as reader, new_bag(output) as writer:
     job = DepthJob(reader, bag, DepthJobOptions(with_inputs=True))  # topics other than nuScenes' are options
     job.process(pipeline, writer, add_video_frame=None)
-print(f"{job.account.done} of {job.account.received} images have depth, {job.counts['fused']} with radar")
+done, received = (sum(getattr(camera.account, name) for camera in job.cameras) for name in ("done", "received"))
+print(f"{done} of {received} images have depth, {job.counts['fused']} with radar")

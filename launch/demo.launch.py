@@ -18,7 +18,6 @@ from launch.actions import (
     DeclareLaunchArgument,
     ExecuteProcess,
     IncludeLaunchDescription,
-    LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
     Shutdown,
@@ -54,9 +53,7 @@ def shown(viewer: str, bag: str, chosen: dict[str, str]) -> list[Action]:
     if viewer == "rviz":
         return [Node(package="rviz2", executable="rviz2", arguments=launching.rviz_arguments(chosen))]
     if viewer == "foxglove":
-        layout = launching.foxglove_layout(chosen)
-        told = LogInfo(msg=f"Foxglove: open ws://localhost:8765 and import the layout {layout}")
-        return [ExecuteProcess(cmd=launching.live_words(chosen), output="screen"), told]
+        return [ExecuteProcess(cmd=launching.live_words(chosen), output="screen")]  # which says what to open
     if viewer == "browser":
         return [ExecuteProcess(cmd=launching.browser_words(bag), output="screen")]
     return []

@@ -140,20 +140,20 @@ def depth_node_settings(chosen: Mapping[str, str]) -> depth_settings.Settings:
     return depth_settings.settings_of(values)
 
 
-def shown_node(chosen: Mapping[str, str]) -> layouts.Shown:
-    """Return the depth node with these arguments as viewers show it. Raises LircDepthError where they cannot work."""
-    settings, node = depth_node_settings(chosen), names.resolved(chosen["name"], chosen["namespace"])
-    return layouts.Shown(settings.image_topic.partition("/")[0], node, settings, chosen["namespace"])
+def shown_cameras(chosen: Mapping[str, str]) -> list[layouts.Shown]:
+    """Return the depth node's cameras as viewers show them. Raises LircDepthError for arguments that cannot work."""
+    node = names.resolved(chosen["name"], chosen["namespace"])
+    return layouts.shown(node, depth_node_settings(chosen), chosen["namespace"])
 
 
 def rviz_arguments(chosen: Mapping[str, str]) -> list[str]:
     """Return RViz's arguments for the node's topics; its configuration is written into a folder for temporary files."""
-    return ["-d", _written(layouts.rviz([shown_node(chosen)]), ".rviz")]
+    return ["-d", _written(layouts.rviz(shown_cameras(chosen)), ".rviz")]
 
 
 def foxglove_layout(chosen: Mapping[str, str]) -> str:
     """Return the path of a Foxglove layout for the node's topics, written into a folder for temporary files."""
-    return _written(layouts.foxglove([shown_node(chosen)]), ".foxglove.json")
+    return _written(layouts.foxglove(shown_cameras(chosen)), ".foxglove.json")
 
 
 def _written(content: str, suffix: str) -> str:
@@ -204,9 +204,7 @@ def browser_words(bag: str) -> list[str]:
 
 def live_words(chosen: Mapping[str, str]) -> list[str]:
     """Return the command that serves the node's topics to Foxglove."""
-    node = shown_node(chosen)
-    words = [sys.executable, "-m", "lircdepth_ros.cli", "view", "--live", "--node", node.node]
-    return [*words, "--image-topic", node.topic(node.settings.image_topic)]
+    return [sys.executable, "-m", "lircdepth_ros.cli", "view", "--live", "--layout", foxglove_layout(chosen)]
 
 
 def rectification(chosen: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -15,19 +15,20 @@ from typing import Any
 
 import yaml
 
-from lircdepth_ros.depth_node.settings import Settings, published_topics
+from lircdepth_ros.depth_node.settings import ALL_CAMERAS, Settings, published_topics
 from lircdepth_ros.names import resolved
 
 FIXED_FRAME, BASE_FRAME = "odom", "base_link"
 LIDAR_TOPIC, BOXES_TOPIC, DIAGNOSTICS_TOPIC = "/LIDAR_TOP/points", "/annotations", "/diagnostics"
-CAMERAS = ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT")
-RADARS = ("RADAR_FRONT", "RADAR_FRONT_LEFT", "RADAR_FRONT_RIGHT", "RADAR_BACK_LEFT", "RADAR_BACK_RIGHT")
-_LATENCIES = ("processing_time_ms", "pipeline_latency_ms")
+_COLOURED = {"colorMode": "rgb", "colorField": "rgb", "pointSize": 2}
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One depth node with the full names of what is shown of it. name: in words. node: its full name."""
+    """One camera of a depth node with the full names of what is shown of it.
+
+    name: in words. node: its full name. settings: the camera's own.
+    """
 
     name: str
     node: str
@@ -48,9 +49,19 @@ class Shown:
         return self.topic(f"{self.settings.depth_topic}/{name}")
 
     @property
+    def surround(self) -> str:
+        """The points of all cameras of the node, where it has several."""
+        return self.topic(self.settings.surround_topic)
+
+    @property
     def overlay(self) -> str:
         """The radar overlay's topic."""
         return self.topic(self.settings.overlay_topic)
+
+    @property
+    def latencies(self) -> list[str]:
+        """The topics of its latencies."""
+        return [topic for topic, kind in self.published.items() if kind == "std_msgs/msg/Float64"]
 
     @property
     def radars(self) -> list[str]:
@@ -58,22 +69,22 @@ class Shown:
         return [self.topic(topic) for topic in self.settings.radar_topics]
 
 
+def shown(node: str, settings: Settings, namespace: str = "") -> list[Shown]:
+    """Return each camera of a node as viewers show it. node: its full name."""
+    return [
+        Shown(own.camera or own.image_topic.strip("/").partition("/")[0], node, own, namespace)
+        for own in settings.each_camera().values()
+    ]
+
+
 def front() -> list[Shown]:
     """Return the depth node with its defaults."""
-    return [Shown("CAM_FRONT", "/depth_node", Settings())]
+    return shown("/depth_node", Settings())
 
 
 def surround() -> list[Shown]:
-    """Return six depth nodes on nuScenes' cameras and radars, named as docs/node.md starts them."""
-    radars = tuple(f"{radar}/points" for radar in RADARS)
-    return [
-        Shown(
-            camera,
-            f"/depth_{camera.lower().removeprefix('cam_')}",
-            Settings(image_topic=f"{camera}/image_rect", radar_topics=radars),
-        )
-        for camera in CAMERAS
-    ]
+    """Return the depth node with nuScenes' six cameras: ``cameras:=all``."""
+    return shown("/depth_node", Settings(cameras=(ALL_CAMERAS,)))
 
 
 def rviz(nodes: Sequence[Shown]) -> str:
@@ -92,9 +103,11 @@ def rviz(nodes: Sequence[Shown]) -> str:
         displays += [
             _image(f"{node.name}: depth", node.output("color")),
             _image(f"{node.name}: radar", node.overlay, enabled=len(nodes) == 1),
-            _cloud(f"{node.name}: points", node.output("points"), "RGB8", 0.05),
+            _cloud(f"{node.name}: points", node.output("points"), "RGB8", 0.05, enabled=len(nodes) == 1),
             _markers(f"{node.name}: radar's motion", node.output("radar_arrows")),
         ]
+    if len(nodes) > 1:
+        displays.append(_cloud("All cameras: points", nodes[0].surround, "RGB8", 0.05))
     displays += [_cloud(topic, topic, "AxisColor", 0.3, enabled=False) for topic in _radars(nodes)]
     displays += [
         _cloud("Lidar", LIDAR_TOPIC, "Intensity", 0.03, enabled=False),
@@ -167,8 +180,10 @@ def foxglove(nodes: Sequence[Shown]) -> str:
     """Return a Foxglove layout: pictures, a scene in 3D, latencies and diagnostics of depth nodes."""
     scene: dict[str, dict[str, Any]] = {}
     for node in nodes:
-        scene[node.output("points")] = {"visible": True, "colorMode": "rgb", "colorField": "rgb", "pointSize": 2}
+        scene[node.output("points")] = _COLOURED | {"visible": len(nodes) == 1}
         scene[node.output("radar_arrows")] = {"visible": True}
+    if len(nodes) > 1:
+        scene[nodes[0].surround] = _COLOURED | {"visible": True}
     scene |= {topic: {"visible": True, "colorMode": "colormap", "colorField": "vx"} for topic in _radars(nodes)}
     scene[LIDAR_TOPIC] = {"visible": False, "colorMode": "colormap", "colorField": "intensity"}
     scene[BOXES_TOPIC] = {"visible": True}
@@ -184,13 +199,13 @@ def foxglove(nodes: Sequence[Shown]) -> str:
             "yAxisLabel": "ms",
             "paths": [
                 {
-                    "value": f"{node.topic(f'~/debug/{name}')}.data",
-                    "label": f"{node.name}: {name}",
+                    "value": f"{topic}.data",
+                    "label": f"{node.name}: {topic.rpartition('/')[2]}",
                     "enabled": True,
                     "timestampMethod": "receiveTime",
                 }
                 for node in nodes
-                for name in _LATENCIES
+                for topic in node.latencies
             ],
         },
         "DiagnosticSummary!health": {"topicToRender": DIAGNOSTICS_TOPIC, "minLevel": 0},

@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="BAG", help="bag with all but the depth (default: the same)")
     parser.add_argument("--live", action="store_true", help="instead of a bag: serve a running node to Foxglove")
     parser.add_argument("--node", default="/depth_node", help="with --live: its full name (default: %(default)s)")
+    parser.add_argument("--cameras", nargs="+", default=(), metavar="NAME", help="with --live: the node's, or all")
+    parser.add_argument("--layout", metavar="FILE", help="with --live: Foxglove's layout, in place of one for the node")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 serves other machines, too (default: %(default)s)")
     parser.add_argument("--port", type=int, help=f"default: {_BROWSER_PORT}; with --live {_FOXGLOVE_PORT}")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="show each N-th image (default: all)")
@@ -46,6 +48,10 @@ def run(arguments: argparse.Namespace) -> None:
     for name in ("every", "stride"):
         if getattr(arguments, name) < 1:
             raise LircDepthError(f"--{name} is {getattr(arguments, name)}, expected at least 1")
+    if arguments.cameras and not arguments.live:
+        raise LircDepthError(
+            "the browser shows one camera: choose it by --image-topic, --camera-info-topic, --depth-topic"
+        )
     if arguments.live:
         _serve_node(arguments)
         return
@@ -65,11 +71,16 @@ def _serve_node(arguments: argparse.Namespace) -> None:
     from lircdepth_ros import layouts
     from lircdepth_ros.depth_node.settings import Settings
 
-    camera = arguments.image_topic.rpartition("/")[0].strip("/")
-    settings = Settings(image_topic=arguments.image_topic, radar_topics=job_options(arguments).radar_topics)
-    with tempfile.NamedTemporaryFile("w", prefix="lircdepth_", suffix=".foxglove.json", delete=False) as layout:
-        layout.write(layouts.foxglove([layouts.Shown(camera, arguments.node, settings)]))
-    live.serve(arguments.host, arguments.port or _FOXGLOVE_PORT, layout.name)
+    layout = arguments.layout
+    if layout is None:
+        chosen = job_options(arguments)
+        settings = Settings(image_topic=arguments.image_topic, radar_topics=chosen.radar_topics)
+        if chosen.cameras:
+            settings = Settings(cameras=chosen.cameras)
+        with tempfile.NamedTemporaryFile("w", prefix="lircdepth_", suffix=".foxglove.json", delete=False) as file:
+            file.write(layouts.foxglove(layouts.shown(arguments.node, settings)))
+        layout = file.name
+    live.serve(arguments.host, arguments.port or _FOXGLOVE_PORT, layout)
 
 
 def _frames(arguments: argparse.Namespace) -> list[ViewFrame]:

@@ -23,6 +23,7 @@ OF_SCENE = {"sensor_msgs/msg/PointCloud2", "visualization_msgs/msg/MarkerArray"}
 def declared(nodes):
     """{topic: type} of what the nodes publish and read, and of the converter's bags (docs/bags.md)."""
     topics = {topic: kind for node in nodes for topic, kind in node.published.items()}
+    topics |= {node.surround: "sensor_msgs/msg/PointCloud2" for node in nodes if len(nodes) > 1}
     topics |= {topic: "sensor_msgs/msg/PointCloud2" for node in nodes for topic in (*node.radars, LIDAR_TOPIC)}
     return topics | {BOXES_TOPIC: OF_DISPLAY["MarkerArray"], DIAGNOSTICS_TOPIC: "diagnostic_msgs/msg/DiagnosticArray"}
 

@@ -149,6 +149,7 @@ def test_a_bag_without_depth_gets_it_first_and_wrong_words_are_one_line(bag, cap
         (["view"], "name a BAG, or say --live"),
         (["view", str(bag / "bag"), "--live"], "name a BAG, or say --live"),
         (["view", str(bag / "bag"), "--every", "0"], "--every is 0, expected at least 1"),
+        (["view", str(bag / "bag"), "--cameras", "all"], "the browser shows one camera"),
         (["view", str(bag / "depth"), "--camera-info-topic", "/x"], "has no topic /x; see --reference"),
     ):
         capsys.readouterr()
