@@ -53,6 +53,7 @@ EXTRAS = {
     "openvino": {"onnx": "onnx", "openvino": "openvino"},
     "cluster": {"dask-jobqueue": "dask_jobqueue", "distributed": "distributed"},
     "store": {"fsspec": "fsspec", "s3fs": "s3fs"},
+    "completion": {"shtab": "shtab"},
     "docs": {"latex2mathml": "latex2mathml", "mkdocs-material": "material", "mkdocstrings[python]": "mkdocstrings"},
     "dev": {
         "build": "build",

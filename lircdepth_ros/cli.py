@@ -8,6 +8,7 @@ so that `lircdepth --help` does not wait for PyTorch.
 
 import argparse
 import importlib
+import os
 import shlex
 import sys
 
@@ -42,18 +43,71 @@ COMMANDS = {
     "eval-bag": ("lircdepth_ros.commands.eval_bag", "errors of a bag's depth images against its lidar"),
     "view": ("lircdepth_ros.commands.view", "show a bag in a browser, or serve a running node to Foxglove"),
     "doctor": ("lircdepth_ros.commands.doctor", "look at this installation: what is missing, and what mends it"),
+    "completion": ("lircdepth_ros.commands.completion", "print what completes this command in a shell"),
     "prepare": ("lircdepth_ros.commands.prepare", "measure backends and build engines before the first drive"),
     "demo": ("lircdepth_ros.commands.demo", "replay a scene through the depth node and look at the result"),
 }
 
 
+# {command: what a newcomer would type}, at the end of its help.
+EXAMPLES = {
+    "infer": (
+        "lircdepth infer --sample -o depth.png",
+        "lircdepth infer --image front.jpg --radar scan.pcd --calibration calibration.yaml -o depth.npy",
+    ),
+    "infer-bag": ("lircdepth infer-bag BAG -o DEPTH --with-inputs --mp4 depth.mp4 --report depth.html",),
+    "view": ("lircdepth view BAG", "lircdepth view DEPTH --reference BAG", "lircdepth view --live"),
+    "eval-bag": ("lircdepth eval-bag DEPTH --reference BAG -o errors --report errors.html",),
+    "eval": (
+        "lircdepth eval --dataroot /data/nuscenes --split val --weights student.safetensors -o out/eval",
+        "lircdepth eval --packed test.safetensors --weights street -o out/eval --report eval.html",
+    ),
+    "report": ("lircdepth report out/a out/b -o page.html",),
+    "compare": ("lircdepth compare out/a out/b -o out/a-b",),
+    "nuscenes-to-bag": ("lircdepth nuscenes-to-bag --dataroot /data/nuscenes --scene scene-0061 -o BAG",),
+    "verify-bag": ("lircdepth verify-bag BAG --dataroot /data/nuscenes",),
+    "synth": ("lircdepth synth -o root --duration 2 --weather clear",),
+    "pack-street": ("lircdepth pack-street --split varied --frames 100 -o frames.safetensors",),
+    "pack-bag": ("lircdepth pack-bag drive1 drive2 -o drive.safetensors --like street --sheet look.jpg",),
+    "radar-check": ("lircdepth radar-check BAG",),
+    "export": ("lircdepth export street -o street.onnx --format onnx --size 224 384",),
+    "info": ("lircdepth info", "lircdepth info --weights street --json"),
+    "doctor": ("lircdepth doctor",),
+    "prepare": ("lircdepth prepare --params-file config/model.yaml",),
+    "demo": ("lircdepth demo -o out/demo --report out/demo.html",),
+    "completion": ('eval "$(lircdepth completion bash)"',),
+}
+_BOLD, _PLAIN = "\033[1m", "\033[0m"
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the examples' lines; headings are bold on a terminal, unless NO_COLOR is set (https://no-color.org)."""
+
+    def start_section(self, heading):
+        """Begin a group of arguments under its heading."""
+        bold = heading and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        super().start_section(f"{_BOLD}{heading}{_PLAIN}" if bold else heading)
+
+
 def make_parser(commands):
     """Return the parser in which the named commands have their arguments; each is imported for that."""
-    parser = argparse.ArgumentParser(prog="lircdepth", description="Depth from one camera and a radar.")
+    parser = argparse.ArgumentParser(
+        prog="lircdepth",
+        description="Depth from one camera and a radar.",
+        epilog="example:\n  lircdepth infer --sample -o depth.png",
+        formatter_class=HelpFormatter,
+    )
     parser.add_argument("--version", action=VersionAction)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, help_text) in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        examples = "\n".join(f"  {line}" for line in EXAMPLES.get(name, ()))
+        subparser = subparsers.add_parser(
+            name,
+            help=help_text,
+            description=help_text.capitalize() + ".",
+            epilog=f"examples:\n{examples}" if examples else None,
+            formatter_class=HelpFormatter,
+        )
         if name in commands:
             command = importlib.import_module(module)
             command.add_arguments(subparser)

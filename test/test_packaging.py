@@ -174,7 +174,9 @@ def test_wheel_and_sdist_hold_the_weights_and_what_ros_looks_for(distributions):
     share = "share/lircdepth_ros"
     assert {"share/ament_index/resource_index/packages/lircdepth_ros", f"{share}/package.xml"} <= names
     assert {f"{share}/launch/depth.launch.py", f"{share}/config/depth.yaml"} <= names
-    assert {"lircdepth_core/weights/street.safetensors", "lircdepth_core/sample/image.jpg"} <= names
+    shipped = ("weights/street.safetensors", "sample/image.jpg", "evaluation/templates/report.html.j2")
+    assert {f"lircdepth_core/{name}" for name in shipped} <= names
+    assert {f"{share}/launch/demo.launch.py", f"{share}/config/viewers/surround.rviz"} <= names
     modules = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "lircdepth_core").rglob("*.py")}
     assert modules <= names
     with tarfile.open(sdist) as archive:

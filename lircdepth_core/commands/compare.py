@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics", nargs="+", help="default: mae abs_rel delta1")
     parser.add_argument("--worst", type=int, default=3, metavar="N",
                         help="draw so many images on which the two differ most (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print comparison.json's content instead of the table")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR",
                         help="folder for comparison.json, table.txt and worst.png")  # fmt: skip
 
@@ -40,15 +42,15 @@ def run(arguments: argparse.Namespace) -> None:
     lines = [f"A: {_title(first)}", f"B: {_title(second)}", *comparison.lines(differences)]
     worst = comparison.worst_images(first, second, arguments.worst, arguments.variant)
     lines += [f"differ most: {name}, MAE {a:.3f} and {b:.3f} m" for name, a, b in worst]
-    print("\n".join(lines))
-    if arguments.output is None:
-        return
-    arguments.output.mkdir(parents=True, exist_ok=True)
     content = {
         "A": str(first.folder), "B": str(second.folder), "variant": arguments.variant,
         "differences": [asdict(one) | {"difference": one.difference} for one in differences],
         "worst": [{"image": name, "mae": [a, b]} for name, a, b in worst], "command": arguments.command_line,
     }  # fmt: skip
+    print(json.dumps(content, indent=1) if arguments.json else "\n".join(lines))
+    if arguments.output is None:
+        return
+    arguments.output.mkdir(parents=True, exist_ok=True)
     texts = {"comparison.json": json.dumps(content, indent=1), "table.txt": "\n".join(lines)}
     for name, text in texts.items():
         with written_whole(arguments.output / name) as partial:
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         try:
             panels = _panels([name for name, _, _ in worst], first, second, arguments.variant)
         except LircDepthError as error:  # the figures do not need the files any more
-            print(f"no worst.png: {error}")
+            print(f"no worst.png: {error}", file=sys.stderr)
             return
         montage(arguments.output / "worst.png", panels, "where A and B differ most")
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Iterator, Sequence
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lircdepth_core import options, work
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.progress import progress
+from lircdepth_core.progress import counted, progress
 
 if TYPE_CHECKING:
     from lircdepth_core.data.frame import FrameSource
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for results.json, images.jsonl, table.txt, eval.png and the worst images",
     )
     options.add_page_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print results.json's content instead of the table")
     work.add_arguments(parser)
     parser.set_defaults(**_OPTIONS_OF_DATAROOT)
 
@@ -79,13 +80,6 @@ def run(arguments: argparse.Namespace) -> None:
         if workers != work.Workers():
             raise LircDepthError("--jobs, --cluster and --retries go with --dataroot, not with --packed")
         _on_packed(arguments)
-
-
-def _progress(indices: Sequence[int]) -> Iterator[int]:
-    with progress(len(indices), "frame") as advance:
-        for index in indices:
-            yield index
-            advance(1)
 
 
 def _on_packed(arguments: argparse.Namespace) -> None:
@@ -110,10 +104,12 @@ def _on_packed(arguments: argparse.Namespace) -> None:
         "source": {"packed": str(arguments.packed)},
     }  # fmt: skip
     about |= _told(arguments, frames)
-    report = of_packed.evaluate(network, frames, device, _progress, about, arguments.limit)
+    report = of_packed.evaluate(
+        network, frames, device, lambda indices: counted(indices, "frame"), about, arguments.limit
+    )
     report.write(arguments.output, of_packed.panels({"depth": network.cpu()}, frames), frames.description)
     _page(arguments, report)
-    _print(report)
+    _print(report, arguments.json)
 
 
 def _on_dataroot(arguments: argparse.Namespace, workers: work.Workers) -> None:
@@ -147,7 +143,7 @@ def _on_dataroot(arguments: argparse.Namespace, workers: work.Workers) -> None:
         )  # fmt: skip
     report.write(arguments.output, of_split.panels(pipeline, frames, arguments.truth), frames.description)
     _page(arguments, report)
-    _print(report)
+    _print(report, arguments.json)
 
 
 @functools.lru_cache(maxsize=1)
@@ -179,7 +175,10 @@ def _page(arguments: argparse.Namespace, report: Report) -> None:
         page.write(arguments.report, [found], f"Depth errors: {report.about['data']}")
 
 
-def _print(report: Any) -> None:
+def _print(report: Report, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=1))
+        return
     print("\n".join(report.lines()))
     if report.about["caution"]:
         print(report.about["caution"])

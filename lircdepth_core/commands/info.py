@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
 
 from lircdepth_core import models
 from lircdepth_core.errors import LircDepthError
@@ -22,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", choices=models.NAMES, default="lircdepth")
     parser.add_argument("--weights", metavar="FILE.safetensors", help="print this file's header too")
     parser.add_argument("--size", type=_size, default=(896, 1600), metavar="HEIGHTxWIDTH", help="default 896x1600")
+    parser.add_argument("--json", action="store_true", help="print it for machines")
 
 
 def count_macs(network, height, width):
@@ -49,20 +53,30 @@ def run(arguments: argparse.Namespace) -> None:
     from lircdepth_core.models import checkpoints
 
     model, config = arguments.model, {}
+    found: dict[str, Any] = {}
     if arguments.weights:
         header = checkpoints.read_header(arguments.weights)
         model, config = header.model, header.config
-        for name, value in vars(header).items():
-            print(f"{name:14} {value}")
+        found["header"] = vars(header)
     with torch.device("meta"):
         network = models.build(model, **config).eval()
     try:
         macs = count_macs(network, *arguments.size)
     except ValueError as error:
         raise LircDepthError(str(error)) from error
-    height, width = arguments.size
-    print(f"{model} at {height}x{width}\n{'part':24}{'parameters':>14}{'GMAC':>10}")
+    found |= {"model": model, "size": arguments.size, "parts": {}}
     for path, module in network.named_modules():
         if path.count(".") <= 1 and path in macs:
             parameters = sum(parameter.numel() for parameter in module.parameters())
-            print(f"{'  ' * path.count('.') + (path or 'all'):24}{parameters:>14,}{macs[path] / 1e9:>10.2f}")
+            found["parts"][path or "all"] = {"parameters": parameters, "macs": macs[path]}
+    print(json.dumps(found, indent=2) if arguments.json else "\n".join(_lines(found)))
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    for name, value in found.get("header", {}).items():
+        yield f"{name:14} {value}"
+    height, width = found["size"]
+    yield f"{found['model']} at {height}x{width}"
+    yield f"{'part':24}{'parameters':>14}{'GMAC':>10}"
+    for path, part in found["parts"].items():
+        yield f"{'  ' * path.count('.') + path:24}{part['parameters']:>14,}{part['macs'] / 1e9:>10.2f}"

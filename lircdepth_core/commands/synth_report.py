@@ -11,6 +11,7 @@ import numpy as np
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import written_whole
+from lircdepth_core.progress import counted
 
 BASELINES_SCALE = 0.25  # of the camera's size, as the packed frames that the shipped weights learnt from
 _FRAMES_OF_THE_CONSTANT = 16
@@ -47,8 +48,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print_radar(arguments):
-    from tqdm import tqdm
-
     from lircdepth_core.synthetic import RadarModel, build_world
     from lircdepth_core.synthetic.sensors import radar_statistics
     from lircdepth_core.synthetic.sensors.radar import radar_scan
@@ -58,7 +57,7 @@ def _print_radar(arguments):
     if real is not None and len(real) < 2:
         raise LircDepthError(f"{arguments.real} holds one scene: two are needed to tell how far real scenes differ")
     scans = []
-    for spec in tqdm(training_scenes(arguments.scenes, arguments.seed), unit="scene"):
+    for spec in counted(training_scenes(arguments.scenes, arguments.seed), "scene"):
         world = build_world(spec.seed)
         for index, time in enumerate(np.linspace(0.5, 19.5, arguments.scans)):
             scans.append(radar_scan(world, RadarModel(), time, np.random.default_rng((*spec.seed, 5, index))))
@@ -82,7 +81,6 @@ def _print_radar(arguments):
 
 def _draw_contact_sheet(path, seed):
     from PIL import Image
-    from tqdm import tqdm
 
     from lircdepth_core.synthetic import CameraModel, build_world
     from lircdepth_core.synthetic.sensors.camera import camera_frame
@@ -90,7 +88,7 @@ def _draw_contact_sheet(path, seed):
 
     columns, rows, size = 4, 6, (480, 270)
     sheet = Image.new("RGB", (columns * size[0], rows * size[1]))
-    for number in tqdm(range(columns * rows), unit="frame"):
+    for number in counted(range(columns * rows), "frame"):
         world = build_world((seed, number), weather_name=WEATHERS[number % len(WEATHERS)])
         frame = camera_frame(world, CameraModel().resized(2 * size[0], 2 * size[1]), 1.0 + 3.7 * number % 18).numpy()
         place = (number % columns * size[0], number // columns * size[1])
@@ -102,8 +100,6 @@ def _draw_contact_sheet(path, seed):
 
 
 def _print_baselines(arguments):
-    from tqdm import tqdm
-
     from lircdepth_core.data.street import StreetFrames
     from lircdepth_core.evaluation import trivial
     from lircdepth_core.synthetic.world.splits import SPLITS
@@ -114,5 +110,5 @@ def _print_baselines(arguments):
         for split, number in ((arguments.baselines, count), ("val", _FRAMES_OF_THE_CONSTANT))
     )
     for truth in ("single", "exact"):
-        report = trivial.evaluate(fitted_on, frames, truth, lambda indices: tqdm(indices, unit="frame"))
+        report = trivial.evaluate(fitted_on, frames, truth, lambda indices: counted(indices, "frame"))
         print("\n".join([*(f"{name}: {value}" for name, value in report.about.items()), *report.lines(), ""]))

@@ -13,20 +13,18 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lircdepth_core import work
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.manifest import Entry, Manifest, entry_of
+from lircdepth_core.progress import BYTES, progress
 from lircdepth_core.work import Workers
 from lircdepth_ros.bags.nuscenes_scene import SceneMessages
 from lircdepth_ros.bags.selection import Selection
 from lircdepth_ros.bags.writing import clear_partial, new_bag
 from lircdepth_ros.messages import definitions
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 Result = dict[str, Any]  # of one scene, as JSON can write it
 COMPLETE = "complete already"  # a result's status
@@ -49,8 +47,8 @@ def convert(
     """
     plan = SceneMessages(nusc, scene, selection, skip_missing)
     plan.check_files()
-    with _bar(plan.input_bytes, scene["name"]) as bar:
-        return _write(plan, output, bar.update, **storage)
+    with progress(plan.input_bytes, BYTES) as advance:
+        return _write(plan, output, advance, **storage)
 
 
 def _write(plan: SceneMessages, output: str | Path, advance: Callable[[int], Any], **storage: str) -> Result:
@@ -175,9 +173,9 @@ def convert_all(conversion: Conversion, todo: dict[tuple[Path, str], SceneMessag
             manifest.record(report[1])
 
     _plans.update(todo)
-    with _bar(sum(plan.input_bytes for plan in todo.values()), f"{len(todo)} scene(s)") as bar:
+    with progress(sum(plan.input_bytes for plan in todo.values()), BYTES) as advance:
         try:
-            reports = work.run(conversion, todo, workers, bar.update, _scene_of, record)
+            reports = work.run(conversion, todo, workers, advance, _scene_of, record)
         except BaseException:
             for bag, _ in todo:  # processes that were ended did not clean up
                 clear_partial(bag)
@@ -197,9 +195,3 @@ def _keep_freed_buffers() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 64 * 2**20)
         mallopt(_M_TRIM_THRESHOLD, 256 * 2**20)
-
-
-def _bar(total: int, description: str) -> tqdm[Any]:
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc=description, unit="B", unit_scale=True, disable=None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.progress import progress
 from lircdepth_ros.bags.camera_depth import CameraDepth
 from lircdepth_ros.bags.depth_options import DepthJobOptions, calibration_of
 from lircdepth_ros.bags.depth_writer import OrderedDepthWriter
@@ -80,8 +81,6 @@ class DepthJob:
         The static transforms are read before everything else. A damaged message is counted and left out. Raises
         LircDepthError, with the causes and their counts, when no image gives depth.
         """
-        from tqdm import tqdm
-
         used = set(self._poses.topics)
         for camera in self.cameras:
             used |= {camera.image_topic, camera.options.camera_info_topic, *camera.options.radar_topics}
@@ -91,14 +90,14 @@ class DepthJob:
         out = OrderedDepthWriter(writer, copied, topics, self._options.encoding)
         pipeline.backend.keep_sizes(len(self.cameras))
         self._poses.read_static(self._reader)
-        with tqdm(total=self.image_count, desc="depth", unit=" images", disable=None) as bar:
+        with progress(self.image_count, "image") as advance:
 
             def estimate(now: int | None = None) -> None:
                 """Write the depth of what is final at a log time [ns], by default of everything."""
                 for camera in self.cameras:
                     for match in camera.matcher.poll() if now is None else camera.matcher.poll(now):
                         camera.estimate(match, pipeline, out, add_video_frame)
-                        bar.update()
+                        advance(1)
 
             for connection, now, data in read_messages(self._reader, wanted, account=self.bag_account):
                 estimate(now - 1)  # what became final between two messages

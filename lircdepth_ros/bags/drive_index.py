@@ -14,6 +14,7 @@ from lircdepth_core.geometry.transforms import Float64Array
 from lircdepth_core.matching.account import BAD_INPUT, DAMAGED, NO_CAMERA_INFO, Account
 from lircdepth_core.matching.assembler import Match
 from lircdepth_core.matching.radar_inputs import radar_inputs
+from lircdepth_core.progress import progress
 from lircdepth_core.radar import RadarScan
 from lircdepth_ros.bags.depth_options import DepthJobOptions, calibration_of, find_image_topic
 from lircdepth_ros.bags.frames import FrameMatcher
@@ -116,16 +117,14 @@ class DriveReader:
 
     def read(self) -> DriveIndex:
         """Return what the bag holds."""
-        from tqdm import tqdm
-
         job, lidar = self._options.job, self._options.lidar_topic
         used = {self._index.image_topic, job.camera_info_topic, lidar, *job.radar_topics, *self._poses.topics}
         wanted = [c for c in self._reader.connections if c.topic in used]
         self._poses.read_static(self._reader)
         total = sum(connection.msgcount for connection in wanted)
-        with tqdm(total=total, desc="read", unit=" messages", disable=None) as bar:
+        with progress(total, "message") as advance:
             for connection, now, data in read_messages(self._reader, wanted, account=self._bag_account):
-                bar.update()
+                advance(1)
                 topic = connection.topic
                 self._take(self._matcher.poll(now - 1))
                 message = self._bag_account.decode(connection, now, data)

@@ -33,6 +33,7 @@ from lircdepth_core.evaluation.views import error_view
 from lircdepth_core.geometry.calibration import BASE_FRAME
 from lircdepth_core.matching.account import DAMAGED, Account
 from lircdepth_core.matching.assembler import Match
+from lircdepth_core.progress import progress
 from lircdepth_ros.bags.depth_options import calibration_of
 from lircdepth_ros.bags.frames import FrameMatcher
 from lircdepth_ros.bags.poses import BagPoses, add_pose
@@ -140,8 +141,6 @@ def evaluate(
     counted. Raises LircDepthError when a topic is missing or of another type, when a bag is damaged, or when no image
     can be compared.
     """
-    from tqdm import tqdm
-
     paths = list(dict.fromkeys([str(depth_bag), str(reference_bag)]))
     with ExitStack() as stack:
         readers = [stack.enter_context(closing(open_bag(path))) for path in paths]
@@ -160,9 +159,9 @@ def evaluate(
             sources.append(by_stamp(reader, [c for c in reader.connections if c.topic in wanted], bag_account))
         poses.read_static(readers[-1])  # of the reference
         count = sum(c.msgcount for c in readers[0].connections if c.topic == topics.depth)
-        with tqdm(total=count, desc="evaluate", unit=" images", disable=None) as bar:
+        with progress(count, "image") as advance:
             for now, topic, message in heapq.merge(*sources, key=lambda entry: entry[0]):
-                bar.update(comparison.take(matcher.poll(now - 1), now))
+                advance(comparison.take(matcher.poll(now - 1), now))
                 if message is None:
                     if topic == topics.depth:
                         account.received += 1
@@ -179,8 +178,8 @@ def evaluate(
                     matcher.add_cloud(topic, message)
                 else:
                     add_pose(poses, topic, message, now, account, bag_account)
-                bar.update(comparison.take(matcher.poll(now), now))
-            bar.update(comparison.take(matcher.poll()))
+                advance(comparison.take(matcher.poll(now), now))
+            advance(comparison.take(matcher.poll()))
     account.check(waiting=matcher.pending)
     return comparison.result({"depth": str(depth_bag), "reference": str(reference_bag)}, bag_account)
 

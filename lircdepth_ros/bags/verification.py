@@ -19,6 +19,7 @@ import numpy as np
 
 from lircdepth_core.data.nuscenes.tables import find_scene
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.progress import progress
 from lircdepth_ros.bags.comparison import (
     Check,
     Near,
@@ -65,8 +66,6 @@ def verify(bag: str | Path, nusc: Any, scene_name: str | None = None) -> dict[st
 
     "differences" lists topic, stamp [ns, log time], field, found and expected (as text) of each.
     """
-    from tqdm import tqdm
-
     with closing(open_bag(bag)) as reader:
         about = reader.storage.metadata.custom or {}
         scene_name = scene_name or about.get("scene")
@@ -76,11 +75,10 @@ def verify(bag: str | Path, nusc: Any, scene_name: str | None = None) -> dict[st
         types = {connection.topic: connection.msgtype for connection in reader.connections}
         selection, left_out = (json.loads(about.get(key, "{}")) for key in ("selection", "left_out"))
         checker = _Checker(nusc, scene, types, selection, left_out)
-        bar = tqdm(total=reader.message_count, desc="verify", unit=" messages", disable=None)
-        with bar:
+        with progress(reader.message_count, "message") as advance:
             for connection, stamp, data in read_messages(reader):
                 checker.check(connection.topic, connection.msgtype, stamp, data)
-                bar.update()
+                advance(1)
         checker.finish()
     return {
         "bag": str(bag),

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the vehicle, m/s and rad/s, for radars that measure speeds along the line of sight (default: 0)",
     )
     options.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print what was made for machines")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -124,19 +127,39 @@ def run(arguments: argparse.Namespace) -> None:
     _write(output, frame.depth)
     if arguments.picture:
         save_picture(arguments.picture, frame_view(image, calibration.intrinsics[camera], radars, frame.depth, scale))
-        print(f"{arguments.picture}: to look at")
-    returns = sum(len(scan) for scan, _ in radars)
-    print(f"{output}: {image.shape[1]}x{image.shape[0]}, {frame.returns_seen} of {returns} radar returns in the image")
-    if frame.rejected_returns:
-        print(f"note: {frame.rejected_returns} returns are left out: a value is missing or not finite", file=sys.stderr)
-    if returns and not frame.returns_seen:
+    told = {
+        "output": str(output),
+        "picture": arguments.picture,
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "returns": sum(len(scan) for scan, _ in radars),
+        "returns_seen": frame.returns_seen,
+        "rejected_returns": frame.rejected_returns,
+        "seconds": frame.seconds,
+        "caution": pipeline.header.caution,
+    }
+    _print(told, arguments)
+
+
+def _print(told: dict[str, Any], arguments: argparse.Namespace) -> None:
+    if told["rejected_returns"]:
+        text = f"note: {told['rejected_returns']} returns are left out: a value is missing or not finite"
+        print(text, file=sys.stderr)
+    if told["returns"] and not told["returns_seen"]:
         print(
-            f"note: no return lies in the image; check the mounting in {arguments.calibration}: the frame of {camera} "
-            f"has x to the right, y down and z forward, that of {radar_frame} x forward and y to the left",
+            f"note: no return lies in the image; check the mounting in {arguments.calibration}: the frame of "
+            f"{arguments.camera_frame} has x to the right, y down and z forward, that of {arguments.radar_frame} x "
+            "forward and y to the left",
             file=sys.stderr,
         )
-    if pipeline.header.caution:
-        print(pipeline.header.caution)
+    if arguments.json:
+        print(json.dumps(told, indent=2))
+        return
+    if told["picture"]:
+        print(f"{told['picture']}: to look at")
+    print("{output}: {width}x{height}, {returns_seen} of {returns} radar returns in the image".format(**told))
+    if told["caution"]:
+        print(told["caution"])
 
 
 def _choose_files(arguments: argparse.Namespace) -> None:

@@ -3,6 +3,8 @@
 """The command line answers at once: --help and --version wait for no large package."""
 
 import ast
+import json
+import shlex
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -87,3 +89,62 @@ def test_synth_offers_every_weather_difficulty_and_split_that_there_is():
     text, _, _ = answer("lircdepth_ros.cli", "synth", "--help")
     for names in (DIFFICULTIES, SPLITS, WEATHERS):
         assert "{" + ",".join(names) + "}" in text
+
+
+def test_help_ends_with_examples_that_can_be_parsed_and_is_plain_without_a_terminal():
+    from lircdepth_ros.cli import EXAMPLES, make_parser
+
+    text, status, _ = answer("lircdepth_ros.cli", "infer", "--help")
+    assert (status, "\033[" in text) == ("0", False)
+    assert text.rstrip().splitlines()[-2].strip() == EXAMPLES["infer"][0]
+    for command, lines in EXAMPLES.items():
+        for line in lines:
+            if line.startswith("lircdepth "):
+                words = shlex.split(line)[1:]
+                assert words[0] == command
+                make_parser({command}).parse_args(words)
+
+
+def test_headings_are_bold_on_a_terminal(monkeypatch):
+    from lircdepth_ros.cli import make_parser
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\033[1moptions\033[0m:" in make_parser({"infer"}).format_help()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\033[" not in make_parser({"infer"}).format_help()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_commands_and_options(shell, tmp_path):
+    """bash runs what shtab wrote; zsh's text is looked at."""
+    pytest.importorskip("shtab")
+    text, status, _ = answer("lircdepth_ros.cli", "completion", shell)
+    assert status == "0"
+    script = tmp_path / "completion"
+    script.write_text(text)
+    if shell == "zsh":
+        assert text.startswith("#compdef lircdepth")
+        assert "infer-bag" in text
+        return
+    for words, expected in (("lircdepth inf", "infer infer-bag info"), ("lircdepth infer --samp", "--sample")):
+        last = len(words.split()) - 1
+        program = (
+            f"source {script}; COMP_WORDS=({words}); COMP_CWORD={last}; COMP_LINE='{words}'; COMP_POINT={len(words)}; "
+            "_shtab_lircdepth; echo ${COMPREPLY[@]}"
+        )
+        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+        assert expected.split()[0] in done.stdout.split(), (done.stdout, done.stderr)
+
+
+def test_what_a_machine_reads_is_json_and_nothing_else(capsys, tmp_path):
+    from lircdepth_ros import cli
+
+    assert cli.main(["info", "--weights", "street", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["parts"]["all"]["parameters"] == 12_645_228
+    assert found["header"]["model"] == "lircdepth"
+    words = ["infer", "--sample", "--weights", "tiny", "-o", str(tmp_path / "depth.npy"), "--json"]
+    assert cli.main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["returns_seen"], found["returns"], found["picture"]) == (103, 125, str(tmp_path / "depth.jpg"))

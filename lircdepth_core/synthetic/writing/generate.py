@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ import torch
 from lircdepth_core import work
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.manifest import Manifest, entry_of
+from lircdepth_core.progress import progress as progressing
 from lircdepth_core.synthetic.sensors.rig import CameraModel, SensorModel, suite
 from lircdepth_core.synthetic.world import splits
 from lircdepth_core.synthetic.world.world import MAX_DURATION_S
@@ -83,12 +84,10 @@ def generate(
     ``scenes`` drawn from ``seed``. weather, difficulty: the same for all scenes, drawn when None.
     The same arguments give the same bytes on one platform, whoever works. ``output`` appears only when it is
     complete. Finished scenes of an interrupted or killed run are kept beside it, in .NAME.partial, and the same call
-    goes on from there. progress: show a bar on a terminal.
+    goes on from there. progress: tell how far it is.
     Raises LircDepthError for arguments that cannot be used, for an unfinished run with other arguments and when another
     process is writing ``output``; OSError with the file's name when writing fails.
     """
-    from tqdm import tqdm
-
     check(output, scenes, seed, duration, sensors)
     specs = scene_specs(scenes, seed, weather, difficulty, split)
     models, output = tuple(sensors or suite()), Path(output)
@@ -102,9 +101,10 @@ def generate(
         threads = torch.get_num_threads() // max(1, min(workers.jobs, len(missing)))
         share_cores = functools.partial(torch.set_num_threads, 1 if workers.cluster else max(1, threads))
         count, done = len(specs) * total, (len(specs) - len(missing)) * total
-        with tqdm(total=count, initial=done, unit="file", smoothing=0.05, disable=None if progress else True) as bar:
+        told = progressing(count, "file", done) if progress else nullcontext(lambda made: None)
+        with told as advance:
             # Spawned: a forked process would inherit PyTorch's threads in any state.
-            work.run(write, missing, workers, bar.update, lambda spec: spec.name, start=share_cores, method="spawn")
+            work.run(write, missing, workers, advance, lambda spec: spec.name, start=share_cores, method="spawn")
         _assemble(partial, specs, models, version)
         os.rename(partial / "root", output)
     return output

@@ -22,7 +22,6 @@ def test_a_folder_is_filled_file_by_file_and_goes_on(tmp_path, capsys):
     out = capsys.readouterr().out.splitlines()
     assert out[0].endswith("varied synthetic street, varied, seed 0: 0 of 3 frames are there")
     assert out[1].startswith("the rest takes about ")
-    assert [line.partition(" frames,")[0] for line in out[2:]] == ["1 of 3", "3 of 3"]
     files = sorted(folder.glob("*.safetensors"))
     assert [file.name for file in files] == ["frames-000000.safetensors", "frames-000002.safetensors"]
     read, made = open_packed(folder), VariedFrames("varied", 3, 0.2)
@@ -63,13 +62,11 @@ def test_a_folder_of_other_frames_is_refused_and_left_alone(tmp_path, capsys):
     assert "is a file; with --shard" in capsys.readouterr().err
 
 
-def test_a_file_in_a_new_folder_is_made_with_an_estimate_and_lines_in_place_of_a_bar(tmp_path, capsys):
+def test_a_file_in_a_new_folder_is_made_with_an_estimate(tmp_path, capsys):
     path = tmp_path / "new/folder/frames.safetensors"
     assert pack("--split", "varied", "--frames", 5, "-o", path) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("varied synthetic street, varied, seed 0: 5 frames: about 0 minutes and 0 MB, twice that")
-    assert [line.partition(" frames, ")[0] for line in out[1:-1]] == ["1 of 5", "5 of 5"]
-    assert out[-2].endswith("about 0 minutes left")
     assert len(open_packed(path)) == 5
 
 

@@ -149,7 +149,7 @@ def test_figures_of_weights_that_have_changed_are_compared_without_a_picture(eva
     weights = write_weights(tmp_path / "moved/b.safetensors", 5, 120.0)
     (tmp_path / "moved/b/results.json").write_text(json.dumps(results | {"weights": str(weights)}))
     assert command("compare", evaluated / "a", tmp_path / "moved/b", "-o", tmp_path / "c") == 0
-    assert f"no worst.png: {weights} is no longer the file of" in capsys.readouterr().out
+    assert f"no worst.png: {weights} is no longer the file of" in capsys.readouterr().err
     assert (tmp_path / "c/comparison.json").is_file()
     assert not (tmp_path / "c/worst.png").exists()
 
