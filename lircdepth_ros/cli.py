@@ -7,6 +7,7 @@ so that `lircdepth --help` does not wait for PyTorch.
 """
 
 import argparse
+import functools
 import importlib
 import os
 import shlex
@@ -123,6 +124,7 @@ def main(argv=None):
         parser = make_parser({chosen})
         arguments = parser.parse_args(argv)
         arguments.command_line = shlex.join(["lircdepth", *argv])  # results say how they were made
+        arguments.whole_parser = functools.partial(make_parser, COMMANDS)
         return arguments.run(arguments) or 0
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("lircdepth"):

@@ -13,9 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the script. Raises LircDepthError where shtab is missing."""
+    """Print the script. arguments.whole_parser: makes the parser of all commands. Raises LircDepthError where shtab is missing."""
     from lircdepth_core.packages import import_package
-    from lircdepth_ros import cli
 
     shtab = import_package("shtab")
-    print(shtab.complete(cli.make_parser(cli.COMMANDS), arguments.shell))
+    print(shtab.complete(arguments.whole_parser(), arguments.shell))
