@@ -69,8 +69,9 @@ def test_the_site_is_made_without_a_warning_and_fetches_nothing(site):
 @pytest.mark.parametrize("device", browser.WIDTHS)
 def test_the_site_is_readable_in_a_browser(site, device, tmp_path):
     folder, address = site
-    for name in sorted(path.name for path in folder.glob("*.html") if path.name != "404.html"):
-        with browser.opened(f"{address}/{name}", device) as (page, errors):
+    with browser.opened(address, device) as (page, errors):
+        for name in sorted(path.name for path in folder.glob("*.html") if path.name != "404.html"):
+            page.goto(f"{address}/{name}", wait_until="load")
             assert errors == [], name
             page.screenshot(path=tmp_path / f"{name}.png")
             # Chromium lets the keyboard scroll wide tables, which the theme wraps in a box of its own.

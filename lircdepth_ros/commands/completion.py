@@ -13,7 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the script. arguments.whole_parser: makes the parser of all commands. Raises LircDepthError where shtab is missing."""
+    """Print the script. arguments.whole_parser: makes the parser of all commands.
+
+    Raises LircDepthError where shtab is missing.
+    """
     from lircdepth_core.packages import import_package
 
     shtab = import_package("shtab")
