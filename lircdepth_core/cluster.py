@@ -12,9 +12,11 @@ import contextlib
 import functools
 import logging
 import pickle
+import signal
 import socket
 import sys
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
@@ -51,7 +53,7 @@ def check(where: str) -> None:
     """Raise LircDepthError where a package is missing, or no scheduler answers; called before any work."""
     import_package("distributed")
     if where in _BATCH_SYSTEMS:
-        import_package("dask_jobqueue")
+        _jobqueue()
     elif where != "local":
         _require_answer(where)
 
@@ -98,8 +100,10 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
     if not tasks:
         return
     _require_one_thread(client)
-    # A task of its own, so that each worker gets the function once, and again where the worker that had it is gone.
-    shared = client.submit(bytes, payload, pure=False)
+    # Kept by the scheduler, and fetched once by each worker. Not as a result that tasks depend on: the scheduler gives
+    # such tasks to workers that have the result, and most of the others stay idle.
+    function = f"lircdepth-{uuid.uuid4().hex}"
+    client.set_metadata(function, payload)
     waiting = iter(tasks.items())
     numbers: dict[Any, int] = {}
     coming = distributed.as_completed(loop=client.loop)
@@ -111,10 +115,11 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
             looked, allowed = time.monotonic(), max(1, len(client.nthreads()))
         while len(numbers) < allowed and (entry := next(waiting, None)) is not None:
             number, task = entry
-            future = client.submit(_call, shared, task, pure=False, key=f"lircdepth-{number}-{shared.key}")
+            future = client.submit(_call, function, task, pure=False, key=f"{function}-{number}")
             numbers[future] = number
             coming.add(future)
         if not numbers:
+            client.set_metadata(function, None)
             return
         future = next(coming)
         if future.status == "lost" and client.status == "running":  # with its worker: the scheduler has it done again
@@ -144,7 +149,7 @@ def _outcome(future: Any, task: object) -> _Outcome:
         raise _SchedulerLostError from error
 
 
-def _call(payload: bytes, task: Any) -> _Outcome:
+def _call(function: str, task: Any) -> _Outcome:
     """Do a task on a worker."""
     counted = 0
 
@@ -153,7 +158,7 @@ def _call(payload: bytes, task: Any) -> _Outcome:
         counted += number
 
     try:
-        return _Outcome(_function_of(payload)(task, count), None, counted)
+        return _Outcome(_function_of(function)(task, count), None, counted)
     except LircDepthError as error:
         from distributed import get_worker
 
@@ -161,9 +166,13 @@ def _call(payload: bytes, task: Any) -> _Outcome:
 
 
 @functools.lru_cache(maxsize=1)
-def _function_of(payload: bytes) -> Callable[[Any, _Advance], Any]:
-    """Return the function that was sent; made once a worker. Raises LircDepthError where versions differ."""
-    sent, pickled = pickle.loads(payload)
+def _function_of(name: str) -> Callable[[Any, _Advance], Any]:
+    """Return the function that the scheduler keeps; made once a worker. Raises LircDepthError where versions differ."""
+    from distributed import get_worker
+    from distributed.utils import sync
+
+    worker = get_worker()
+    sent, pickled = pickle.loads(sync(worker.loop, worker.scheduler.get_metadata, keys=[name]))
     own = _versions()
     different = [f"{name} {own[name]}, expected {sent[name]}" for name in sent if own[name] != sent[name]]
     if different:
@@ -231,6 +240,16 @@ def _closed(client: Any) -> None:
         client.close(timeout=2)
 
 
+def _jobqueue() -> Any:
+    """Import dask-jobqueue, which handles SIGINT and SIGTERM from then on, unless they are given back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return import_package("dask_jobqueue")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _cluster(where: str, jobs: int) -> Any:
     import distributed
 
@@ -238,8 +257,9 @@ def _cluster(where: str, jobs: int) -> Any:
         return distributed.LocalCluster(
             n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
         )
-    jobqueue = import_package("dask_jobqueue")
     import dask
+
+    jobqueue = _jobqueue()
 
     cores = dask.config.get(f"jobqueue.{where}.cores", None) or 1
     try:
