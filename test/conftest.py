@@ -42,17 +42,9 @@ def street_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def surround_bag(tmp_path_factory):
     """A bag of a fraction of a second of the street, with six cameras of 160x96 and five radars."""
-    import json
+    from surround import make_bag
 
-    from lircdepth_core import synthetic
-    from lircdepth_ros import cli
-
-    folder = tmp_path_factory.mktemp("surround")
-    root = synthetic.generate(folder / "root", 1, 3, 0.5, synthetic.suite("all", (160, 96)))
-    scene = json.loads((root / "v1.0-mini/scene.json").read_text())[0]["name"]
-    arguments = ["nuscenes-to-bag", "--dataroot", root, "--scene", scene, "-o", folder / "bag"]
-    assert cli.main(list(map(str, arguments))) == 0
-    return folder / "bag"
+    return make_bag(tmp_path_factory.mktemp("surround"), 0.5, (160, 96))
 
 
 @pytest.fixture(scope="session")

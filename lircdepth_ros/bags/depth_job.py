@@ -50,9 +50,17 @@ class DepthJob:
             options.fixed_frame,
             options.base_frame,
         )
-        self.cameras = [
-            CameraDepth(name, own, self.types, bag, readers, self._poses) for name, own in by_camera.items()
-        ]
+        self.cameras: list[CameraDepth] = []
+        for name, own in by_camera.items():
+            try:
+                self.cameras.append(CameraDepth(name, own, self.types, bag, readers, self._poses))
+            except LircDepthError as error:
+                if not name:
+                    raise
+                self._cautions.append(f"{name} is left out: {error}")  # the others have depth all the same
+                failure = error
+        if not self.cameras:
+            raise failure
         outputs = tuple(f"{camera.options.depth_topic}/" for camera in self.cameras)
         taken = [topic for topic in self.types if topic.startswith(outputs)]
         if taken and options.with_inputs:

@@ -5,17 +5,29 @@
 Messages come out of a bag that the generator and the converter made, as they are or with other stamps.
 """
 
+import json
 from collections import defaultdict
 from contextlib import closing
 
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 
+from lircdepth_core import synthetic
+from lircdepth_ros import cli
 from rig import header, stamp_of
 
 CAMERAS = ("CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_RIGHT", "CAM_BACK", "CAM_BACK_LEFT", "CAM_FRONT_LEFT")
 MS = 1_000_000
 SPEED = 8.0  # m/s, straight ahead, of the poses that ``SurroundRig.send_round`` sends
+
+
+def make_bag(folder, seconds, size=None):
+    """Render a scene with all sensors into a bag below ``folder``, and return the bag. size: (width, height)."""
+    root = synthetic.generate(folder / "root", 1, 3, seconds, synthetic.suite("all", size))
+    scene = json.loads((root / "v1.0-mini/scene.json").read_text())[0]["name"]
+    arguments = ["nuscenes-to-bag", "--dataroot", root, "--scene", scene, "-o", folder / "bag"]
+    assert cli.main(list(map(str, arguments))) == 0
+    return folder / "bag"
 
 
 class SurroundRig:
