@@ -3,6 +3,7 @@
 """Replay a bag, or a nuScenes scene without a bag, into the depth node.
 
     ros2 launch lircdepth_ros replay.launch.py bag:=/path/to/bag
+    ros2 launch lircdepth_ros replay.launch.py bag:=/path/to/bag cameras:=all
     ros2 launch lircdepth_ros replay.launch.py source:=nuscenes dataroot:=/data/nuscenes scene:=scene-0061
 
 Every argument of depth.launch.py works here too. When the bag or the depth node has ended, everything shuts down.
@@ -32,6 +33,8 @@ def nodes(context: LaunchContext) -> list[Action]:
     chosen = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     try:
         context.launch_configurations["calibration_file"] = launching.calibration_of(chosen)
+        for name, text in launching.cameras_of_bag(chosen).items():
+            chosen[name] = context.launch_configurations[name] = text
         launching.depth_overrides(chosen)
         parameters = launching.replay_overrides(chosen)
     except LircDepthError as error:

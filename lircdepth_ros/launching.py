@@ -215,6 +215,8 @@ def rectification(chosen: Mapping[str, str]) -> list[tuple[str, str]]:
     raw = chosen["rectify"]
     names.check_topic_name("rectify", raw)
     settings = depth_node_settings(chosen)
+    if settings.cameras:
+        raise LircDepthError("rectify is for one camera: start image_proc's rectify_node for each of several yourself")
     return [("image", raw), ("camera_info", settings.camera_info_topic), ("image_rect", settings.image_topic)]
 
 
@@ -225,6 +227,26 @@ def calibration_of(chosen: Mapping[str, str]) -> str:
     """
     given, written = depth_node_settings(chosen).calibration_file, Path(chosen["bag"]) / "calibration.yaml"
     return str(written) if chosen["bag"] and not given and written.is_file() else given
+
+
+def cameras_of_bag(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return {argument: text} that name the cameras of a bag, and its radars, where ``cameras:=all`` asks for them.
+
+    Without a bag "all" are nuScenes' (Settings.cameras), and nothing is returned. Raises LircDepthError for a bag that
+    cannot be read or that has no camera.
+    """
+    if chosen["cameras"].strip("[]'\" ") != depth_settings.ALL_CAMERAS or not chosen["bag"]:
+        return {}
+    from lircdepth_ros.bags.depth_options import ALL, DepthJobOptions
+    from lircdepth_ros.bags.reading import open_bag
+
+    types = {connection.topic: connection.msgtype for connection in open_bag(chosen["bag"]).connections}
+    found = DepthJobOptions(cameras=(ALL,), radar_topics=(ALL,)).of_cameras(types, chosen["bag"])
+    texts = {"cameras": f"[{', '.join(found)}]"}
+    radars = [topic.lstrip("/") for topic in next(iter(found.values())).radar_topics]
+    if radars and not chosen["radar_topics"]:
+        texts["radar_topics"] = f"[{', '.join(radars)}]"
+    return texts
 
 
 def replay_overrides(chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -239,7 +261,10 @@ def replay_overrides(chosen: Mapping[str, str]) -> dict[str, Any]:
     values.setdefault("relative_topics", True)
     values.setdefault("wait_for_subscribers", SUBSCRIPTION_TIMEOUT_S)
     if "wait_for_topics" not in values:
-        values["wait_for_topics"] = [recorded_image_topic(settings, chosen["namespace"], values["relative_topics"])]
+        values["wait_for_topics"] = [
+            recorded_image_topic(camera, chosen["namespace"], values["relative_topics"])
+            for camera in settings.each_camera().values()
+        ]
     if values.get("source", "bag") == "bag":
         _check_images_of_bag(values)
     return values

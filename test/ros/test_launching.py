@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import small_bags as small
 from lircdepth_core.errors import LircDepthError
@@ -167,6 +168,50 @@ def test_a_replay_waits_for_the_images_that_the_depth_node_reads(bag, tmp_path):
     own.write_text("/**:\n  ros__parameters: {image_topic: CAM_BACK/image_rect, image_transport: raw}\n")
     given = chosen(replay=True, bag=str(bag), params_file=str(own), namespace="ego")
     assert launching.replay_overrides(given)["wait_for_topics"] == ["/CAM_BACK/image_rect"]
+
+
+def test_all_cameras_are_those_of_the_bag_or_of_nuscenes(tmp_path):
+    entries = small.frames(1)
+    for camera in ("CAM_BACK", "rear"):
+        raw = building.compressed_image(small.START, camera, b"", "jpeg")
+        entries.append((f"/{camera}/image_rect/compressed", small.START, raw))
+    bag = small.write(tmp_path / "bag", entries)
+    given = chosen(replay=True, bag=str(bag), cameras="all")
+    found = launching.cameras_of_bag(given)
+    assert found == {"cameras": "[CAM_BACK, CAM_FRONT, rear]", "radar_topics": "[RADAR_FRONT/points]"}
+    values = launching.replay_overrides(given | found)
+    assert values["wait_for_topics"] == [f"/{name}/image_rect/compressed" for name in ("CAM_BACK", "CAM_FRONT", "rear")]
+    assert launching.cameras_of_bag(chosen(replay=True, bag=str(bag))) == {}
+    assert launching.depth_overrides(chosen(cameras="all"))["cameras"] == ["all"]
+    settings = launching.depth_node_settings(chosen(cameras="all"))
+    assert (len(settings.cameras), len(settings.radar_topics)) == (6, 5)
+    with pytest.raises(LircDepthError, match="rectify is for one camera"):
+        launching.rectification(chosen(cameras="all", rectify="CAM_FRONT/image_raw"))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"cameras": "[CAM_FRONT, CAM_FRONT]"}, "expected different ones: CAM_FRONT is there twice"),
+        ({"cameras": "[CAM_FRONT, /CAM_BACK]"}, "cameras has '/CAM_BACK', expected a name such as CAM_FRONT"),
+        ({"cameras": "[front camera]"}, "cameras is 'front camera', which is no topic name"),
+        ({"cameras": "all", "image_topic": "CAM_BACK/image_rect"}, "image_topic is that of one camera: with cameras"),
+        ({"params_file": "shared"}, "cameras CAM_FRONT and CAM_BACK both have the topic CAM_BACK/image_rect"),
+        ({"params_file": "strange"}, "CAM_BACK.radar_topics has BACK/points, expected some of radar_topics"),
+    ],
+)
+def test_cameras_that_cannot_work_are_one_line(tmp_path, given, words):
+    files = {
+        "shared": {"CAM_FRONT": {"image_topic": "CAM_BACK/image_rect"}},
+        "strange": {"CAM_BACK.radar_topics": ["BACK/points"]},
+    }
+    for name, own in files.items():
+        parameters = {"cameras": ["CAM_FRONT", "CAM_BACK"], **own}
+        (tmp_path / name).write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
+    if "params_file" in given:
+        given = {"params_file": str(tmp_path / given["params_file"])}
+    with pytest.raises(LircDepthError, match=words):
+        launching.depth_overrides(chosen(**given))
 
 
 def test_a_replay_takes_the_calibration_of_its_bag_unless_another_one_is_given(bag, tmp_path):
