@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from lircdepth_ros.bags.depth_options import DepthJobOptions
 from lircdepth_ros.commands.bag_inputs import add_input_arguments, job_options
 
 if TYPE_CHECKING:
-    from lircdepth_ros.viewing.frames import ViewFrame
+    from lircdepth_ros.viewing.frames import Moment
 
 _BROWSER_PORT, _FOXGLOVE_PORT = 8080, 8765
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="BAG", help="bag with all but the depth (default: the same)")
     parser.add_argument("--live", action="store_true", help="instead of a bag: serve a running node to Foxglove")
     parser.add_argument("--node", default="/depth_node", help="with --live: its full name (default: %(default)s)")
-    parser.add_argument("--cameras", nargs="+", default=(), metavar="NAME", help="with --live: the node's, or all")
+    parser.add_argument("--cameras", nargs="+", default=(), metavar="NAME", help="several at once, or all")
     parser.add_argument("--layout", metavar="FILE", help="with --live: Foxglove's layout, in place of one for the node")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 serves other machines, too (default: %(default)s)")
     parser.add_argument("--port", type=int, help=f"default: {_BROWSER_PORT}; with --live {_FOXGLOVE_PORT}")
@@ -48,10 +49,6 @@ def run(arguments: argparse.Namespace) -> None:
     for name in ("every", "stride"):
         if getattr(arguments, name) < 1:
             raise LircDepthError(f"--{name} is {getattr(arguments, name)}, expected at least 1")
-    if arguments.cameras and not arguments.live:
-        raise LircDepthError(
-            "the browser shows one camera: choose it by --image-topic, --camera-info-topic, --depth-topic"
-        )
     if arguments.live:
         _serve_node(arguments)
         return
@@ -60,9 +57,9 @@ def run(arguments: argparse.Namespace) -> None:
     from lircdepth_ros.viewing.browser import BrowserView
 
     import_package("viser")  # before the depth is made
-    frames = _frames(arguments)
-    view = BrowserView(frames, scale, arguments.host, arguments.port or _BROWSER_PORT)
-    print(f"{len(frames)} images: open {view.address} in a browser; Ctrl-C ends", flush=True)
+    shown = _moments(arguments)
+    view = BrowserView(shown, scale, arguments.host, arguments.port or _BROWSER_PORT)
+    print(f"{len(shown)} images: open {view.address} in a browser; Ctrl-C ends", flush=True)
     view.run()
 
 
@@ -83,26 +80,34 @@ def _serve_node(arguments: argparse.Namespace) -> None:
     live.serve(arguments.host, arguments.port or _FOXGLOVE_PORT, layout)
 
 
-def _frames(arguments: argparse.Namespace) -> list[ViewFrame]:
+def _moments(arguments: argparse.Namespace) -> list[Moment]:
+    """Return what is shown, of one camera or several; the depth is made first where the bag has none."""
     from lircdepth_ros.bags.reading import open_bag
-    from lircdepth_ros.viewing.frames import read_frames
 
-    chosen = job_options(arguments)
+    with closing(open_bag(arguments.bag)) as reader:
+        types = {connection.topic: connection.msgtype for connection in reader.connections}
     reference = arguments.reference or arguments.bag
-    topics = {connection.topic for connection in open_bag(arguments.bag).connections}
-    depth = f"{chosen.depth_topic}/image"
-    if topics & {depth, f"{depth}/compressedDepth"}:
-        return read_frames(arguments.bag, reference, chosen, arguments.stride, arguments.every)
+    with closing(open_bag(reference)) as reader:
+        types |= {connection.topic: connection.msgtype for connection in reader.connections}
+    by_camera = list(job_options(arguments).of_cameras(types, reference).values())
+    if any(f"{chosen.depth_topic}/image{end}" in types for chosen in by_camera for end in ("", "/compressedDepth")):
+        return _read(arguments, arguments.bag, reference, by_camera)
     with tempfile.TemporaryDirectory(prefix="lircdepth_view_") as folder:
         made = Path(folder, "depth")
         print(f"{arguments.bag} has no depth: it is made first", flush=True)
         _make_depth(arguments, made)
-        return read_frames(made, arguments.bag, chosen, arguments.stride, arguments.every)
+        return _read(arguments, made, arguments.bag, by_camera)
+
+
+def _read(
+    arguments: argparse.Namespace, bag: str | Path, reference: str, by_camera: list[DepthJobOptions]
+) -> list[Moment]:
+    from lircdepth_ros.viewing.frames import moments, read_frames
+
+    return moments([read_frames(bag, reference, chosen, arguments.stride, arguments.every) for chosen in by_camera])
 
 
 def _make_depth(arguments: argparse.Namespace, output: Path) -> None:
-    from contextlib import closing
-
     from lircdepth_core.pipeline import DepthPipeline
     from lircdepth_ros.bags.depth_job import DepthJob
     from lircdepth_ros.bags.reading import open_bag

@@ -15,14 +15,15 @@ import numpy.typing as npt
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.colours import DepthScale, Picture, colorize, colorize_error
 from lircdepth_core.packages import import_package
-from lircdepth_ros.viewing.frames import ViewFrame
+from lircdepth_ros.viewing.frames import Moment, Transform, ViewFrame
 
 CAMERA, DEPTH = "the camera's image", "depth"
 PLAIN, ERROR = "plain", "error of the depth"
 _FRUSTUM_M = 1.5
 _POINT_M, _LIDAR_POINT_M, _RETURN_M = 0.05, 0.06, 0.5
 _PICTURE_WIDTH = 800  # pixels: of the picture in the frustum
-_LIDAR_RGB = (120, 120, 120)
+_LIDAR_RGB, _MOTION_RGB = (120, 120, 120), (214, 39, 40)
+_ARROWS = {"shaft_radius": 0.05, "head_radius": 0.15, "head_length": 0.3}  # metres
 _BEHIND_M = 12.0  # of the eye behind the camera, and above it
 _ABOVE_M = 6.0
 
@@ -30,18 +31,18 @@ _ABOVE_M = 6.0
 class BrowserView:
     """A server whose page shows one frame at a time, with a slider over time.
 
-    frames: in order. scale: of the depth's colours; what is beyond it is not shown. host, port: 127.0.0.1 keeps it on
+    shown: in order. scale: of the depth's colours; what is beyond it is not shown. host, port: 127.0.0.1 keeps it on
     this machine. Raises LircDepthError where viser is missing.
     """
 
-    def __init__(self, frames: Sequence[ViewFrame], scale: DepthScale, host: str, port: int) -> None:
+    def __init__(self, shown: Sequence[Moment], scale: DepthScale, host: str, port: int) -> None:
         viser = import_package("viser")
         try:
             self.server = viser.ViserServer(host=host, port=port, label="lircdepth", verbose=False)
         except OSError as error:
             raise LircDepthError(f"port {port} of {host} cannot be served: {error.strerror or error}") from error
-        self._frames, self._scale = frames, scale
-        self._start = frames[0].stamp
+        self._shown, self._scale = shown, scale
+        self._start = shown[0].first.stamp
         self._handles: list[Any] = []
         self._add_controls()
         self.server.scene.set_up_direction("+z")
@@ -58,7 +59,7 @@ class BrowserView:
 
     def _add_controls(self) -> None:
         gui = self.server.gui
-        last = max(len(self._frames) - 1, 1)
+        last = max(len(self._shown) - 1, 1)
         self._slider = gui.add_slider("image", min=0, max=last, step=1, initial_value=0)
         self._time = gui.add_text("time", initial_value="", disabled=True)
         self._play = gui.add_checkbox("play", initial_value=False)
@@ -73,88 +74,90 @@ class BrowserView:
     @property
     def index(self) -> int:
         """The number of the frame that is shown."""
-        return min(int(self._slider.value), len(self._frames) - 1)
+        return min(int(self._slider.value), len(self._shown) - 1)
 
     def run(self) -> None:
         """Play where that is asked for, until the process is interrupted."""
         while True:
             pause = 0.05
-            if self._play.value and len(self._frames) > 1:
+            if self._play.value and len(self._shown) > 1:
                 here = self.index
-                following = (here + 1) % len(self._frames)
-                gap = (self._frames[following].stamp - self._frames[here].stamp) / 1e9
+                following = (here + 1) % len(self._shown)
+                gap = (self._shown[following].first.stamp - self._shown[here].first.stamp) / 1e9
                 pause = min(max(gap, 0.02), 2.0) / self._speed.value
                 self._slider.value = following  # which shows it
             time.sleep(pause)
 
     def show(self) -> None:
-        """Show the chosen frame as the controls have it."""
-        frame = self._frames[self.index]
+        """Show the chosen moment as the controls have it."""
+        moment = self._shown[self.index]
+        frame = moment.first
         level = level_from_camera(frame.up)
         rotation = _quaternion(level)
         self._time.value = f"{(frame.stamp - self._start) / 1e9:.2f} s"
-        picture = frame.picture()
-        small = None if picture is None else _shrunk(picture)
-        scene = self.server.scene
         made: list[Any] = []
         with self.server.atomic():
-            width, height = frame.size
-            made.append(
-                scene.add_camera_frustum(
-                    "/camera",
-                    fov=2 * float(np.arctan2(height / 2, frame.intrinsics[1, 1])),
-                    aspect=width / height,
-                    scale=_FRUSTUM_M,
-                    image=small,
-                    format="jpeg",
-                    wxyz=rotation,
-                )
-            )
-            points, colours = self._depth_points(frame, picture)
-            made.append(
-                scene.add_point_cloud(
-                    "/depth", points, colours, point_size=_POINT_M, point_shading="flat", wxyz=rotation
-                )
-            )
-            if self._radar.value and len(frame.starts):
-                shades = colorize(frame.starts[None, :, 2], self._scale)[0]
-                made.append(
-                    scene.add_point_cloud(
-                        "/radar", frame.starts, shades, point_size=_RETURN_M, point_shape="circle", wxyz=rotation
-                    )
-                )
-                segments = np.stack([frame.starts, frame.ends], axis=1)
-                made.append(
-                    scene.add_arrows(
-                        "/motion",
-                        segments,
-                        (214, 39, 40),
-                        shaft_radius=0.05,
-                        head_radius=0.15,
-                        head_length=0.3,
-                        wxyz=rotation,
-                    )
-                )
+            for each, first_from_camera in ((frame, np.eye(4)), *moment.others):
+                made += self._shown_camera(each, level @ first_from_camera[:3])
+            made += self._shown_radar(frame, rotation)
             made += self._shown_lidar(frame, rotation)
             if self._boxes.value:
-                for number, box in enumerate(frame.boxes):
-                    made.append(
-                        scene.add_box(
-                            f"/boxes/{number}",
-                            color=box.color,
-                            dimensions=box.size,
-                            wireframe=True,
-                            wxyz=_quaternion(level @ box.pose[:3, :3]),
-                            position=level @ box.pose[:3, 3],
-                        )
-                    )
-            if small is not None:
-                self._picture.image = small
+                made += self._shown_boxes(frame, level)
             names = {handle.name for handle in made}
             for handle in self._handles:
                 if handle.name not in names:
                     handle.remove()
         self._handles = made
+
+    def _shown_camera(self, frame: ViewFrame, pose: Transform) -> list[Any]:
+        """Show a camera with its picture and its depth. pose: level frame <- camera, 3x4."""
+        picture = frame.picture()
+        small = None if picture is None else _shrunk(picture)
+        if small is not None and not pose[:, 3].any():
+            self._picture.image = small
+        width, height = frame.size
+        place = {"wxyz": _quaternion(pose[:, :3]), "position": pose[:, 3]}
+        frustum = self.server.scene.add_camera_frustum(
+            f"/cameras/{frame.camera}",
+            fov=2 * float(np.arctan2(height / 2, frame.intrinsics[1, 1])),
+            aspect=width / height,
+            scale=_FRUSTUM_M,
+            image=small,
+            format="jpeg",
+            **place,
+        )
+        points, colours = self._depth_points(frame, picture)
+        if not len(points):
+            return [frustum]
+        name = f"/depth/{frame.camera}"
+        cloud = self.server.scene.add_point_cloud(
+            name, points, colours, point_size=_POINT_M, point_shading="flat", **place
+        )
+        return [frustum, cloud]
+
+    def _shown_radar(self, frame: ViewFrame, rotation: npt.NDArray[np.float64]) -> list[Any]:
+        if not self._radar.value or not len(frame.starts):
+            return []
+        scene, shades = self.server.scene, colorize(frame.starts[None, :, 2], self._scale)[0]
+        returns = scene.add_point_cloud(
+            "/radar", frame.starts, shades, point_size=_RETURN_M, point_shape="circle", wxyz=rotation
+        )
+        segments = np.stack([frame.starts, frame.ends], axis=1)
+        arrows = scene.add_arrows("/motion", segments, _MOTION_RGB, **_ARROWS, wxyz=rotation)
+        return [returns, arrows]
+
+    def _shown_boxes(self, frame: ViewFrame, level: npt.NDArray[np.float64]) -> list[Any]:
+        return [
+            self.server.scene.add_box(
+                f"/boxes/{number}",
+                color=box.color,
+                dimensions=box.size,
+                wireframe=True,
+                wxyz=_quaternion(level @ box.pose[:3, :3]),
+                position=level @ box.pose[:3, 3],
+            )
+            for number, box in enumerate(frame.boxes)
+        ]
 
     def _shown_lidar(self, frame: ViewFrame, rotation: npt.NDArray[np.float64]) -> list[Any]:
         if self._lidar.value == "hidden" or not len(frame.lidar):

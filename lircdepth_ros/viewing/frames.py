@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,13 +54,16 @@ class Box:
 class ViewFrame:
     """One depth image and what belongs to its time; all points in the camera's optical frame, in metres.
 
-    stamp: nanoseconds. up: the world's upward direction, a unit vector. image: the camera's message, or None. depth:
+    camera: its frame. stamp: nanoseconds. fixed_from_camera: its pose in the frame in which the world stands still, or
+    None. up: the world's upward direction, a unit vector. image: the camera's message, or None. depth:
     every ``stride``-th pixel, float32 [h, w]. intrinsics, size: of the whole image, (width, height). starts, ends: of
     the radar returns and where they move, [N, 3]. lidar: [M, 3]; errors: of the depth at each [M], NaN where it is not
     in the image.
     """
 
+    camera: str
     stamp: int
+    fixed_from_camera: Transform | None
     up: npt.NDArray[np.float64]
     image: definitions.Message | None
     depth: npt.NDArray[np.float32]
@@ -203,8 +206,9 @@ class _Collector:
         starts, ends = return_arrows(scans)
         errors = _errors(depth, lidar + projection_offset(info), intrinsics)
         boxes = self._boxes_in(camera, match.stamp)
-        return ViewFrame(match.stamp, up, self._images.get(match.stamp), depth[:: self._stride, :: self._stride].copy(),
-                         self._stride, intrinsics, size, starts, ends, lidar, errors, boxes)  # fmt: skip
+        sparse, image = depth[:: self._stride, :: self._stride].copy(), self._images.get(match.stamp)
+        return ViewFrame(camera, match.stamp, fixed_from_camera, up, image, sparse, self._stride, intrinsics, size,
+                         starts, ends, lidar, errors, boxes)  # fmt: skip
 
     def _boxes_in(self, camera: str, stamp: int) -> tuple[Box, ...]:
         """Return the newest annotations, which are those of a key frame, in the camera's frame."""
@@ -237,3 +241,30 @@ def _errors(
     seen = geometry.visible(pixels, true, depth.shape[1], depth.shape[0])
     errors[seen] = at_pixels(depth, pixels[seen]) - true[seen]
     return errors
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is shown at once: a frame of the first camera, and those of others at nearly its time.
+
+    others: (frame, first camera <- its camera, 4x4).
+    """
+
+    first: ViewFrame
+    others: tuple[tuple[ViewFrame, Transform], ...] = ()
+
+
+def moments(cameras: Sequence[Sequence[ViewFrame]]) -> list[Moment]:
+    """Return a moment for each frame of the first camera. cameras: the frames of each, in order."""
+    found = []
+    for first in cameras[0]:
+        others = []
+        for frames in cameras[1:]:
+            nearest = min(frames, key=lambda frame: abs(frame.stamp - first.stamp))
+            if abs(nearest.stamp - first.stamp) > _WINDOW_S * 1e9:
+                continue
+            if first.fixed_from_camera is None or nearest.fixed_from_camera is None:
+                continue
+            others.append((nearest, geometry.invert(first.fixed_from_camera) @ nearest.fixed_from_camera))
+        found.append(Moment(first, tuple(others)))
+    return found

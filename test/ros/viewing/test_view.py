@@ -24,10 +24,12 @@ pytest.importorskip("viser")
 import browser
 import rich_nuscenes
 from lircdepth_core.evaluation.metrics import depth_errors
+from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_ros import cli
 from lircdepth_ros.bags.depth_options import DepthJobOptions
+from lircdepth_ros.bags.reading import open_bag
 from lircdepth_ros.viewing.browser import level_from_camera
-from lircdepth_ros.viewing.frames import read_frames
+from lircdepth_ros.viewing.frames import moments, read_frames
 from paths import REPOSITORY
 
 pytest.importorskip("nuscenes", reason="bags are converted from nuScenes, through its devkit")
@@ -113,6 +115,26 @@ def test_errors_at_lidar_points_are_those_of_the_evaluation(bag, tmp_path):
         assert np.mean([each[name] for each in found]) == pytest.approx(expected[name], rel=1e-4), name
 
 
+def test_several_cameras_stand_around_the_first_as_they_are_mounted(bag, tmp_path):
+    """All cameras of the bag: each is where the calibration has it, whatever the vehicle did between two images."""
+    output, options = tmp_path / "depth", DepthJobOptions(cameras=("all",), radar_topics=("all",))
+    words = ["infer-bag", str(bag / "bag"), "-o", str(output), "--cameras", "all", "--weights", "tiny"]
+    assert cli.main([*words, "--backend", "eager"]) == 0
+    with contextlib.closing(open_bag(bag / "bag")) as reader:
+        types = {connection.topic: connection.msgtype for connection in reader.connections}
+    by_camera = options.of_cameras(types, bag / "bag")
+    assert len(by_camera) > 1
+    shown = moments([read_frames(output, bag / "bag", each) for each in by_camera.values()])
+    calibration = Calibration.load(bag / "bag/calibration.yaml")
+    first = next(iter(by_camera))
+    both = [moment for moment in shown if len(moment.others) == len(by_camera) - 1]
+    assert both
+    for frame, first_from_camera in both[0].others:
+        expected = calibration.transform(first, frame.camera)
+        np.testing.assert_allclose(first_from_camera[:3, :3], expected[:3, :3], atol=0.05)
+        assert np.abs(first_from_camera[:3, 3] - expected[:3, 3]).max() < 2, "and the drive between their stamps"
+
+
 @pytest.mark.full  # WebGL in software takes half a minute
 @pytest.mark.parametrize("device", browser.WIDTHS)
 def test_a_browser_shows_the_scene_and_plays_it(bag, tmp_path, device):
@@ -149,7 +171,7 @@ def test_a_bag_without_depth_gets_it_first_and_wrong_words_are_one_line(bag, cap
         (["view"], "name a BAG, or say --live"),
         (["view", str(bag / "bag"), "--live"], "name a BAG, or say --live"),
         (["view", str(bag / "bag"), "--every", "0"], "--every is 0, expected at least 1"),
-        (["view", str(bag / "bag"), "--cameras", "all"], "the browser shows one camera"),
+        (["view", str(bag / "bag"), "--cameras", "CAM_SIDE"], "has no images of a camera 'CAM_SIDE'"),
         (["view", str(bag / "depth"), "--camera-info-topic", "/x"], "has no topic /x; see --reference"),
     ):
         capsys.readouterr()
