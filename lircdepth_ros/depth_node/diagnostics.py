@@ -125,7 +125,7 @@ class ReportSchedule:
 
 def status_name(node: Node, camera: str = "") -> str:
     """Return the name of a node's status, or that of one of its cameras."""
-    return f"{node.get_fully_qualified_name()}: depth{f' {camera}' if camera else ''}"
+    return f"{node.get_fully_qualified_name()}: depth{f' ({camera})' if camera else ''}"
 
 
 def diagnostic_status(name: str, level: bytes, message: str, values: Mapping[str, object]) -> DiagnosticStatus:

@@ -74,7 +74,7 @@ class SurroundRig:
 
     def _on_diagnostics(self, array):
         for status in array.status:
-            camera = status.name.rpartition(" ")[2]
+            camera = status.name.rpartition(" ")[2].strip("()")
             self.status[camera] = values = {pair.key: pair.value for pair in status.values}
             self.level[camera], self.message[camera] = status.level, status.message
             done = self.count(camera, "frames_out") + self.count(camera, "dropped")

@@ -62,4 +62,5 @@ def test_the_aggregator_finds_the_status_of_a_node_of_any_name():
     file = yaml.safe_load((REPOSITORY / "config/diagnostics.yaml").read_text())
     (expression,) = file["/**"]["ros__parameters"]["depth"]["regex"]
     assert re.fullmatch(expression, status_name(NamedNode()))
+    assert re.fullmatch(expression, status_name(NamedNode(), "CAM_BACK"))
     assert not re.fullmatch(expression, "/camera: depth stream")
