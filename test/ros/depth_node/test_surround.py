@@ -89,7 +89,7 @@ def test_each_camera_gets_the_depth_that_the_bags_tool_computes_for_it(rig, arou
     assert fused >= 4, "radars look ahead, to the sides and back"
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.full)])
 def test_under_overload_each_camera_gets_as_much_and_nothing_is_lost_uncounted(rig, around, start, batch):
     """Of three images the network has time for one, however fast the machine is: the next six are sent when two were
     computed. The cameras fire in the same order each time, so that the newest image alone would be the last camera's.

@@ -1,0 +1,105 @@
+# Copyright 2026 lircdepth maintainers
+# SPDX-License-Identifier: Apache-2.0
+r"""Weights on another vehicle than theirs: as shipped, fine-tuned on its drives, and trained on them alone.
+
+    python benchmarks/second_vehicle.py FOLDER [--vehicle low] [--minutes 10 30 100] [--jobs 2]
+
+Drives of the vehicle are rendered and recorded as bags whose radar is as an ARS 548 publishes; `lircdepth pack-bag`
+makes frames of them, `train fit -c training/finetune.yaml` learns from these for so many minutes, from the weights that
+ship and from nothing, and `eval --packed` measures on drives that no training saw, with radar and without. What is in
+FOLDER already is kept, so that the same command goes on. With the defaults the training takes twice the sum of
+--minutes, and what is rendered before says how long that takes. To try it:
+
+    python benchmarks/second_vehicle.py /tmp/toy --drives 1 --held-out 1 --seconds 4 --gap 0.3 --validate-every 2 \
+        --minutes 0.3
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "test" / "support")]
+
+from second_vehicle import lircdepth, make_drives  # noqa: E402
+
+_SHIPPED = "street"
+_GROUP = "0-80 m"
+_HELD_OUT_SEED, _TRAINING_SEED = 7001, 101
+
+
+def packed(drives, output, arguments, validation=None):
+    """Make frames of drives, unless they are there; validation: a file for the end of each drive."""
+    if output.is_file() and (validation is None or validation.is_file()):
+        return
+    split = () if validation is None else ("--validation", validation, "--gap", arguments.gap)
+    lircdepth(
+        "pack-bag", *drives, "-o", output, *split, "--radar-driver", "ars548", "--like", _SHIPPED,
+        "--jobs", arguments.jobs, "--sheet", output.with_suffix(".jpg"),
+    )  # fmt: skip
+
+
+def fitted(folder, start, minutes, files, arguments):
+    """Return weights that learnt for so many minutes from weights by name, or from nothing (null)."""
+    weights = folder / f"{'fine_tuned' if start == _SHIPPED else 'alone'}_{minutes:g}_min.safetensors"
+    if weights.is_file():
+        return weights
+    run = folder / weights.stem
+    train, val = files
+    lircdepth(
+        "train", "fit", "-c", ROOT / "training/finetune.yaml", "--data.train", train, "--data.val", val,
+        f"--model.init_weights={start}", "--model.lr", 2e-4 if start == _SHIPPED else 5e-4,
+        # The learning rate falls over the steps that the minutes are meant for; the window ends what takes longer.
+        "--trainer.max_epochs", -1, "--trainer.max_steps", max(2, round(60 * minutes / arguments.seconds_per_step)),
+        "--trainer.val_check_interval", arguments.validate_every, "--trainer.check_val_every_n_epoch=null",
+        "--trainer.default_root_dir", run, "--trainer.callbacks+", "StopAfter", "--trainer.callbacks.minutes", minutes,
+    )  # fmt: skip
+    lircdepth("export-weights", run / "checkpoints/best.ckpt", "-o", weights)
+    return weights
+
+
+def measured(weights, frames, folder):
+    """Return {variant: errors} of weights on packed frames."""
+    name = weights.stem if isinstance(weights, Path) else weights
+    lircdepth("eval", "--packed", frames, "--weights", weights, "-o", folder / f"eval_{name}")
+    found = json.loads((folder / f"eval_{name}" / "results.json").read_text())["errors"]
+    return {variant: groups[_GROUP] for variant, groups in found.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--vehicle", choices=("low", "high"), default="low")
+    parser.add_argument("--drives", type=int, default=6, help="to train on (default: %(default)s)")
+    parser.add_argument("--held-out", type=int, default=2, help="drives to measure on (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of a drive (default: %(default)s)")
+    parser.add_argument("--size", default="480x270", help="of the camera's images (default: %(default)s)")
+    parser.add_argument("--gap", type=float, default=2.0, help="seconds before the validation's part of each drive")
+    parser.add_argument("--minutes", nargs="+", type=float, default=[10, 30, 100])
+    parser.add_argument("--seconds-per-step", type=float, default=1.3, help="of this machine (default: %(default)s)")
+    parser.add_argument("--validate-every", type=int, default=20, help="steps (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    folder = arguments.folder.absolute()
+    scene = (arguments.seconds, arguments.size, arguments.jobs)
+    drives = make_drives(folder / "drives", arguments.vehicle, arguments.drives, _TRAINING_SEED, *scene)
+    held_out = make_drives(folder / "held_out", arguments.vehicle, arguments.held_out, _HELD_OUT_SEED, *scene)
+    train, val, test = (folder / f"{name}.safetensors" for name in ("train", "val", "test"))
+    packed(drives, train, arguments, val)
+    packed(held_out, test, arguments)
+    rows = {"as shipped": measured(_SHIPPED, test, folder)}
+    for minutes in arguments.minutes:
+        for start, title in ((_SHIPPED, "fine-tuned"), ("null", "trained on it alone")):
+            weights = fitted(folder, start, minutes, (train, val), arguments)
+            rows[f"{title}, {minutes:g} min"] = measured(weights, test, folder)
+    shipped = rows["as shipped"]["radar"]["mae"]
+    print("\n| weights | MAE [m] | AbsRel | MAE without radar | AbsRel without radar | MAE against shipped |")
+    print("|---" * 6 + "|")
+    for title, errors in rows.items():
+        cells = [f"{errors[variant][name]:.3f}" for variant in ("radar", "no radar") for name in ("mae", "abs_rel")]
+        print(f"| {title} | {' | '.join(cells)} | {100 * (errors['radar']['mae'] / shipped - 1):+.0f} % |")
+
+
+if __name__ == "__main__":
+    main()
