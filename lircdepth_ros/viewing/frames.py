@@ -38,6 +38,7 @@ from lircdepth_ros.messages.stamps import stamp_to_ns
 Transform = npt.NDArray[np.float64]
 LIDAR_TOPIC, BOXES_TOPIC = "/LIDAR_TOP/points", "/annotations"
 _WINDOW_S = 0.1
+_BOXES_WINDOW_S = 0.06  # of annotations: those of the next image are another's
 _MARKER_CUBE, _MARKER_ADD = 1, 0  # visualization_msgs/Marker
 
 
@@ -74,7 +75,7 @@ class ViewFrame:
     ends: npt.NDArray[np.float64]
     lidar: npt.NDArray[np.float64]
     errors: npt.NDArray[np.float64]
-    boxes: tuple[Box, ...]
+    boxes: tuple[Box, ...] = ()
 
     def picture(self) -> npt.NDArray[np.uint8] | None:
         """Return the camera's image, uint8 [H, W, 3] RGB, or None."""
@@ -151,7 +152,7 @@ class _Collector:
         self.account, self.bag_account = Account(), BagAccount()
         self._matcher = FrameMatcher(decoders, self.poses, self.account, _WINDOW_S, 2 * _WINDOW_S)
         self._images: dict[int, definitions.Message] = {}
-        self._boxes: tuple[int, definitions.Message] | None = None
+        self._boxes: dict[int, definitions.Message] = {}  # annotations by stamp
         self.frames: list[ViewFrame] = []
         optional = {topic for topic in (self._image_topic, BOXES_TOPIC) if topic in types}
         self.topics = {self.depth_topic, self._info_topic, *decoders, *self.poses.topics, *optional}
@@ -165,16 +166,28 @@ class _Collector:
         elif topic == self._info_topic:
             self._matcher.add_camera_info(message)
         elif topic == self._image_topic:
-            self._images[stamp_to_ns(message.header.stamp)] = message
+            self._take_image(stamp_to_ns(message.header.stamp), message)
         elif topic == BOXES_TOPIC:
-            self._boxes = now, message
+            self._boxes[now] = message
         elif topic in self.poses.topics:
             add_pose(self.poses, topic, message, now, self.account, self.bag_account)
         else:
             self._matcher.add_cloud(topic, message)
 
+    def _take_image(self, stamp: int, message: definitions.Message) -> None:
+        """Keep an image for its frame, or give it to the frame: a bag may have it after the depth, and later scans."""
+        for place in range(len(self.frames) - 1, -1, -1):
+            if self.frames[place].stamp == stamp:
+                self.frames[place] = replace(self.frames[place], image=message)
+                return
+            if self.frames[place].stamp < stamp:
+                break
+        self._images[stamp] = message
+
     def finish(self) -> None:
+        """Add the last frames, and to all of them the annotations, which may come after the image of their time."""
         self._add(self._matcher.poll())
+        self.frames = [replace(frame, boxes=self._boxes_in(frame.camera, frame.stamp)) for frame in self.frames]
 
     def _add(self, matches: Iterator[Match] | Iterable[Match]) -> None:
         for match in matches:
@@ -205,17 +218,17 @@ class _Collector:
         up = np.array([0.0, -1.0, 0.0]) if fixed_from_camera is None else fixed_from_camera[2, :3]
         starts, ends = return_arrows(scans)
         errors = _errors(depth, lidar + projection_offset(info), intrinsics)
-        boxes = self._boxes_in(camera, match.stamp)
         sparse, image = depth[:: self._stride, :: self._stride].copy(), self._images.get(match.stamp)
         return ViewFrame(camera, match.stamp, fixed_from_camera, up, image, sparse, self._stride, intrinsics, size,
-                         starts, ends, lidar, errors, boxes)  # fmt: skip
+                         starts, ends, lidar, errors)  # fmt: skip
 
     def _boxes_in(self, camera: str, stamp: int) -> tuple[Box, ...]:
-        """Return the newest annotations, which are those of a key frame, in the camera's frame."""
-        if self._boxes is None or abs(self._boxes[0] - stamp) > _WINDOW_S * 1e9:
+        """Return the annotations nearest in time, which are those of a key frame, in the camera's frame."""
+        nearest = min(self._boxes, key=lambda moment: abs(moment - stamp), default=None)
+        if nearest is None or abs(nearest - stamp) > _BOXES_WINDOW_S * 1e9:
             return ()
         found = []
-        for marker in self._boxes[1].markers:
+        for marker in self._boxes[nearest].markers:
             if (marker.type, marker.action) != (_MARKER_CUBE, _MARKER_ADD):
                 continue
             try:
