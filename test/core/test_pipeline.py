@@ -130,6 +130,24 @@ def test_a_frame_holds_no_return_of_the_one_before():
     assert np.nanmax(pipe(image[:500], INTRINSICS).depth) == 0
 
 
+def test_frames_that_are_computed_together_are_those_computed_one_by_one_whatever_came_before():
+    """Each has its own pixels, returns and size, also after a batch of another number: buffers are kept."""
+    network, header = checkpoints.random_weights("tiny")
+    pipe = DepthPipeline(PyTorchBackend(network, "cpu"), header)
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 160, 3), dtype=np.uint8)
+    returns = [[(scan([20.0 + i, 0.1 * i, 1.0]), CAMERA_FROM_RADAR)] * (i != 1) for i in range(3)]
+    alone = [pipe(*inputs) for inputs in zip(pictures, [INTRINSICS_SMALL] * 3, returns, strict=True)]
+    assert not np.allclose(alone[0].depth, alone[1].depth)
+    for chosen in ([0, 1, 2], [2], [1, 0]):
+        prepared = [pipe.prepare(pictures[i], INTRINSICS_SMALL, returns[i]) for i in chosen]
+        for i, frame in zip(chosen, pipe.estimate(prepared), strict=True):
+            np.testing.assert_allclose(frame.depth, alone[i].depth, rtol=1e-5)
+            assert frame.returns_seen == alone[i].returns_seen == int(i != 1)
+    other = pipe.prepare(np.zeros((64, 160, 3), np.uint8), INTRINSICS_SMALL)
+    with pytest.raises(LircDepthError, match="frames of 2 input sizes, expected one"):
+        pipe.estimate([other, *prepared])
+
+
 def network_at_half_size(image):
     """Depth of the tiny network on the picture at half the size, and a pipeline that halves the picture itself."""
     network, header = checkpoints.random_weights("tiny")

@@ -56,6 +56,19 @@ def test_another_size_and_another_batch_get_engines_of_their_own(network, cache,
     assert len(backend._engines) == 2
 
 
+def test_as_many_sizes_stay_in_memory_as_come_in_turns(tiny, cache):
+    """Three cameras of three sizes in turns would otherwise have an engine built for each image."""
+    backend = opened(tiny, "onnxruntime", "float32", cache)
+    backend.keep_sizes(3)
+    for size in (SIZE, (96, 64), (64, 64)) * 2:
+        backend.infer(*example(1, size))
+        engines = dict(backend._engines)
+    backend.infer(*example(1, SIZE))
+    assert list(engines.values()) == [engines[size] for size in engines]
+    assert len(backend._engines) == 3
+    assert {id(engine) for engine in backend._engines.values()} == {id(engine) for engine in engines.values()}
+
+
 @pytest.mark.parametrize("name", ["plain", "eager", "onnxruntime", "openvino"])
 def test_a_result_is_the_callers_own(tiny, cache, name):
     """Depth that is still being published must not change when the next frame is computed."""

@@ -82,6 +82,36 @@ def run(pipeline):
     return run
 
 
+def test_of_a_batch_each_job_is_published_or_dropped_for_its_own_cause(pipeline):
+    """Frames of one size are computed together; another size and a damaged image do not touch the others."""
+    made, journals, jobs = {}, {}, []
+    cameras = {"a": (160, "rgb8"), "b": (160, "rgb8"), "wide": (192, "rgb8"), "damaged": (160, "none")}
+    for name, (width, encoding) in cameras.items():
+
+        def create(kind, topic, name=name):
+            made[name, topic] = Middleware(topic, "nothing")
+            return made[name, topic]
+
+        image = Image(header=header(10**9, name), height=96, width=width, encoding=encoding, step=3 * width)
+        image.data = picture(seed=len(jobs), width=width).tobytes()
+        info = CameraInfo(width=width, height=96, k=INTRINSICS.ravel())
+        settings, journals[name] = Settings(), Journal(Log())
+        journals[name].statistics.count("frames_in")
+        journals[name].statistics.hand_over()
+        camera = Camera(settings, DepthOutputs(create, settings))
+        jobs.append(Job(Frame(image, info, [], 0.0), 0.0, camera, journals[name]))
+    JobProcessor(pipeline, lambda job: nullcontext(True), lambda: 0, lambda: False, batch=2)(jobs)
+    values = {name: journal.statistics.values() for name, journal in journals.items()}
+    outcomes = {name: (each["frames_out"], each["dropped"]) for name, each in values.items()}
+    assert outcomes == {"a": (1, 0), "b": (1, 0), "wide": (1, 0), "damaged": (0, 1)}
+    assert values["damaged"]["dropped_bad_input"] == 1
+    assert all(journal.statistics.unaccounted(0) == 0 for journal in journals.values())
+    for job in jobs[:3]:
+        pixels = np.frombuffer(job.frame.image.data, np.uint8).reshape(96, -1, 3)
+        (message,) = made[job.frame.image.header.frame_id, "CAM_FRONT/depth/image"].published
+        np.testing.assert_allclose(depth_of(message), pipeline(pixels, INTRINSICS).depth, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "view", ["radar_overlay", "color", "points", "radar_arrows", "compressedDepth", "pipeline_latency_ms"]
 )
