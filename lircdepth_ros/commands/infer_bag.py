@@ -173,8 +173,8 @@ class _Inference:
     def _made(self, task: _Task) -> dict[str, Any]:
         with closing(open_bag(task.bag)) as reader:
             job = DepthJob(reader, task.bag, self.job)
-            if (self.mp4 or self.draws_worst) and len(job.cameras) > 1:
-                raise LircDepthError(f"--mp4 and --report go with one camera, and there are {len(job.cameras)}")
+            if self.mp4 and len(job.cameras) > 1:
+                raise LircDepthError(f"--mp4 goes with one camera, and there are {len(job.cameras)}")
             pipeline = _pipeline(self.pipeline)
             started = time.perf_counter()
             with (
@@ -201,8 +201,8 @@ class _Inference:
             summary["metrics"] = metrics.get("", metrics)
         summary["table"] = [line for name, report in reports.items() for line in _table(name, report)]
         settings = {**asdict(self.pipeline), "backend": pipeline.backend.describe()}
-        (first, *_) = job.cameras
-        made = (settings, first.latencies_ms, reports.get(first.name))
+        shown = [(camera.name, camera.latencies_ms, reports.get(camera.name)) for camera in job.cameras]
+        made = (settings, shown)
         return summary | ({"page": made} if self.draws_worst else {})
 
     def _errors(self, task: _Task, camera: CameraDepth) -> Report:
@@ -268,26 +268,26 @@ def _write_page(
     summary: dict[str, Any],
     arguments: argparse.Namespace,
     settings: dict[str, Any],
-    latencies_ms: list[float],
-    report: Report | None,
+    cameras: list[tuple[str, list[float], Report | None]],
 ) -> None:
+    """Write the page. cameras: of each its name, its latencies [ms], and its errors where there is a lidar."""
     from lircdepth_core.evaluation import page
 
     names = ("images", "frames", "fused", "camera_only", "without_ego_motion", "dropped", "seconds")
     facts = {name.replace("_", " "): summary[name] for name in names}
     settings |= {"command": arguments.command_line}
     told = settings | {"caution": summary["caution"], "dropped_by_cause": summary["dropped_by_cause"]}
-    about = (
-        (report.as_dict() if report else {})
-        | told
-        | {"notes": [*(report.notes if report else ()), *summary["remarks"]]}
-    )
-    found = page.Measured(
-        arguments.output,
-        about,
-        report.images if report else (),
-        report.worst if report else (),
-        latencies_ms,
-        facts=facts,
-    )
-    page.write(arguments.report, [found], f"Depth of {arguments.bags[0]}")
+    shown: list[page.Measured] = []
+    for camera, latencies_ms, report in cameras:
+        notes = [*(report.notes if report else ()), *summary["remarks"]]
+        shown.append(
+            page.Measured(
+                camera or arguments.output,
+                (report.as_dict() if report else {}) | told | {"notes": notes},
+                report.images if report else (),
+                report.worst if report else (),
+                latencies_ms,
+                facts={} if shown else facts,
+            )
+        )
+    page.write(arguments.report, shown, f"Depth of {arguments.bags[0]}")

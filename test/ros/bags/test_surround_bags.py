@@ -61,7 +61,7 @@ def test_a_camera_whose_camera_info_is_of_another_size_is_named_and_the_others_h
     [
         (["--cameras", "rear", "rear"], "--cameras: rear is there twice"),
         (["--cameras", "left"], "has no images of a camera 'left'; it has CAM_FRONT, rear"),
-        (["--cameras", "all", "--mp4", "a.mp4"], "go with one camera, and there are 2"),
+        (["--cameras", "all", "--mp4", "a.mp4"], "--mp4 goes with one camera, and there are 2"),
     ],
 )
 def test_what_cannot_work_is_one_line(tmp_path, capsys, options, words):

@@ -119,11 +119,13 @@ def test_several_cameras_stand_around_the_first_as_they_are_mounted(bag, tmp_pat
     """All cameras of the bag: each is where the calibration has it, whatever the vehicle did between two images."""
     output, options = tmp_path / "depth", DepthJobOptions(cameras=("all",), radar_topics=("all",))
     words = ["infer-bag", str(bag / "bag"), "-o", str(output), "--cameras", "all", "--weights", "tiny"]
-    assert cli.main([*words, "--backend", "eager"]) == 0
+    assert cli.main([*words, "--backend", "eager", "--report", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
     with contextlib.closing(open_bag(bag / "bag")) as reader:
         types = {connection.topic: connection.msgtype for connection in reader.connections}
     by_camera = options.of_cameras(types, bag / "bag")
     assert len(by_camera) > 1
+    assert all(f"{camera}: depth" in page for camera in by_camera), "errors by camera"
     shown = moments([read_frames(output, bag / "bag", each) for each in by_camera.values()])
     calibration = Calibration.load(bag / "bag/calibration.yaml")
     first = next(iter(by_camera))
