@@ -8,6 +8,7 @@ version, one thread each, and the same paths.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import logging
@@ -18,7 +19,7 @@ import sys
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -121,31 +122,36 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
         if not numbers:
             client.set_metadata(function, None)
             return
-        future = next(coming)
-        if future.status == "lost" and client.status == "running":  # with its worker: the scheduler has it done again
-            coming.add(future)
-            continue
-        number = numbers.pop(future)
-        yield number, _outcome(future, tasks[number])
+        came = coming.next_batch()
+        done = [future for future in came if future.status == "finished"]
+        with _explained(numbers, tasks):  # fetched together: one after the other they came at 22 a second
+            outcomes = client.gather(done)
+        for future, outcome in zip(done, outcomes, strict=True):
+            yield numbers.pop(future), outcome
+        for future in came:
+            if future.status == "lost" and client.status == "running":  # with its worker: it is done again
+                coming.add(future)
+            elif future in numbers:
+                with _explained(numbers, tasks):
+                    future.result()
 
 
-def _outcome(future: Any, task: object) -> _Outcome:
-    from distributed.comm import CommClosedError
+@contextlib.contextmanager
+def _explained(numbers: dict[Any, int], tasks: Mapping[int, object]) -> Iterator[None]:
+    """Raise LircDepthError where workers were killed or lack a package, and _SchedulerLostError where it is gone."""
     from distributed.scheduler import KilledWorker
 
-    if future.status in ("cancelled", "lost"):
-        raise _SchedulerLostError
     try:
-        outcome: _Outcome = future.result()
-        return outcome
+        yield
     except KilledWorker as error:
+        task = next(tasks[number] for future, number in numbers.items() if future.key == error.task)
         raise LircDepthError(
             f"{task}: {error.allowed_failures + 1} workers ended while they worked on it, the last one "
             f"{error.last_worker.address}: killed, perhaps because memory was exhausted"
         ) from None
     except ModuleNotFoundError as error:
-        raise LircDepthError(f"{task}: a worker of the cluster does not have the package {error.name}") from error
-    except (CommClosedError, TimeoutError) as error:
+        raise LircDepthError(f"a worker of the cluster does not have the package {error.name}") from error
+    except (OSError, TimeoutError, concurrent.futures.CancelledError) as error:
         raise _SchedulerLostError from error
 
 

@@ -91,6 +91,7 @@ def test_a_cluster_that_cannot_be_used_is_one_line(cluster, tmp_path, capsys, mo
         work.run(functions.double, range(2), Workers(1, cluster.address))
 
 
+@pytest.mark.full
 def test_a_worker_with_several_threads_and_one_that_does_not_see_the_data_are_named(tmp_path):
     root = tiny_nuscenes.write(tmp_path / "root")
     hidden = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs none {root} && exec "$0" "$@"')
