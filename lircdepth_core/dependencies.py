@@ -51,7 +51,7 @@ EXTRAS = {
     "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime"},
     "hub": {"huggingface_hub": "huggingface_hub"},
     "openvino": {"onnx": "onnx", "openvino": "openvino"},
-    "cluster": {"dask-jobqueue": "dask_jobqueue", "distributed": "distributed"},
+    "cluster": {"dask": "dask", "dask-jobqueue": "dask_jobqueue", "distributed": "distributed"},
     "store": {"fsspec": "fsspec", "s3fs": "s3fs"},
     "completion": {"shtab": "shtab"},
     "docs": {"latex2mathml": "latex2mathml", "mkdocs-material": "material", "mkdocstrings[python]": "mkdocstrings"},
