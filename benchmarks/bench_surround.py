@@ -75,7 +75,7 @@ def drive(backend_name, arguments):
     from surround import CAMERAS, SurroundRig, make_bag
 
     with tempfile.TemporaryDirectory() as folder:
-        bag = make_bag(Path(folder), arguments.scene_seconds)
+        bag = arguments.bag or make_bag(Path(folder), 0.3)
         node = rclpy.create_node("bench")
         around = SurroundRig(node, bag)
         settings = {name: getattr(arguments, name) for name in ("weights", "device", "threads", "batch")}
@@ -156,7 +156,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2, help="of the network on the CPU (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=12.0, help="images a second and camera (default: %(default)s)")
-    parser.add_argument("--scene-seconds", type=float, default=0.3, help="rendered before (default: %(default)s)")
+    parser.add_argument("--bag", type=Path, help="a bag of six cameras to take messages from (default: it is rendered)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
     arguments = parser.parse_args()
     os.environ.update(profile_environment())
