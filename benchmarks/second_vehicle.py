@@ -11,7 +11,7 @@ FOLDER already is kept, so that the same command goes on. With the defaults the 
 --minutes, and what is rendered before says how long that takes. To try it:
 
     python benchmarks/second_vehicle.py /tmp/toy --drives 1 --held-out 1 --seconds 4 --gap 0.3 --validate-every 2 \
-        --minutes 0.3
+        --minutes 0.3 --batch-size 2
 """
 
 import argparse
@@ -48,7 +48,7 @@ def fitted(folder, start, minutes, files, arguments):
     run = folder / weights.stem
     train, val = files
     lircdepth(
-        "train", "fit", "-c", ROOT / "training/finetune.yaml", "--data.train", train, "--data.val", val,
+        "train", "fit", "-c", ROOT / "training/finetune.yaml", "--data.train", train, "--data.val", val, "--data.batch_size", arguments.batch_size,
         f"--model.init_weights={start}", "--model.lr", 2e-4 if start == _SHIPPED else 5e-4,
         # The learning rate falls over the steps that the minutes are meant for; the window ends what takes longer.
         "--trainer.max_epochs", -1, "--trainer.max_steps", max(2, round(60 * minutes / arguments.seconds_per_step)),
@@ -78,6 +78,7 @@ def main():
     parser.add_argument("--gap", type=float, default=2.0, help="seconds before the validation's part of each drive")
     parser.add_argument("--minutes", nargs="+", type=float, default=[10, 30, 100])
     parser.add_argument("--seconds-per-step", type=float, default=1.3, help="of this machine (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=8, help="of the training (default: %(default)s)")
     parser.add_argument("--validate-every", type=int, default=20, help="steps (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
