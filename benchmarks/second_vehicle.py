@@ -48,7 +48,8 @@ def fitted(folder, start, minutes, files, arguments):
     run = folder / weights.stem
     train, val = files
     lircdepth(
-        "train", "fit", "-c", ROOT / "training/finetune.yaml", "--data.train", train, "--data.val", val, "--data.batch_size", arguments.batch_size,
+        "train", "fit", "-c", ROOT / "training/finetune.yaml", "--data.train", train, "--data.val", val,
+        "--data.batch_size", arguments.batch_size,
         f"--model.init_weights={start}", "--model.lr", 2e-4 if start == _SHIPPED else 5e-4,
         # The learning rate falls over the steps that the minutes are meant for; the window ends what takes longer.
         "--trainer.max_epochs", -1, "--trainer.max_steps", max(2, round(60 * minutes / arguments.seconds_per_step)),
