@@ -11,7 +11,7 @@ FOLDER already is kept, so that the same command goes on. With the defaults the 
 --minutes, and what is rendered before says how long that takes. To try it:
 
     python benchmarks/second_vehicle.py /tmp/toy --drives 1 --held-out 1 --seconds 4 --gap 0.3 --validate-every 2 \
-        --minutes 0.3 --batch-size 2
+        --minutes 1 --batch-size 2
 """
 
 import argparse
@@ -56,7 +56,8 @@ def fitted(folder, start, minutes, files, arguments):
         "--trainer.val_check_interval", arguments.validate_every, "--trainer.check_val_every_n_epoch=null",
         "--trainer.default_root_dir", run, "--trainer.callbacks+", "StopAfter", "--trainer.callbacks.minutes", minutes,
     )  # fmt: skip
-    lircdepth("export-weights", run / "checkpoints/best.ckpt", "-o", weights)
+    best = run / "checkpoints/best.ckpt"
+    lircdepth("export-weights", best if best.is_file() else run / "resume.ckpt", "-o", weights)
     return weights
 
 
