@@ -16,7 +16,7 @@ STREET = checkpoints.SHIPPED["street"]
 def test_they_say_what_they_learnt_from_and_at_which_focal_length():
     network, header = checkpoints.load("street")
     assert header.model == "lircdepth"
-    assert header.trained_on.startswith("synthetic street, train")
+    assert header.trained_on.startswith("varied synthetic street")
     assert "never saw a real road" in header.caution
     assert header.focal_length < 1266.0
     assert {"val_mae", "val_abs_rel"} <= set(header.metrics)
