@@ -56,9 +56,10 @@ def test_the_seam_is_the_same_wherever_the_work_is_done(request, where, tmp_path
     (tmp_path / "trouble").touch()
     with pytest.raises(LircDepthError, match="Input/output error"):
         run_and_record(tmp_path, range(4), workers)
-    (tmp_path / "trouble").touch()
-    again = Workers(workers.jobs, workers.cluster, retries=1)
-    assert run_and_record(tmp_path, range(4), again).verify(list("0123")) == []
+    again, folder = Workers(workers.jobs, workers.cluster, retries=1), tmp_path / "again"
+    folder.mkdir()  # in the first, a worker that was ended with the others may have left a half-written file
+    (folder / "trouble").touch()
+    assert run_and_record(folder, range(4), again).verify(list("0123")) == []
 
 
 @pytest.mark.parametrize("where", ["processes", "cluster"])
@@ -71,7 +72,7 @@ def test_an_item_that_kills_its_workers_is_named(request, where):
 def test_what_a_function_holds_is_loaded_once_a_worker(cluster, tmp_path):
     assert work.run(functions.CountsLoads(tmp_path), range(12), Workers(1, cluster.address)) == list(range(12))
     processes = [path.name.split("-")[1] for path in tmp_path.iterdir()]
-    assert len(processes) == len(set(processes)) == 2
+    assert len(processes) == len(set(processes)) <= 2  # one worker may have done it all before the other was asked
 
 
 def test_a_cluster_that_cannot_be_used_is_one_line(cluster, tmp_path, capsys, monkeypatch):

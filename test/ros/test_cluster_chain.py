@@ -45,15 +45,7 @@ def chain(folder, root, names, *who):
         "verify-bag": [*data, *(bags / name for name in names)],
         "ground-truth": [*data, "--split", "all", "--sweeps", 2, "-o", dense],
         "pack": [*data, "--dense", dense, "--shard", 3, "-o", frames],
-        "infer-bag": [
-            *(bags / name for name in names),
-            "-o",
-            folder / "depth",
-            "--weights",
-            "tiny",
-            "--backend",
-            "eager",
-        ],
+        "infer-bag": [*(bags / name for name in names), "-o", folder / "depth", *network],
         "eval": [*data, "--split", "all", *network, "-o", folder / "eval"],
     }
     if root.exists():
