@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -50,13 +50,8 @@ def run(
     """
     all_tasks = list(tasks)
     if jobs < 2 or len(all_tasks) < 2:
-        done_here = []
-        for number, task in enumerate(all_tasks):
-            done_here.append(function(task, advance))
-            finished(number, done_here[-1])
-        return done_here
-    context: ForkContext | SpawnContext
-    context = multiprocessing.get_context("fork") if method == "fork" else multiprocessing.get_context("spawn")
+        return _run_here(function, all_tasks, advance, finished)
+    context = _context(method)
     done: Synchronized[int] = context.Value("q", 0)
     shown = 0
     # Not concurrent.futures: its one pipe for all results hangs when a process ends while it writes to the pipe.
@@ -93,11 +88,32 @@ def run(
             advance(count - shown)
             shown = count
     finally:
-        for worker in workers.values():
-            worker.terminate()
-        for worker in workers.values():
-            worker.join()
+        _end(workers.values())
     return [results[number] for number in range(len(all_tasks))]
+
+
+def _context(method: Literal["fork", "spawn"]) -> ForkContext | SpawnContext:
+    return multiprocessing.get_context("fork") if method == "fork" else multiprocessing.get_context("spawn")
+
+
+def _end(workers: Collection[BaseProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join()
+
+
+def _run_here(
+    function: Callable[[_Task, _Advance], _Result],
+    tasks: list[_Task],
+    advance: _Advance,
+    finished: Callable[[int, _Result], object],
+) -> list[_Result]:
+    results = []
+    for number, task in enumerate(tasks):
+        results.append(function(task, advance))
+        finished(number, results[-1])
+    return results
 
 
 def _work(

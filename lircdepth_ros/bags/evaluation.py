@@ -158,8 +158,7 @@ def evaluate(
         for reader, wanted in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
             sources.append(by_stamp(reader, [c for c in reader.connections if c.topic in wanted], bag_account))
         poses.read_static(readers[-1])  # of the reference
-        count = sum(c.msgcount for c in readers[0].connections if c.topic == topics.depth)
-        with progress(count, "image") as advance:
+        with progress(sum(c.msgcount for c in readers[0].connections if c.topic == topics.depth), "image") as advance:
             for now, topic, message in heapq.merge(*sources, key=lambda entry: entry[0]):
                 advance(comparison.take(matcher.poll(now - 1), now))
                 if message is None:
