@@ -11,7 +11,7 @@ from lircdepth_core.inference.backends.opening import open_backend
 SIZE = (64, 96)
 # Mean difference from the plain network [m], with the weights that ship, on streets of val; what it is on streets of
 # test, benchmarks/RESULTS.md has.
-TOLERANCE = {"float32": 1e-3, "bfloat16": 0.4, "float16": 0.1, "int8": 1.5}
+TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5, "float16": 0.1, "int8": 1.5}
 
 
 def example(batch=1, size=SIZE, seed=0):
