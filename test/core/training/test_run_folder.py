@@ -99,6 +99,7 @@ def test_a_run_that_is_killed_within_its_second_epoch_goes_on_from_the_end_of_th
         assert torch.equal(final[key], value), key
 
 
+@pytest.mark.full
 def test_a_preempted_ablation_goes_on_where_it_was(frames, tmp_path, capsys):
     teacher = tmp_path / "teacher.safetensors"
     checkpoints.save(teacher, *checkpoints.random_weights("tiny"))

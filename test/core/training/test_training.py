@@ -342,6 +342,7 @@ def test_distillation_ends_where_it_is_told_to(frames, tmp_path):
     assert all(np.isfinite(value) for value in logged(tmp_path / "kd").values())
 
 
+@pytest.mark.full
 def test_the_teachers_output_is_kept_for_samples_that_repeat(frames, tmp_path, caplog):
     teacher, header = checkpoints.random_weights("cafnet")
     checkpoints.save(tmp_path / "teacher.safetensors", teacher, header)
