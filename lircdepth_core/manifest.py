@@ -34,11 +34,7 @@ def entry_of(folder: Path, item: str, paths: Iterable[Path], **more: Any) -> Ent
     files = [file for file in found if file.is_file()]
     return {
         "item": item,
-        "files": {
-            file.relative_to(folder).as_posix(): [file.stat().st_size, file_sha256(file)]
-            for file in files
-            if file.is_file()
-        },
+        "files": {file.relative_to(folder).as_posix(): [file.stat().st_size, file_sha256(file)] for file in files},
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "version": version(),

@@ -212,12 +212,8 @@ def foxglove(nodes: Sequence[Shown]) -> str:
     }
     pictures = []
     for node in nodes:
-        shown = (
-            {"depth": node.output("color"), "radar": node.overlay}
-            if len(nodes) == 1
-            else {"depth": node.output("color")}
-        )
-        for what, topic in shown.items():
+        images = {"depth": node.output("color")} | ({"radar": node.overlay} if len(nodes) == 1 else {})
+        for what, topic in images.items():
             pictures.append(name := f"Image!{node.name}-{what}")
             panels[name] = {"imageMode": {"imageTopic": topic}, "foxglovePanelTitle": f"{node.name}: {what}"}
     layout = {

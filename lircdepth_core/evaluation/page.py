@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -60,8 +60,12 @@ class Measured:
 
 def measured(report: Report, name: str, **more: Any) -> Measured:
     """Return a Report as a part of a page. more: further fields of Measured."""
-    latencies = [1e3 * image["seconds"] for image in report.images if "seconds" in image]
-    return Measured(name, report.as_dict(), report.images, report.worst, **{"latencies_ms": latencies} | more)
+    given = {"latencies_ms": _latencies_ms(report.images)} | more
+    return Measured(name, report.as_dict(), report.images, report.worst, **given)
+
+
+def _latencies_ms(images: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [1e3 * image["seconds"] for image in images if "seconds" in image]
 
 
 def read(folder: str | Path) -> Measured:
@@ -80,8 +84,7 @@ def read(folder: str | Path) -> Measured:
             WorstImage(entry["mae"], entry["image"], (folder / entry["picture"]).read_bytes())
             for entry in about.get("worst", ())
         ]
-        latencies = [1e3 * image["seconds"] for image in images if "seconds" in image]
-        return Measured(str(folder), about, images, worst, latencies, pictures_of(folder))
+        return Measured(str(folder), about, images, worst, _latencies_ms(images), pictures_of(folder))
     except FileNotFoundError as error:
         raise LircDepthError(
             f"{error.filename}: no such file; `lircdepth eval -o {folder}` and `eval-bag -o {folder}` write it"
@@ -161,14 +164,16 @@ class _Figure:
     rows: list[list[str]]
 
 
+def _variants(results: Sequence[Measured]) -> Iterator[tuple[str, Measured, str]]:
+    """Yield (name, result, variant) of each variant of each result."""
+    for result in results:
+        for variant in result.errors:
+            yield f"{result.name}: {variant}" if len(results) > 1 else variant, result, variant
+
+
 def _series(results: Sequence[Measured]) -> list[tuple[str, Mapping[str, Mapping[str, float]]]]:
     """Return (name, {group: errors}) of each variant of each result."""
-    several = len(results) > 1
-    return [
-        (f"{result.name}: {variant}" if several else variant, groups)
-        for result in results
-        for variant, groups in result.errors.items()
-    ]
+    return [(name, result.errors[variant]) for name, result, variant in _variants(results)]
 
 
 def _summary(results: Sequence[Measured]) -> tuple[list[str], list[list[str]]]:
@@ -195,13 +200,12 @@ def _figures(results: Sequence[Measured]) -> Iterable[_Figure]:
         note = f"Mean absolute error at {WHOLE_RANGE}, of the images taken in a condition or by a camera."
         yield _bars("Error by condition", note, series, conditions)
     errors = {
-        f"{result.name}: {variant}" if len(results) > 1 else variant: [
+        name: [
             image["errors"][variant][WHOLE_RANGE]["mae"]
             for image in result.images
             if WHOLE_RANGE in image["errors"].get(variant, {})
         ]
-        for result in results
-        for variant in result.errors
+        for name, result, variant in _variants(results)
     }
     if any(len(values) > 1 for values in errors.values()):
         yield _histogram("Error of each image", f"Mean absolute error at {WHOLE_RANGE}.", errors, "MAE [m]")

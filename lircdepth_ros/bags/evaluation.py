@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,19 +34,18 @@ from lircdepth_core.matching.account import DAMAGED, Account
 from lircdepth_core.matching.assembler import Match
 from lircdepth_core.progress import progress
 from lircdepth_ros.bags.depth_options import calibration_of
-from lircdepth_ros.bags.frames import FrameMatcher
+from lircdepth_ros.bags.frames import FrameMatcher, points_and_frame
+from lircdepth_ros.bags.merging import merged
 from lircdepth_ros.bags.poses import BagPoses, add_pose
-from lircdepth_ros.bags.reading import BagAccount, open_bag, read_messages, require_type
+from lircdepth_ros.bags.reading import BagAccount, open_bag, require_type
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, projection_offset, require_size
-from lircdepth_ros.messages.clouds import cloud_to_points
 from lircdepth_ros.messages.depth import FARTHEST_IN_MILLIMETRES, depth_of, holds_millimetres
 from lircdepth_ros.messages.images import any_image_to_rgb
 from lircdepth_ros.messages.stamps import stamp_to_ns
 
 if TYPE_CHECKING:
-    from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader
+    pass
 
 VARIANT = "depth"  # in the report
 _WINDOW_S = 0.05  # a lidar at 10 Hz always has a scan within this
@@ -148,18 +146,15 @@ def evaluate(
         topics = _Topics.find(types, depth_topic, lidar_topic, str(depth_bag), str(reference_bag), truth)
         poses = BagPoses(types, calibration_of(reference_bag, calibration), odometry_topic, fixed_frame, base_frame)
         account, bag_account = Account(), BagAccount()
-        matcher = FrameMatcher({lidar_topic: _points_and_frame}, poses, account, _WINDOW_S, 2 * _WINDOW_S)
+        matcher = FrameMatcher({lidar_topic: points_and_frame}, poses, account, _WINDOW_S, 2 * _WINDOW_S)
         image_topic = topics.image_of(types) if draw_worst else None
         comparison = _Comparison(poses, matcher, account, lidar_topic, topics.kind, draw_worst)
         against = topics.truth if topics.kind == "ground truth" else topics.lidar
         used = {topics.depth, topics.info, against, *poses.topics, *([image_topic] if image_topic else [])}
-        own = {topics.depth, topics.own_info}  # from the bag with depth; everything else is the reference's
-        sources = []
-        for reader, wanted in zip(readers, (used,) if len(readers) == 1 else (used & own, used - own), strict=True):
-            sources.append(by_stamp(reader, [c for c in reader.connections if c.topic in wanted], bag_account))
+        messages = merged(readers, used, {topics.depth, topics.own_info}, bag_account)
         poses.read_static(readers[-1])  # of the reference
         with progress(sum(c.msgcount for c in readers[0].connections if c.topic == topics.depth), "image") as advance:
-            for now, topic, message in heapq.merge(*sources, key=lambda entry: entry[0]):
+            for now, topic, message in messages:
                 advance(comparison.take(matcher.poll(now - 1), now))
                 if message is None:
                     if topic == topics.depth:
@@ -181,31 +176,6 @@ def evaluate(
             advance(comparison.take(matcher.poll()))
     account.check(waiting=matcher.pending)
     return comparison.result({"depth": str(depth_bag), "reference": str(reference_bag)}, bag_account)
-
-
-def _points_and_frame(message: definitions.Message) -> tuple[npt.NDArray[np.float32], str]:
-    return cloud_to_points(message), message.header.frame_id
-
-
-def by_stamp(
-    reader: Reader, connections: Sequence[Connection], account: BagAccount
-) -> Iterator[tuple[int, str, definitions.Message | None]]:
-    """Yield (header stamp [ns], topic, message), or None for a damaged one.
-
-    Log times of two bags may lie years apart; the sensors' do not. In a recording a message may come a little after one
-    with a later stamp: it then takes that one's.
-    """
-    latest = 0
-    for connection, logged, data in read_messages(reader, connections, account=account):
-        message = account.decode(connection, logged, data)
-        if message is None:
-            yield latest, connection.topic, None
-            continue
-        stamped = next(
-            (getattr(message, name) for name in ("transforms", "markers") if hasattr(message, name)), [message]
-        )
-        latest = max([latest, *(stamp_to_ns(entry.header.stamp) for entry in stamped)])
-        yield latest, connection.topic, message
 
 
 @dataclass(frozen=True)

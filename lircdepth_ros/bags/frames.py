@@ -9,11 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.matching.account import ZERO_STAMP, Account
 from lircdepth_core.matching.assembler import DUPLICATE, OUT_OF_ORDER, TIME_JUMP, FrameAssembler, Match
 from lircdepth_core.matching.camera_infos import CameraInfos
 from lircdepth_core.matching.poses import PoseSource
+from lircdepth_ros.messages.clouds import cloud_to_points
 from lircdepth_ros.messages.definitions import Message
 from lircdepth_ros.messages.stamps import NANOSECONDS_PER_SECOND, stamp_to_ns
 
@@ -22,6 +26,11 @@ _WHY_DROPPED = {
     OUT_OF_ORDER: "it comes after a later image",
     TIME_JUMP: "the stamps went back before it had its radar scans",
 }
+
+
+def points_and_frame(message: Message) -> tuple[npt.NDArray[np.float32], str]:
+    """Return the points [N, 3] of a lidar's scan and their frame: a decoder of FrameMatcher."""
+    return cloud_to_points(message), message.header.frame_id
 
 
 class FrameMatcher:

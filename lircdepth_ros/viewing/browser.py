@@ -168,19 +168,10 @@ class BrowserView:
             points, colours = frame.lidar[seen], colorize_error(frame.errors[seen][None])[0]
         if not len(points):
             return []
-        return [self._cloud("/lidar", points, colours, _LIDAR_POINT_M, rotation)]
-
-    def _cloud(
-        self,
-        name: str,
-        points: npt.NDArray[Any],
-        colours: npt.NDArray[np.uint8],
-        size_m: float,
-        rotation: npt.NDArray[np.float64],
-    ) -> Any:
-        return self.server.scene.add_point_cloud(
-            name, points, colours, point_size=size_m, point_shading="flat", wxyz=rotation
+        cloud = self.server.scene.add_point_cloud(
+            "/lidar", points, colours, point_size=_LIDAR_POINT_M, point_shading="flat", wxyz=rotation
         )
+        return [cloud]
 
     def _depth_points(
         self, frame: ViewFrame, picture: Picture | None

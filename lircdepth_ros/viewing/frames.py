@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -21,14 +20,14 @@ from lircdepth_core.matching.account import Account
 from lircdepth_core.matching.assembler import Match
 from lircdepth_core.matching.radar_inputs import radar_inputs
 from lircdepth_ros.bags.depth_options import DepthJobOptions, calibration_of
-from lircdepth_ros.bags.evaluation import by_stamp
-from lircdepth_ros.bags.frames import FrameMatcher
+from lircdepth_ros.bags.frames import FrameMatcher, points_and_frame
+from lircdepth_ros.bags.merging import merged
 from lircdepth_ros.bags.poses import BagPoses, add_pose
 from lircdepth_ros.bags.reading import BagAccount, open_bag
 from lircdepth_ros.depth_node.views import return_arrows
+from lircdepth_ros.layouts import BOXES_TOPIC, LIDAR_TOPIC
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.camera_info import camera_matrix, projection_offset
-from lircdepth_ros.messages.clouds import cloud_to_points
 from lircdepth_ros.messages.depth import depth_of
 from lircdepth_ros.messages.images import any_image_to_rgb
 from lircdepth_ros.messages.radars import radar_readers
@@ -36,7 +35,6 @@ from lircdepth_ros.messages.rigid_transforms import pose_to_matrix
 from lircdepth_ros.messages.stamps import stamp_to_ns
 
 Transform = npt.NDArray[np.float64]
-LIDAR_TOPIC, BOXES_TOPIC = "/LIDAR_TOP/points", "/annotations"
 _WINDOW_S = 0.1
 _BOXES_WINDOW_S = 0.06  # of annotations: those of the next image are another's
 _MARKER_CUBE, _MARKER_ADD = 1, 0  # visualization_msgs/Marker
@@ -96,14 +94,7 @@ def read_frames(
         types = {c.topic: c.msgtype for reader in readers for c in reader.connections}
         collector = _Collector(types, reference, options, stride, every, depth_bag)
         collector.poses.read_static(readers[-1])
-        own = {collector.depth_topic}
-        sources = []
-        for reader, wanted in zip(
-            readers, (collector.topics,) if len(readers) == 1 else (own, collector.topics - own), strict=True
-        ):
-            connections = [c for c in reader.connections if c.topic in wanted]
-            sources.append(by_stamp(reader, connections, collector.bag_account))
-        for now, topic, message in heapq.merge(*sources, key=lambda entry: entry[0]):
+        for now, topic, message in merged(readers, collector.topics, {collector.depth_topic}, collector.bag_account):
             if message is not None:
                 collector.take(topic, message, now)
         collector.finish()
@@ -146,7 +137,7 @@ class _Collector:
                                          options.radar_fields, "--"))  # fmt: skip
         decoders = {topic: readers[topic] for topic in self._radars}
         if LIDAR_TOPIC in types:
-            decoders[LIDAR_TOPIC] = _points_and_frame
+            decoders[LIDAR_TOPIC] = points_and_frame
         self.poses = BagPoses(types, calibration_of(reference, options.calibration), options.odometry_topic,
                               options.fixed_frame, options.base_frame)  # fmt: skip
         self.account, self.bag_account = Account(), BagAccount()
@@ -239,10 +230,6 @@ class _Collector:
             color = marker.color.r, marker.color.g, marker.color.b
             found.append(Box(pose @ pose_to_matrix(marker.pose), size, color))
         return tuple(found)
-
-
-def _points_and_frame(message: definitions.Message) -> tuple[npt.NDArray[np.float32], str]:
-    return cloud_to_points(message), message.header.frame_id
 
 
 def _errors(

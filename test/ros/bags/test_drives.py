@@ -10,11 +10,11 @@ import pytest
 pytest.importorskip("rosbags", reason="bags are read with rosbags")
 
 import small_bags as small
+from fine_tuning import tiny_fine_tuning
 from lircdepth_core.data.packed import open_packed
 from lircdepth_core.geometry import rigid_transform
 from lircdepth_ros import cli
 from lircdepth_ros.messages import building
-from paths import REPOSITORY
 from small_bags import DEPTH, IMAGE, INFO, LIDAR, MS, RADAR, START
 
 SECONDS, SPEED = 8, 5.0  # m/s, straight ahead
@@ -150,22 +150,7 @@ def test_a_packed_drive_becomes_weights_that_the_tools_take(bag, tmp_path, capsy
     train, val, weights = (tmp_path / name for name in ("train.safetensors", "val.safetensors", "own.safetensors"))
     assert pack([bag], train, "--validation", val, "--validation-share", 0.25, "--gap", 1) == 0
     run = tmp_path / "run"
-    options = {
-        "data": {"train": train, "val": val, "crop": "[64,96]", "batch_size": 2},
-        "model": {"model": "tiny", "init_weights": "null"},
-        "trainer": {
-            "default_root_dir": run,
-            "logger": "false",
-            "precision": "32-true",
-            "accelerator": "cpu",
-            "max_epochs": -1,
-            "max_steps": 2,
-            "val_check_interval": 2,
-            "check_val_every_n_epoch": "null",
-        },
-    }
-    arguments = [f"--{part}.{name}={value}" for part, entries in options.items() for name, value in entries.items()]
-    assert cli.main(["train", "fit", "-c", str(REPOSITORY / "training/finetune.yaml"), *arguments]) == 0
+    assert cli.main(tiny_fine_tuning(train, val, run)) == 0
     assert cli.main(["export-weights", str(run / "checkpoints/best.ckpt"), "-o", str(weights)]) == 0
     capsys.readouterr()
     depth = tmp_path / "depth"

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rosbags", reason="bags are read with rosbags")
+from fine_tuning import tiny_fine_tuning
 from lircdepth_core.data.packed import open_packed
 from lircdepth_ros import cli
 from lircdepth_ros.bags.reading import open_bag, read_messages
 from lircdepth_ros.messages import definitions
 from lircdepth_ros.messages.depth import depth_of
-from paths import REPOSITORY
 from second_vehicle import make_drives
 
 pytestmark = pytest.mark.full  # to render the drive takes half a minute of a core
@@ -84,22 +84,7 @@ def test_from_a_recording_to_a_running_node_with_weights_that_learnt_from_it(dri
 
     train, val = pack(drive, tmp_path)
     folder, weights = tmp_path / "run", tmp_path / "own.safetensors"
-    options = {
-        "data": {"train": train, "val": val, "crop": "[64,96]", "batch_size": 2},
-        "model": {"model": "tiny", "init_weights": "null"},
-        "trainer": {
-            "default_root_dir": folder,
-            "logger": "false",
-            "precision": "32-true",
-            "accelerator": "cpu",
-            "max_epochs": -1,
-            "max_steps": 2,
-            "val_check_interval": 2,
-            "check_val_every_n_epoch": "null",
-        },
-    }
-    arguments = [f"--{part}.{name}={value}" for part, entries in options.items() for name, value in entries.items()]
-    assert run("train", "fit", "-c", REPOSITORY / "training/finetune.yaml", *arguments) == 0
+    assert run(*tiny_fine_tuning(train, val, folder)) == 0
     assert run("export-weights", folder / "checkpoints/best.ckpt", "-o", weights) == 0
     made = ("--weights", weights, "--backend", "eager", "--threads", 1)
     assert run("infer-bag", drive, "-o", tmp_path / "depth", *made, *RADAR) == 0
