@@ -139,7 +139,7 @@ class Note:
         from lircdepth_core.manifest import entry_of
 
         trouble = self.folder / "trouble"
-        if trouble.exists():
+        with contextlib.suppress(FileNotFoundError):  # nobody's trouble, or another worker's, which removed it first
             trouble.unlink()
             raise OSError(5, "Input/output error", str(trouble))
         time.sleep(self.seconds)
