@@ -5,13 +5,14 @@ r"""Weights on another vehicle than theirs: as shipped, fine-tuned on its drives
     python benchmarks/second_vehicle.py FOLDER [--vehicle low] [--minutes 10 30 100] [--jobs 2]
 
 Drives of the vehicle are rendered and recorded as bags whose radar is as an ARS 548 publishes; `lircdepth pack-bag`
-makes frames of them, `train fit -c training/finetune.yaml` learns from these for so many minutes, from the weights that
-ship and from nothing, and `eval --packed` measures on drives that no training saw, with radar and without. What is in
-FOLDER already is kept, so that the same command goes on. With the defaults the training takes twice the sum of
---minutes, and what is rendered before says how long that takes. To try it:
+makes frames of them, `train fit -c training/finetune.yaml` learns from these for so many minutes from the weights that
+ship, for the longest also from nothing, and `eval --packed` measures on drives that no training saw, with radar and
+without. Minutes are of a machine that does a step in --seconds-per-step: they mean so many steps, whatever else a
+machine does. What is in FOLDER already is kept and a training that was stopped (SIGTERM) goes on, by the same command.
+To try it:
 
-    python benchmarks/second_vehicle.py /tmp/toy --drives 1 --held-out 1 --seconds 4 --gap 0.3 --validate-every 2 \
-        --minutes 1 --batch-size 2
+    python benchmarks/second_vehicle.py /tmp/toy --drives 1 --held-out 1 --seconds 4 --gap 0.3 --minutes 1 \
+        --seconds-per-step 10 --batch-size 2
 """
 
 import argparse
@@ -27,34 +28,35 @@ from second_vehicle import lircdepth, make_drives  # noqa: E402
 _SHIPPED = "street"
 _GROUP = "0-80 m"
 _HELD_OUT_SEED, _TRAINING_SEED = 7001, 101
+_VALIDATIONS = 10  # of each training; the best is kept
 
 
-def packed(drives, output, arguments, validation=None):
-    """Make frames of drives, unless they are there; validation: a file for the end of each drive."""
+def packed(drives, output, arguments, every, validation=None):
+    """Make a frame every so many seconds of drives, unless they are there; validation: a file for each one's end."""
     if output.is_file() and (validation is None or validation.is_file()):
         return
     split = () if validation is None else ("--validation", validation, "--gap", arguments.gap)
     lircdepth(
-        "pack-bag", *drives, "-o", output, *split, "--radar-driver", "ars548", "--like", _SHIPPED,
+        "pack-bag", *drives, "-o", output, *split, "--radar-driver", "ars548", "--like", _SHIPPED, "--every", every,
         "--jobs", arguments.jobs, "--sheet", output.with_suffix(".jpg"),
     )  # fmt: skip
 
 
 def fitted(folder, start, minutes, files, arguments):
-    """Return weights that learnt for so many minutes from weights by name, or from nothing (null)."""
+    """Return weights that learnt for so many minutes' steps from weights by name, or from nothing (null)."""
     weights = folder / f"{'fine_tuned' if start == _SHIPPED else 'alone'}_{minutes:g}_min.safetensors"
     if weights.is_file():
         return weights
     run = folder / weights.stem
     train, val = files
+    steps = max(_VALIDATIONS, round(60 * minutes / arguments.seconds_per_step))
     lircdepth(
         "train", "fit", "-c", ROOT / "training/finetune.yaml", "--data.train", train, "--data.val", val,
         "--data.batch_size", arguments.batch_size,
         f"--model.init_weights={start}", "--model.lr", 2e-4 if start == _SHIPPED else 5e-4,
-        # The learning rate falls over the steps that the minutes are meant for; the window ends what takes longer.
-        "--trainer.max_epochs", -1, "--trainer.max_steps", max(2, round(60 * minutes / arguments.seconds_per_step)),
-        "--trainer.val_check_interval", arguments.validate_every, "--trainer.check_val_every_n_epoch=null",
-        "--trainer.default_root_dir", run, "--trainer.callbacks+", "StopAfter", "--trainer.callbacks.minutes", minutes,
+        "--trainer.max_epochs", -1, "--trainer.max_steps", steps,
+        "--trainer.val_check_interval", steps // _VALIDATIONS, "--trainer.check_val_every_n_epoch=null",
+        "--trainer.default_root_dir", run, "--trainer.callbacks+", "StopAfter", "--ckpt_path", "resume",
     )  # fmt: skip
     best = run / "checkpoints/best.ckpt"
     lircdepth("export-weights", best if best.is_file() else run / "resume.ckpt", "-o", weights)
@@ -75,13 +77,12 @@ def main():
     parser.add_argument("--vehicle", choices=("low", "high"), default="low")
     parser.add_argument("--drives", type=int, default=6, help="to train on (default: %(default)s)")
     parser.add_argument("--held-out", type=int, default=2, help="drives to measure on (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of a drive (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of a drive (default: %(default)s)")
     parser.add_argument("--size", default="480x270", help="of the camera's images (default: %(default)s)")
-    parser.add_argument("--gap", type=float, default=2.0, help="seconds before the validation's part of each drive")
+    parser.add_argument("--gap", type=float, default=1.0, help="seconds before the validation's part of each drive")
     parser.add_argument("--minutes", nargs="+", type=float, default=[10, 30, 100])
     parser.add_argument("--seconds-per-step", type=float, default=1.3, help="of this machine (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=8, help="of the training (default: %(default)s)")
-    parser.add_argument("--validate-every", type=int, default=20, help="steps (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
@@ -89,13 +90,13 @@ def main():
     drives = make_drives(folder / "drives", arguments.vehicle, arguments.drives, _TRAINING_SEED, *scene)
     held_out = make_drives(folder / "held_out", arguments.vehicle, arguments.held_out, _HELD_OUT_SEED, *scene)
     train, val, test = (folder / f"{name}.safetensors" for name in ("train", "val", "test"))
-    packed(drives, train, arguments, val)
-    packed(held_out, test, arguments)
+    packed(drives, train, arguments, 0.25, val)
+    packed(held_out, test, arguments, 0.5)
     rows = {"as shipped": measured(_SHIPPED, test, folder)}
-    for minutes in arguments.minutes:
-        for start, title in ((_SHIPPED, "fine-tuned"), ("null", "trained on it alone")):
-            weights = fitted(folder, start, minutes, (train, val), arguments)
-            rows[f"{title}, {minutes:g} min"] = measured(weights, test, folder)
+    trainings = [(_SHIPPED, "fine-tuned", minutes) for minutes in arguments.minutes]
+    for start, title, minutes in [*trainings, ("null", "trained on it alone", max(arguments.minutes))]:
+        weights = fitted(folder, start, minutes, (train, val), arguments)
+        rows[f"{title}, {minutes:g} min"] = measured(weights, test, folder)
     shipped = rows["as shipped"]["radar"]["mae"]
     print("\n| weights | MAE [m] | AbsRel | MAE without radar | AbsRel without radar | MAE against shipped |")
     print("|---" * 6 + "|")
