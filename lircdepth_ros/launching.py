@@ -59,9 +59,12 @@ def depth_arguments(config: Path) -> list[Argument]:
 
 def replay_arguments(config: Path) -> list[Argument]:
     """Return the arguments of replay.launch.py: those of depth.launch.py, with other defaults, and the replay's."""
-    changed = {"use_sim_time": "true", "required": "true"}
-    depth = [replace(each, default=changed.get(each.name, each.default)) for each in depth_arguments(config)]
+    depth = _changed(depth_arguments(config), use_sim_time="true", required="true")
     return [*depth, *(_argument(option) for option in replay_settings.PARAMETERS)]
+
+
+def _changed(arguments: Iterable[Argument], **defaults: str) -> list[Argument]:
+    return [replace(each, default=defaults.get(each.name, each.default)) for each in arguments]
 
 
 def _argument(option: Option) -> Argument:
@@ -166,13 +169,16 @@ VIEWERS = ("rviz", "foxglove", "browser", "none")
 
 
 def demo_arguments(config: Path) -> list[Argument]:
-    """Return the arguments of demo.launch.py: those of replay.launch.py, what shows the depth, and the scene."""
+    """Return the arguments of demo.launch.py: those of replay.launch.py, what shows the depth, and the scene.
+
+    The demo's depth is looked at, so that its edges lie where the image has them by default.
+    """
     own = [
         Argument("viewer", "browser", "What shows it: rviz, foxglove, browser (of the bag), none."),
         Argument("duration", "4.0", "Seconds of the synthetic scene that is made where there is no bag."),
         Argument("folder", "out/demo_scene", "Where the synthetic scene is kept: made once, then replayed at once."),
     ]
-    return [*own, *replay_arguments(config)]
+    return [*own, *_changed(replay_arguments(config), upsampling="edge_aware")]
 
 
 def demo_viewer(chosen: Mapping[str, str]) -> str:
