@@ -42,11 +42,11 @@ def packed(drives, output, arguments, every, validation=None):
     )  # fmt: skip
 
 
-def fitted(folder, start, minutes, files, arguments):
-    """Return weights that learnt for so many minutes' steps from weights by name, or from nothing (null)."""
-    weights = folder / f"{'fine_tuned' if start == _SHIPPED else 'alone'}_{minutes:g}_min.safetensors"
+def fitted(weights, start, minutes, files, arguments):
+    """Make weights that learn for so many minutes' steps from weights by name, or from nothing (null)."""
     if weights.is_file():
-        return weights
+        return
+    folder = weights.parent
     run = folder / weights.stem
     train, val = files
     steps = max(_VALIDATIONS, round(60 * minutes / arguments.seconds_per_step))
@@ -60,7 +60,6 @@ def fitted(folder, start, minutes, files, arguments):
     )  # fmt: skip
     best = run / "checkpoints/best.ckpt"
     lircdepth("export-weights", best if best.is_file() else run / "resume.ckpt", "-o", weights)
-    return weights
 
 
 def measured(weights, frames, folder):
@@ -83,6 +82,7 @@ def main():
     parser.add_argument("--minutes", nargs="+", type=float, default=[10, 30, 100])
     parser.add_argument("--seconds-per-step", type=float, default=1.3, help="of this machine (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=8, help="of the training (default: %(default)s)")
+    parser.add_argument("--only", metavar="NAME", help="one training, such as alone_100_min, beside another process's")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
@@ -92,12 +92,14 @@ def main():
     train, val, test = (folder / f"{name}.safetensors" for name in ("train", "val", "test"))
     packed(drives, train, arguments, 0.25, val)
     packed(held_out, test, arguments, 0.5)
-    rows = {"as shipped": measured(_SHIPPED, test, folder)}
-    trainings = [(_SHIPPED, "fine-tuned", minutes) for minutes in arguments.minutes]
-    for start, title, minutes in [*trainings, ("null", "trained on it alone", max(arguments.minutes))]:
-        weights = fitted(folder, start, minutes, (train, val), arguments)
-        rows[f"{title}, {minutes:g} min"] = measured(weights, test, folder)
-    shipped = rows["as shipped"]["radar"]["mae"]
+    rows = {"as_shipped": measured(_SHIPPED, test, folder)}
+    trainings = [(_SHIPPED, "fine_tuned", minutes) for minutes in arguments.minutes]
+    for start, name, minutes in [*trainings, ("null", "alone", max(arguments.minutes))]:
+        weights = folder / f"{name}_{minutes:g}_min.safetensors"
+        if arguments.only in (None, weights.stem):
+            fitted(weights, start, minutes, (train, val), arguments)
+            rows[weights.stem] = measured(weights, test, folder)
+    shipped = rows["as_shipped"]["radar"]["mae"]
     print("\n| weights | MAE [m] | AbsRel | MAE without radar | AbsRel without radar | MAE against shipped |")
     print("|---" * 6 + "|")
     for title, errors in rows.items():
