@@ -22,6 +22,7 @@ ELSEWHERE = {
     "contributing.md": "CONTRIBUTING.md",
 }
 _MATH = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_NEEDS = re.compile(r"^<!-- needs: (.*) -->$", re.MULTILINE)  # above commands that cannot run everywhere
 _COPIES = "source"  # folder in the site
 _LINK = re.compile(r"(?P<before>\]\()(?!https?://|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?P<after>\))")
 
@@ -54,7 +55,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Turn links to files outside docs/ into links to their pages or copies."""
+    """Turn links to files outside docs/ into links to pages or copies; what commands need and equations into HTML."""
     source = ELSEWHERE.get(page.file.src_uri)
     path = REPOSITORY / source if source else Path(config.docs_dir) / page.file.src_uri
     here = posixpath.dirname(page.file.src_uri)
@@ -63,6 +64,7 @@ def on_page_markdown(markdown, page, config, files):
             link.group(0),
             link.group("before") + _address(target, here) + (link.group("anchor") or "") + link.group("after"),
         )
+    markdown = _NEEDS.sub(r'<p class="needs">Needs: \1</p>\n', markdown)
     return _MATH.sub(_math, markdown)
 
 

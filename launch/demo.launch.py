@@ -6,8 +6,9 @@
     ros2 launch lircdepth_ros demo.launch.py viewer:=rviz
     ros2 launch lircdepth_ros demo.launch.py viewer:=foxglove bag:=/path/to/bag
 
-The scene is made once, which takes minutes on a CPU; a bag of your own needs none. Every argument of replay.launch.py
-works here too. What the arguments mean is decided in lircdepth_ros.launching.
+The scene is made once, which takes minutes on a CPU; a bag of your own needs none. With a viewer it is replayed until
+^C, without one once. Every argument of replay.launch.py works here too. What the arguments mean is decided in
+lircdepth_ros.launching.
 """
 
 from pathlib import Path
@@ -43,7 +44,7 @@ def nodes(context: LaunchContext) -> list[Action]:
         started = shown(viewer, bag, chosen)
     except LircDepthError as error:
         raise RuntimeError(error) from None  # one line, before anything is started
-    context.launch_configurations["bag"] = bag
+    context.launch_configurations.update(launching.demo_replay(chosen, bag))
     replay = IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "replay.launch.py")))
     return after([ExecuteProcess(cmd=command, output="screen") for command in commands], [replay, *started])
 
@@ -55,7 +56,7 @@ def shown(viewer: str, bag: str, chosen: dict[str, str]) -> list[Action]:
     if viewer == "foxglove":
         return [ExecuteProcess(cmd=launching.live_words(chosen), output="screen")]  # which says what to open
     if viewer == "browser":
-        return [ExecuteProcess(cmd=launching.browser_words(bag), output="screen")]
+        return [ExecuteProcess(cmd=launching.browser_words(bag, chosen), output="screen")]
     return []
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.options import Option, nearest_text
+from lircdepth_core.options import PIPELINE_OPTIONS, Option, nearest_text
 from lircdepth_ros import layouts, names, parameter_files
 from lircdepth_ros.depth_node import settings as depth_settings
 from lircdepth_ros.replay_node import settings as replay_settings
@@ -174,7 +174,11 @@ def demo_arguments(config: Path) -> list[Argument]:
     The demo's depth is looked at, so that its edges lie where the image has them by default.
     """
     own = [
-        Argument("viewer", "browser", "What shows it: rviz, foxglove, browser (of the bag), none."),
+        Argument(
+            "viewer",
+            "browser",
+            "What shows it until ^C: rviz, foxglove, browser (of the bag), none (replayed once).",
+        ),
         Argument("duration", "4.0", "Seconds of the synthetic scene that is made where there is no bag."),
         Argument("folder", "out/demo_scene", "Where the synthetic scene is kept: made once, then replayed at once."),
     ]
@@ -203,9 +207,17 @@ def demo_scene(chosen: Mapping[str, str]) -> tuple[str, list[list[str]]]:
     return str(bags / DEMO_SCENE), [[*program, *words] for words in made]
 
 
-def browser_words(bag: str) -> list[str]:
-    """Return the command that shows a bag in a browser."""
-    return [sys.executable, "-m", "lircdepth_ros.cli", "view", bag]
+def demo_replay(chosen: Mapping[str, str], bag: str) -> dict[str, str]:
+    """Return the arguments of replay.launch.py that the demo sets: a viewer shows the scene over and over, until ^C."""
+    looping = chosen["loop"] or ("" if demo_viewer(chosen) == "none" else "true")
+    return {"bag": bag, "loop": looping}
+
+
+def browser_words(bag: str, chosen: Mapping[str, str]) -> list[str]:
+    """Return the command that shows a bag in a browser, with depth by the node's own options."""
+    given = {option.name: chosen[option.name] for option in PIPELINE_OPTIONS if chosen[option.name]}
+    words = [word for name, text in given.items() for word in (f"--{name.replace('_', '-')}", text)]
+    return [sys.executable, "-m", "lircdepth_ros.cli", "view", bag, *words]
 
 
 def live_words(chosen: Mapping[str, str]) -> list[str]:

@@ -2,14 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documentation: its site is made without a warning, its pages name their readers, and its commands can be run."""
 
-import contextlib
 import functools
 import http.server
-import io
-import itertools
 import os
 import re
-import shlex
 import subprocess
 import sys
 import threading
@@ -18,7 +14,6 @@ import pytest
 import yaml
 
 import browser
-import rich_nuscenes
 from lircdepth_ros import cli
 from paths import REPOSITORY
 
@@ -90,64 +85,3 @@ def test_every_page_has_its_place_in_the_site():
     text = (REPOSITORY / "mkdocs.yml").read_text()
     pages = set(re.findall(r"([\w/-]+\.md)", yaml.safe_dump(yaml.safe_load(text)["nav"])))
     assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} <= pages
-
-
-def commands_of(text):
-    """Yield the words of each `lircdepth` command in the blocks of a page: indented, or fenced."""
-    text = re.sub(r"\\\n\s*", " ", text)
-    for line in re.findall(r"^(?: {4,}|\$ )(lircdepth .*)$", text, re.MULTILINE):
-        line = re.sub(r"\s{2,}#.*| #.*", "", line)
-        if "..." in line or "|" in line:
-            continue
-        yield [word for word in shlex.split(line)[1:] if word not in ("$FRAMES", "ROW")]  # which the page explains
-
-
-COMMANDS = sorted(
-    {(str(path.relative_to(REPOSITORY)), *words) for path in PAGES for words in commands_of(path.read_text())}
-)
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_command_of_the_documentation_has_only_options_that_there_are(command):
-    """A renamed option would leave a page behind. The options of `train` are Lightning's: its files are there."""
-    _, name, *words = command
-    if name == "train":
-        for option, value in itertools.pairwise(words):
-            if option in ("-c", "--config") and value.startswith("training/"):
-                assert (REPOSITORY / value).is_file()
-        return
-    told = io.StringIO()
-    with contextlib.redirect_stderr(told), contextlib.suppress(SystemExit):
-        cli.make_parser({name}).parse_args([name, *words])
-        return
-    pytest.fail(told.getvalue())
-
-
-def test_the_pages_that_a_newcomer_follows_can_be_followed(tmp_path, monkeypatch, capsys):
-    """Start and viewers, command by command, on a made bag; those that serve until ^C are run in test_view.py."""
-    pytest.importorskip("nuscenes", reason="bags are converted from nuScenes, through its devkit")
-    pytest.importorskip("plotly")
-    monkeypatch.chdir(tmp_path)
-    root = rich_nuscenes.write(tmp_path / "root")
-    assert cli.main(["nuscenes-to-bag", "--dataroot", str(root), "--scene", "scene-0001", "-o", "BAG"]) == 0
-    for page in ("index", "viewers"):
-        for words in commands_of((DOCS / f"{page}.md").read_text()):
-            if words[0] == "view":
-                continue
-            if words[0] == "infer-bag":
-                for path in (tmp_path / "DEPTH", tmp_path / "depth.mp4"):
-                    if path.exists():
-                        path.rename(path.with_name(f"{page}-{path.name}"))  # of the page before
-                words += ["--weights", "tiny", "--backend", "eager"]
-            assert cli.main(words) == 0, (words, capsys.readouterr().err)
-    made = {path.name for path in tmp_path.iterdir()}
-    assert {
-        "depth.png",
-        "depth.jpg",
-        "DEPTH",
-        "depth.mp4",
-        "depth.html",
-        "look.png",
-        "errors.html",
-        "again.html",
-    } <= made

@@ -112,6 +112,8 @@ def _command_line(arguments: list[str], run: bool) -> Any:
         raise LircDepthError(" ".join(str(error).split())) from error
     except ValueError as error:
         raise _wrapped_error(error) from error
+    except LircDepthError as error:  # of a loader's worker it comes as the text of a traceback, which ends with it
+        raise LircDepthError(str(error).rpartition(f"{LircDepthError.__name__}: ")[2].strip()) from error
 
 
 def _wrapped_error(error: ValueError) -> Exception:

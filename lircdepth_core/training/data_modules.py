@@ -152,6 +152,7 @@ class DepthData(lightning.LightningDataModule):
 class NuScenesData(DepthData):
     """nuScenes, as published: train and val of v1.0-trainval, dense maps of `lircdepth ground-truth` in ``dense``.
 
+    Validation is on the single lidar scan, so that only the training split needs dense maps.
     labels: make the teacher's confidence labels from boxes (needs annotations). scale: see NuScenesFrames.
     """
 
@@ -188,7 +189,8 @@ class NuScenesData(DepthData):
     def setup(self, stage: str | None = None) -> None:
         """Open the data root."""
         self.train_frames = NuScenesFrames(split=self._splits[0], labels=self._labels, **self._common)
-        self.val_sets = {self._splits[1]: NuScenesFrames(split=self._splits[1], **self._common)}
+        validated = NuScenesFrames(split=self._splits[1], **self._common | {"dense": None})
+        self.val_sets = {self._splits[1]: validated}
 
 
 class PackedData(DepthData):

@@ -87,7 +87,7 @@ class DriveFrames:
         seen = project_scans(key.radars, key.intrinsics, *key.size).resampled(scale, width, height)
         single, dense = self._depths(key)
         return {
-            "image": torch.from_numpy(resized(image, height, width)).permute(2, 0, 1),
+            "image": torch.tensor(resized(image, height, width)).permute(2, 0, 1),  # a copy: a message is read-only
             "radar": torch.from_numpy(rasterize(*seen, width, height)),
             "dense": torch.from_numpy(dense)[None],
             "single": torch.from_numpy(single)[None],

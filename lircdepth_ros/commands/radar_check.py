@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--odometry-topic", default="/odom", help="ego motion; without it /tf (default: %(default)s)")
     add_frame_arguments(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="PNG", help="picture: speeds against expected ones")
+    parser.add_argument("--json", action="store_true", help="print what was found for machines")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -47,8 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.fixed_frame,
         arguments.base_frame,
     )
-    for radar in radars:
-        _print(radar)
+    if arguments.json:
+        print(json.dumps({radar.topic: _told(radar) for radar in radars}, indent=2))
+    else:
+        for radar in radars:
+            _print(radar)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     drawn = [radar for radar in radars if radar.verdicts]
@@ -56,7 +62,27 @@ def run(arguments: argparse.Namespace) -> None:
         raise LircDepthError(f"nothing can be decided from {arguments.bag}: {radars[0].topic}: {radars[0].unusable}")
     if arguments.output:
         _draw(drawn, arguments.output)
-        print(f"\n{arguments.output}: speeds against those of standing things, and what is left of them by azimuth")
+        if not arguments.json:
+            print(f"\n{arguments.output}: speeds against those of standing things, and what is left of them by azimuth")
+
+
+def _told(radar: RadarTopic) -> dict[str, Any]:
+    """Return what ``_print`` says, and every reading."""
+    told = {"type": radar.msgtype, "scans": radar.scans, "fields": radar.fields, "unusable": radar.unusable}
+    if not radar.verdicts or radar.returns is None:
+        return told
+    readings = [
+        {
+            "read_as": way_text(verdict.hypothesis),
+            "standing": verdict.share,
+            "mounting_turned_deg": float(np.degrees(verdict.heading)),
+            "standing_if_turned": verdict.best_share,
+        }
+        for verdict in radar.verdicts
+    ]
+    driver = shipped_map(radar)
+    own = {} if driver else {"map": proposed_map(radar)}
+    return told | {"returns": len(radar.returns.sight), "readings": readings, "radar_driver": driver} | own
 
 
 def _print(radar: RadarTopic) -> None:

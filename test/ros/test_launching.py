@@ -12,7 +12,7 @@ import yaml
 
 import small_bags as small
 from lircdepth_core.errors import LircDepthError
-from lircdepth_ros import dds, launching, parameter_files
+from lircdepth_ros import cli, dds, launching, parameter_files
 from lircdepth_ros.depth_node import settings as depth_settings
 from lircdepth_ros.messages import building
 from lircdepth_ros.replay_node import settings as replay_settings
@@ -148,6 +148,18 @@ def test_the_demo_makes_its_scene_once(tmp_path, monkeypatch):
     assert launching.demo_scene(given) == (bag, [])
     assert Path(bag, "metadata.yaml").is_file()
     assert launching.demo_scene(given | {"bag": "/own"}) == ("/own", [])
+
+
+def test_a_demo_with_a_viewer_goes_on_until_it_is_stopped(bag):
+    """The end of a replay ends the launch, and with it the viewer."""
+    for viewer, given, expected in (("none", "", ""), ("browser", "", "true"), ("rviz", "false", "false")):
+        made = launching.demo_replay(chosen(replay="demo", viewer=viewer, loop=given), "/bag")
+        assert made == {"bag": "/bag", "loop": expected}
+    given = chosen(replay="demo", weights="tiny", inference_scale="0.5")
+    words = launching.browser_words(str(bag), given)[3:]
+    assert words == ["view", str(bag), "--weights", "tiny", "--inference-scale", "0.5"]
+    arguments = cli.make_parser({"view"}).parse_args(words)
+    assert (arguments.weights, arguments.inference_scale) == ("tiny", 0.5)
 
 
 @pytest.fixture(scope="module")

@@ -94,8 +94,8 @@ def _radar_returns(stamp):
     return returns
 
 
-def write(root, annotated=True):
-    """Write the data root, tables v1.0-mini; return its path."""
+def write(root, annotated=True, names=("scene-0001", "scene-0002")):
+    """Write the data root, tables v1.0-mini; return its path. names: of its two scenes, which decide on the split."""
     root = tiny_nuscenes.write(Path(root))
     tables = root / "v1.0-mini"
     calibrations = json.loads((tables / "calibrated_sensor.json").read_text())
@@ -111,7 +111,10 @@ def write(root, annotated=True):
             _lidar_points(row["timestamp"]).tofile(root / row["filename"])
         elif row["filename"].endswith(".pcd"):
             (root / row["filename"]).write_bytes(radar.encode_pcd(_radar_returns(row["timestamp"])))
-    rewritten = {"calibrated_sensor": calibrations, "sample_data": records}
+    scenes = json.loads((tables / "scene.json").read_text())
+    for row, name in zip(scenes, names, strict=True):
+        row["name"] = name
+    rewritten = {"calibrated_sensor": calibrations, "sample_data": records, "scene": scenes}
     if annotated:
         rewritten |= _annotations(json.loads((tables / "sample.json").read_text()))
     for name, rows in rewritten.items():

@@ -486,6 +486,27 @@ def test_frames_without_ground_truth_are_skipped_and_their_number_logged(tmp_pat
     assert sum(logged(tmp_path, "train/skipped_frames").values()) == 2
 
 
+def test_nuscenes_needs_dense_maps_of_the_training_split_alone_and_one_that_is_missing_is_a_line(tmp_path, capsys):
+    pytest.importorskip("nuscenes")
+    import street_nuscenes
+
+    root = street_nuscenes.write(tmp_path / "root", names=("scene-0061", "scene-0103"))
+    dense, data = tmp_path / "dense", ("--dataroot", str(root), "--version", "v1.0-mini")
+    words = ["ground-truth", *data, "--split", "mini_train", "--sweeps", "2", "--jobs", "1", "-o", str(dense)]
+    assert cli.main(words) == 0
+    words = training_runs.fit_words("unused", tmp_path / "run", "--trainer.max_steps", 1)
+    first = words.index("--data")
+    options = {"dataroot": root, "version": "v1.0-mini", "train_split": "mini_train", "val_split": "mini_val",
+               "dense": dense, "crop": "[64, 96]", "batch_size": 2, "workers": 1}  # fmt: skip
+    words[first : first + 10] = ["--data", "NuScenesData", *(f"--data.{name}={options[name]}" for name in options)]
+    assert cli.main(words) == 0
+    missing = sorted(dense.rglob("*.png"))[0]
+    missing.unlink()
+    capsys.readouterr()
+    assert cli.main([*words, "--trainer.default_root_dir", str(tmp_path / "again")]) == 2
+    assert f"train: error: {missing}: no such depth map; " in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_exhausted_memory_names_the_batch_size_to_try(frames, tmp_path):
     """In a process of its own, with little address space: the error is the allocator's."""
     program = f"""

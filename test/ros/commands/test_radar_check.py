@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lircdepth radar-check`: the recording itself decides what a radar's fields mean, and how it is mounted."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,12 @@ def test_a_known_drivers_recording_names_the_driver(tmp_path, capsys, columns, d
     assert "mounting does not fit" not in printed
     with Image.open(tmp_path / "check.png") as picture:
         assert picture.size[0] > 800
+    assert check(tmp_path / "bag", "--json") == 0
+    found = json.loads(capsys.readouterr().out)[RADAR]
+    assert (found["scans"], found["radar_driver"]) == (SCANS, driver)
+    best, *others = found["readings"]
+    assert f"{best['standing']:7.1%}  {best['read_as']} " in printed
+    assert all(other["standing"] <= best["standing"] for other in others)
 
 
 def test_a_drivers_that_is_not_known_gets_a_map_with_its_sign(tmp_path, capsys):

@@ -4,13 +4,7 @@
 
 import contextlib
 import json
-import os
-import re
-import signal
-import socket
 import struct
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -30,7 +24,7 @@ from lircdepth_ros.bags.depth_options import DepthJobOptions
 from lircdepth_ros.bags.reading import open_bag
 from lircdepth_ros.viewing.browser import level_from_camera
 from lircdepth_ros.viewing.frames import moments, read_frames
-from paths import REPOSITORY
+from serving import free_port, running
 
 pytest.importorskip("nuscenes", reason="bags are converted from nuScenes, through its devkit")
 
@@ -47,39 +41,6 @@ def bag(tmp_path_factory):
     words = ["infer-bag", str(folder / "bag"), "-o", str(folder / "depth"), "--weights", "tiny", "--backend", "eager"]
     assert cli.main(words) == 0
     return folder
-
-
-@contextlib.contextmanager
-def running(*words, marker):
-    """Run `lircdepth` as a process until its output matches; give the match. It must obey SIGINT."""
-    command = [sys.executable, "-u", "-m", "lircdepth_ros.cli", *map(str, words)]
-    process = subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, start_new_session=True,
-    )  # fmt: skip
-    lines = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if found := re.search(marker, line):
-                break
-        else:
-            pytest.fail("".join(lines))
-        yield found
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-    assert process.returncode == 130
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def test_frames_have_what_the_bag_has(bag):
