@@ -11,6 +11,7 @@ import functools
 import importlib
 import os
 import shlex
+import signal
 import sys
 
 from lircdepth_core.errors import LircDepthError
@@ -118,7 +119,8 @@ def make_parser(commands):
 
 def main(argv=None):
     """Run one command; return its exit status: 0, or 2 after a one-line error, or 130 when interrupted."""
-    argv = sys.argv[1:] if argv is None else list(argv)
+    is_program = argv is None
+    argv = sys.argv[1:] if is_program else list(argv)
     chosen = next((word for word in argv if not word.startswith("-")), None)
     try:
         parser = make_parser({chosen})
@@ -139,7 +141,9 @@ def main(argv=None):
         print(f"lircdepth {chosen}: error: {error.strerror or error}{name}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"lircdepth {chosen}: interrupted", file=sys.stderr)
+        if is_program:  # only Python's own end is left, which a second SIGINT, such as launch sends, would break off
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print(f"lircdepth {chosen}: interrupted", file=sys.stderr, flush=True)
         return 130
 
 

@@ -24,6 +24,8 @@ _POINT_M, _LIDAR_POINT_M, _RETURN_M = 0.05, 0.06, 0.5
 _PICTURE_WIDTH = 800  # pixels: of the picture in the frustum
 _LIDAR_RGB, _MOTION_RGB = (120, 120, 120), (214, 39, 40)
 _ARROWS = {"shaft_radius": 0.05, "head_radius": 0.15, "head_length": 0.3}  # metres
+# Grey of labels on white: viser's own has a contrast of 3.3, its theme cannot change it, and WCAG AA asks for 4.5.
+_STYLE = "<style>:root[data-mantine-color-scheme] { --mantine-color-dimmed: #545b62; }</style>"
 _BEHIND_M = 12.0  # of the eye behind the camera, and above it
 _ABOVE_M = 6.0
 
@@ -59,6 +61,8 @@ class BrowserView:
 
     def _add_controls(self) -> None:
         gui = self.server.gui
+        gui.configure_theme(show_share_button=False)  # it would ask a server of viser's for a tunnel
+        gui.add_html(_STYLE)
         last = max(len(self._shown) - 1, 1)
         self._slider = gui.add_slider("image", min=0, max=last, step=1, initial_value=0)
         self._time = gui.add_text("time", initial_value="", disabled=True)

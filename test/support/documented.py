@@ -109,10 +109,7 @@ def smaller(words):
     for option in _MORE_OPTIONS.get(command, ()):
         if option.split()[0] not in small:
             small += option.split()
-    if (
-        command == "train"
-        and yaml.safe_load(Path(small[small.index("-c") + 1]).read_text()).get("base") == "nuscenes.yaml"
-    ):
+    if command == "train" and "-c" in small and _base_of(small[small.index("-c") + 1]) == "nuscenes.yaml":
         small += ["--data.dataroot", "nuscenes", "--model.encoder_weights", "null"]
     return small
 

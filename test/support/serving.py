@@ -17,7 +17,7 @@ from paths import REPOSITORY
 
 @contextlib.contextmanager
 def running(*words, marker):
-    """Run `lircdepth` as a process until its output matches; give the match. It must obey SIGINT."""
+    """Run `lircdepth` as a process until its output matches; give the match. It must obey SIGINT, and bear a second."""
     command = [sys.executable, "-u", "-m", "lircdepth_ros.cli", *map(str, words)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -34,11 +34,15 @@ def running(*words, marker):
         yield found
     finally:
         process.send_signal(signal.SIGINT)
+        told = next((line for line in process.stdout if "interrupted" in line), "")
+        process.send_signal(signal.SIGINT)
         try:
-            process.communicate(timeout=30)
+            rest, _ = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+    assert told
+    assert "Traceback" not in rest
     assert process.returncode == 130
 
 
