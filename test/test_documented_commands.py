@@ -24,8 +24,8 @@ PROGRAMS = ("lircdepth", "ros2", "make", "pip", "python", "python3", "source", "
 ALL_BLOCKS = {page: documented.blocks(page) for page in documented.PAGES}
 RUN = {page: [block for block in found if not block.needs] for page, found in ALL_BLOCKS.items()}
 MARKED = [block for found in ALL_BLOCKS.values() for block in found if block.needs]
-# Those of the first minutes run in `make test`.
-QUICK = ("docs/bags.md", "docs/distillation.md", "docs/index.md", "docs/research.md")
+# Those that take seconds run in `make test`.
+QUICK = ("docs/bags.md", "docs/distillation.md", "docs/index.md", "docs/radars.md", "docs/research.md")
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +85,7 @@ def test_a_command_stands_in_a_block_that_is_run_or_marked(page):
         assert line not in PROGRAMS, f"{line}: a command in an indented block; put it into a fence of sh"
     for fence, mark in re.findall(r"^ *```(\w*)\n\s*(\S+)", text, re.M):
         assert fence in ("sh", "python", "math", "yaml", "text") or mark not in PROGRAMS, f"a fence of {fence}: {mark}"
-    marks = len(re.findall("<!-- needs:", text))
+    marks = len(re.findall("^ *<!-- needs:", text, re.M))
     assert marks == sum(bool(block.needs) for block in ALL_BLOCKS[page]), "a mark stands right above its fence"
 
 
