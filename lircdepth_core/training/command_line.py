@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import importlib
 import inspect
+import os
 import re
 import signal
 import warnings
@@ -85,6 +86,7 @@ def _command_line(arguments: list[str], run: bool) -> Any:
             return trainer
 
         def fit(self, model, ckpt_path=None, **options):
+            _require_own_store()
             model.settings = self.settings
             ckpt_path = _checked_start(self.trainer, self.settings, ckpt_path)
             for logger in self.trainer.loggers:
@@ -135,6 +137,20 @@ def _explained(message: str) -> str:
     known = inspect.signature(getattr(importlib.import_module(module), name)).parameters
     near = difflib.get_close_matches(found[2], known, 1)
     return f"{name} has no option '{found[2]}'" + (f": did you mean '{near[0]}'?" if near else f": {', '.join(known)}")
+
+
+def _require_own_store() -> None:
+    """Raise LircDepthError where torchrun may start ranks again that then look for the addresses of those that ended.
+
+    torchrun keeps one store of addresses for the first ranks and for those that follow, unless it is told not to:
+    https://github.com/pytorch/pytorch/issues/135712.
+    """
+    shared = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if shared and os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0":
+        raise LircDepthError(
+            "torchrun with --max-restarts needs TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, and --standalone "
+            "or --rdzv_backend c10d: else ranks that are started again do not find each other"
+        )
 
 
 def _checked_start(trainer: lightning.Trainer, settings: dict[str, Any], ckpt_path: str | None) -> Path | str | None:

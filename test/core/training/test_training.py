@@ -113,13 +113,14 @@ def test_a_rank_that_is_killed_is_started_again_and_the_losses_are_those_of_an_u
         "--trainer.callbacks+", "StopAfter", "--trainer.callbacks.save_minutes", 0, "--ckpt_path", "resume",
     )  # fmt: skip
 
+    environment = {"PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+
     def torchrun(root, *more):
         words = training_runs.fit_words(folder, root, *options, *more, batch_size=1)
         done = subprocess.run(
             [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--max-restarts",
              "3", "-m", "lircdepth_ros.cli", *words],
-            cwd=REPOSITORY, env=os.environ | {"PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1"},
-            capture_output=True, text=True, check=False,
+            cwd=REPOSITORY, env=os.environ | environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -130,6 +131,15 @@ def test_a_rank_that_is_killed_is_started_again_and_the_losses_are_those_of_an_u
     whole = logged(tmp_path / "whole")
     assert len(whole) == 8
     assert logged(tmp_path / "killed") == whole
+
+
+def test_torchrun_that_restarts_ranks_with_the_addresses_of_those_that_ended_is_refused(
+    frames, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    assert fit(frames, tmp_path) == 2
+    assert "needs TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment" in capsys.readouterr().err
 
 
 def test_a_student_learns_from_rendered_depth_in_several_files_and_says_how_far_it_is(tmp_path, capsys):
