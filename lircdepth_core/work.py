@@ -13,10 +13,12 @@ import argparse
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from lircdepth_core import cluster, processes
 from lircdepth_core.errors import LircDepthError, naming
+from lircdepth_core.files import claimed
 
 _Item = TypeVar("_Item")
 _Report = TypeVar("_Report")
@@ -124,13 +126,15 @@ def run(
     finished: Callable[[_Item, _Report], object] = lambda item, report: None,
     start: Callable[[], object] | None = None,
     method: Literal["fork", "spawn"] = "fork",
+    output: Path | None = None,
 ) -> list[_Report]:
     """Return ``function(item, advance)`` of every item, in the order of the items.
 
     function: picklable, and small where pickled, for a cluster. advance: called here with the counts that the function
     gives its second argument; those of a cluster come when an item is done. name: of an item in errors. finished:
-    called here with an item and its report, as they come. start, method: see processes.run. The first error ends the
-    work and is raised as a LircDepthError that names the item.
+    called here with an item and its report, as they come. start, method: see processes.run. output: file or folder
+    that workers write; this process has it for itself (files.claimed), and what killed workers left there is removed.
+    The first error ends the work and is raised as a LircDepthError that names the item.
     """
     tasks = [_Named(name(item), item) for item in items]
     tried = _Tried(function, workers.retries)
@@ -138,6 +142,7 @@ def run(
     def note(number: int, report: _Report) -> None:
         finished(tasks[number].item, report)
 
-    if workers.cluster is not None:
-        return cluster.run(tried, tasks, workers.cluster, workers.jobs, advance, start, note)
-    return processes.run(tried, tasks, workers.jobs, advance, method, start, note)
+    with contextlib.nullcontext() if output is None else claimed(output):
+        if workers.cluster is not None:
+            return cluster.run(tried, tasks, workers.cluster, workers.jobs, advance, start, note)
+        return processes.run(tried, tasks, workers.jobs, advance, method, start, note)

@@ -7,10 +7,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import hidden_folder
 from lircdepth_core.models.common.interface import STRIDE
 
 # format: (suffix, precisions)
@@ -61,11 +61,11 @@ def run(arguments: argparse.Namespace) -> None:
     network, header = checkpoints.load(arguments.weights)
     network = rewriting.rewritten(network)
     calibration = calibration_frames(arguments.calibration, header.focal_length) if precision == "int8" else None
-    with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".export-") as folder:
+    with hidden_folder(output) as folder:
         # Complete before anything bears its final name; OpenVINO's weights first, which its .xml speaks of.
-        path = Path(folder) / output.name
+        path = folder / output.name
         _WRITERS[kind](network, precision, size, calibration, path, _about(header, precision))
-        for path in sorted(Path(folder).iterdir()):
+        for path in sorted(folder.glob("[!.]*")):
             os.replace(path, output.with_name(path.name))
     print(
         f"{output}: {header.model}, trained on {header.trained_on}, {kind} {precision}, image {_shape(size, 3)} "

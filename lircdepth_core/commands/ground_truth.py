@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.dataroot, arguments.version, arguments.camera, arguments.lidar, arguments.sweeps, arguments.output
     )
     with progress(len(todo), "frame") as advance:
-        work.run(maps, todo, workers, advance, finished=lambda token, entry: recorded.record(entry))
+        work.run(
+            maps, todo, workers, advance, finished=lambda token, entry: recorded.record(entry), output=arguments.output
+        )
     print(f"{arguments.output}: dense depth of {len(samples)} key frames")
     return 0
 

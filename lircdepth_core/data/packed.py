@@ -26,7 +26,7 @@ from lircdepth_core.data.frame import Frame, FrameSource, sha256_of
 from lircdepth_core.data.ground_truth.depth_files import DEPTH_UNITS_PER_METRE
 from lircdepth_core.data.parts import Parts, Row
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.files import file_sha256
+from lircdepth_core.files import file_sha256, item_lock
 from lircdepth_core.manifest import Entry, Manifest, entry_of
 from lircdepth_core.progress import Advance, progress
 from lircdepth_core.work import Workers
@@ -88,7 +88,10 @@ def pack(
         )
     write = functools.partial(_write_part, frames, parts)
     with progress(len(wanted), "frame", len(wanted) - left) if tell else _told(advance) as count:
-        work.run(write, missing, workers, count, lambda part: f"frame {part[0]} to {part[-1]}", start=_one_thread)
+        work.run(
+            write, missing, workers, count, lambda part: f"frame {part[0]} to {part[-1]}", start=_one_thread,
+            output=parts.folder,
+        )  # fmt: skip
     parts.assemble(path, [task[0] for task in tasks], {METADATA_KEY: json.dumps(_header(frames))})
 
 
@@ -151,15 +154,16 @@ def pack_shards(
     with progress(len(frames), "frame", len(frames) - left) as advance:
         work.run(
             write, todo, workers, advance, lambda each: shard_path(folder, each).name,
-            lambda _, entry: recorded.record(entry), _one_thread,
+            lambda _, entry: recorded.record(entry), _one_thread, output=folder,
         )  # fmt: skip
 
 
 def _write_shard(frames: FrameSource, folder: Path, indices: range, advance: Advance) -> Entry:
     """Write a file of a folder unless it is there; return its entry for the manifest."""
     path = shard_path(folder, indices)
-    if not path.exists():
-        pack(frames, path, indices=indices, advance=advance)
+    with item_lock(path):
+        if not path.exists():
+            pack(frames, path, indices=indices, advance=advance)
     return entry_of(folder, path.name, [path], frames=len(indices))
 
 

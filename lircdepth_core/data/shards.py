@@ -9,7 +9,6 @@ within them, so that memory depends on neither the number of frames nor that of 
 from __future__ import annotations
 
 import bisect
-import fcntl
 import functools
 import hashlib
 import itertools
@@ -27,7 +26,7 @@ from lircdepth_core.data.frame import Frame
 from lircdepth_core.data.packed import METADATA_KEY, decoded
 from lircdepth_core.data.parts import TYPES
 from lircdepth_core.errors import LircDepthError
-from lircdepth_core.files import file_sha256, written_whole
+from lircdepth_core.files import file_sha256, locked, written_whole
 from lircdepth_core.manifest import NAME as MANIFEST
 from lircdepth_core.packages import import_package
 
@@ -144,8 +143,7 @@ class _RemoteFile:
     def mapped(self) -> tuple[Path, _Header]:
         """Return a copy on this machine; whoever maps it keeps it, also when it is removed from the cache."""
         self._cache.mkdir(parents=True, exist_ok=True)
-        with (self._cache / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._cache / ".lock"):
             if not self._local.is_file():
                 with written_whole(self._local) as partial:
                     self._store.get_file(self.name, str(partial))

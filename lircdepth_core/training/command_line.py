@@ -148,8 +148,8 @@ def _require_own_store() -> None:
     shared = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     if shared and os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0":
         raise LircDepthError(
-            "torchrun with --max-restarts needs TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, and --standalone "
-            "or --rdzv_backend c10d: else ranks that are started again do not find each other"
+            "torchrun with --max-restarts needs TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, and "
+            "--standalone or --rdzv_backend c10d: else ranks that are started again do not find each other"
         )
 
 

@@ -18,12 +18,13 @@ from typing import Any
 from lircdepth_core import work
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import item_lock
 from lircdepth_core.manifest import Entry, Manifest, entry_of
 from lircdepth_core.progress import BYTES, progress
 from lircdepth_core.work import Workers
 from lircdepth_ros.bags.nuscenes_scene import SceneMessages
 from lircdepth_ros.bags.selection import Selection
-from lircdepth_ros.bags.writing import clear_partial, new_bag
+from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import definitions
 
 Result = dict[str, Any]  # of one scene, as JSON can write it
@@ -151,10 +152,11 @@ class Conversion:
         """Write the bag of a scene unless it is there; return its summary, and its entry for the manifest."""
         bag, scene = task
         plan = _plans.get(task) or self.plan(scene)
-        if self.folder is not None and is_complete(bag, plan):
-            result = result_of(bag, plan, COMPLETE, plan.counts)
-        else:
-            result = _write(plan, bag, advance, **self.storage)
+        with item_lock(bag):
+            if self.folder is not None and is_complete(bag, plan):
+                result = result_of(bag, plan, COMPLETE, plan.counts)
+            else:
+                result = _write(plan, bag, advance, **self.storage)
         return result, None if self.folder is None else entry_of(self.folder, scene, [bag])
 
 
@@ -172,14 +174,13 @@ def convert_all(conversion: Conversion, todo: dict[tuple[Path, str], SceneMessag
         if manifest is not None and report[1] is not None:
             manifest.record(report[1])
 
+    if conversion.folder is not None:
+        conversion.folder.mkdir(parents=True, exist_ok=True)
+    output = conversion.folder or next((bag for bag, _ in todo), None)
     _plans.update(todo)
     with progress(sum(plan.input_bytes for plan in todo.values()), BYTES) as advance:
         try:
-            reports = work.run(conversion, todo, workers, advance, _scene_of, record)
-        except BaseException:
-            for bag, _ in todo:  # processes that were ended did not clean up
-                clear_partial(bag)
-            raise
+            reports = work.run(conversion, todo, workers, advance, _scene_of, record, output=output)
         finally:
             _plans.clear()
     return [result for result, _ in reports]

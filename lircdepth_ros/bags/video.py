@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.colours import DEFAULT_SCALE, DepthScale
 from lircdepth_core.evaluation.views import frame_view
+from lircdepth_core.files import written_whole
 from lircdepth_core.radar import RadarScan
 
 Radars = Sequence[tuple[RadarScan, npt.NDArray[np.float64]]]  # scans with camera_from_radar, 4x4
@@ -33,7 +34,6 @@ def video(path: str | Path | None, rate: float, scale: DepthScale = DEFAULT_SCAL
     import cv2
 
     path = Path(path)
-    partial = path.with_name(f".{path.stem}.partial.mp4")
     writer: cv2.VideoWriter | None = None
 
     def add(
@@ -48,15 +48,12 @@ def video(path: str | Path | None, rate: float, scale: DepthScale = DEFAULT_SCAL
         small = cv2.resize(frame, half, interpolation=cv2.INTER_AREA)
         if writer is None:
             codec = cv2.VideoWriter.fourcc(*"mp4v")
+            partial = stack.enter_context(written_whole(path))
             writer = cv2.VideoWriter(str(partial), codec, rate, half)
+            stack.callback(writer.release)
             if not writer.isOpened():
                 raise LircDepthError(f"cannot write {path}: this OpenCV has no encoder for it, or no such folder")
         writer.write(small)
 
-    try:
+    with ExitStack() as stack:
         yield add
-        if writer is not None:
-            writer.release()
-            partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import folder_written_whole
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Qos
@@ -38,62 +36,37 @@ def offered_qos(depth: int, transient_local: bool = False) -> Qos:
     )
 
 
-def _partial(path: Path) -> Path:
-    return path.parent / f".{path.name}.partial"
-
-
-def clear_partial(path: str | Path) -> None:
-    """Remove what a killed process left of the bag ``path``, unless another process is writing it."""
-    partial = _partial(Path(path))
-    if partial.is_dir():
-        lock = os.open(partial, os.O_RDONLY)
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(partial, ignore_errors=True)
-        os.close(lock)
-
-
 @contextmanager
 def new_bag(path: str | Path, storage: str = "mcap", compression: str = "none") -> Iterator[Writer]:
     """Return a context manager that gives rosbags' Writer of a new rosbag2 directory.
 
     storage: "mcap" or "sqlite3". compression: "none" or "zstd" (of MCAP's chunks, or of each message in sqlite3).
     The directory appears under its name only when it is complete. After an error, an interrupt or a full disk nothing
-    is left, and what a killed process left is cleared. Raises LircDepthError when ``path`` exists, when another process
-    is writing it, and when the disk is full.
+    is left, and what a killed process left is cleared. Raises LircDepthError when ``path`` exists, also by the end, and
+    when the disk is full.
     """
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
     path = Path(path)
-    if path.exists() or path.is_symlink():
-        raise LircDepthError(f"{path} exists already and is not overwritten")
-    partial = _partial(path)
-    partial.mkdir(parents=True, exist_ok=True)
-    lock = os.open(partial, os.O_RDONLY)
+    _require_absent(path)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise LircDepthError(f"another process is writing {path}") from None
-    try:
-        # rosbags names its file after the folder, so the folder has its final name, one level down.
-        folder = partial / path.name
-        if folder.exists():
-            shutil.rmtree(folder)
-        # Version 9 of the metadata is unreadable to Humble (it writes QoS profiles as a list); 8 is read by all.
-        writer = Writer(folder, version=8, storage_plugin=StoragePlugin[storage.upper()])
-        if compression == "zstd":
-            mode = CompressionMode.STORAGE if storage == "mcap" else CompressionMode.MESSAGE
-            writer.set_compression(mode, CompressionFormat.ZSTD)
-        with writer:
-            yield writer
-        folder.rename(path)
+        with folder_written_whole(path) as folder:  # rosbags names its file after the folder
+            # Version 9 of the metadata is unreadable to Humble (it writes QoS profiles as a list); 8 is read by all.
+            writer = Writer(folder, version=8, storage_plugin=StoragePlugin[storage.upper()])
+            if compression == "zstd":
+                mode = CompressionMode.STORAGE if storage == "mcap" else CompressionMode.MESSAGE
+                writer.set_compression(mode, CompressionFormat.ZSTD)
+            with writer:
+                yield writer
+            _require_absent(path)
     except OSError as error:
         if error.filename:
             raise
         raise LircDepthError(f"cannot write {path}: {error.strerror or error}") from error
     except sqlite3.Error as error:
         raise LircDepthError(f"cannot write {path}: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        os.close(lock)
+
+
+def _require_absent(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise LircDepthError(f"{path} exists already and is not overwritten")

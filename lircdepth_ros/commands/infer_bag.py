@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lircdepth_core import manifest, options, work
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.evaluation.colours import add_scale_arguments, scale_of
+from lircdepth_core.files import item_lock
 from lircdepth_ros.bags.camera_depth import CameraDepth
 from lircdepth_ros.bags.depth_job import DepthJob
 from lircdepth_ros.bags.depth_options import DepthJobOptions
@@ -97,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
             return manifest.check(arguments.output, [task.name for task in tasks])
         recorded = manifest.Manifest(arguments.output)
         tasks = [task for task in tasks if not recorded.is_done(task.name)]
+        Path(arguments.output).mkdir(parents=True, exist_ok=True)
         print(f"{len(arguments.bags)} bags, {len(arguments.bags) - len(tasks)} of them done before", file=sys.stderr)
 
     def finished(_: _Task, summary: dict[str, Any]) -> None:
@@ -107,8 +109,9 @@ def run(arguments: argparse.Namespace) -> int:
         _report(summary, arguments.json)
 
     summaries = work.run(
-        inference, tasks, workers, name=lambda task: task.bag, finished=finished, start=_one_thread, method="spawn"
-    )
+        inference, tasks, workers, name=lambda task: task.bag, finished=finished, start=_one_thread, method="spawn",
+        output=Path(arguments.output),
+    )  # fmt: skip
     if arguments.json:
         print(json.dumps({"bags": summaries} if several else summaries[0], indent=2))
     return 0
@@ -165,8 +168,9 @@ class _Inference:
     def __call__(self, task: _Task, _: Callable[[int], object]) -> dict[str, Any]:
         """Write the depth of a bag, unless a folder of them has it; return its summary."""
         summary: dict[str, Any] = {"bag": task.output}
-        if task.folder is None or not Path(task.output).exists():
-            summary |= self._made(task)
+        with item_lock(task.output):
+            if task.folder is None or not Path(task.output).exists():
+                summary |= self._made(task)
         entry = None if task.folder is None else manifest.entry_of(Path(task.folder), task.name, [Path(task.output)])
         return summary | {"entry": entry}
 

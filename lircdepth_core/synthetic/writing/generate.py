@@ -3,12 +3,10 @@
 """Writing data roots: checks, estimates, several scenes at once, and continuing after an interruption."""
 
 import dataclasses
-import fcntl
 import functools
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -17,6 +15,7 @@ import torch
 
 from lircdepth_core import work
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import claimed, folder_written_whole, item_lock
 from lircdepth_core.manifest import Manifest, entry_of
 from lircdepth_core.progress import progress as progressing
 from lircdepth_core.synthetic.sensors.rig import CameraModel, SensorModel, suite
@@ -148,31 +147,20 @@ def _workplace(output: Path, identity: str) -> Iterator[Path]:
     """Give the locked folder of an unfinished run; remove it when the run is done, or ends without a finished scene."""
     partial = partial_folder(output)
     partial.mkdir(parents=True, exist_ok=True)
-    lock = os.open(partial, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LircDepthError(f"another process is writing {output}") from None
+    with claimed(partial, str(output)):
         note = partial / "arguments.json"
         if note.exists() and note.read_text() != identity:
             raise LircDepthError(
                 f"{partial} holds an unfinished run with other arguments: run that again to go on, or remove the folder"
             )
-        for leftover in (*partial.glob("*.unfinished"), *partial.glob("root/*.unfinished")):
-            shutil.rmtree(leftover)
         try:
             note.write_text(identity)
             yield partial
         except BaseException:
-            for leftover in partial.glob("*.unfinished"):
-                shutil.rmtree(leftover, ignore_errors=True)
             if not any(partial.glob("scene-*")):
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         shutil.rmtree(partial)
-    finally:
-        os.close(lock)
 
 
 def _write_scene(
@@ -184,20 +172,16 @@ def _write_scene(
     advance: Callable[[int], object],
 ) -> None:
     """Write one scene's folder; it has its final name only when it is complete."""
-    if (partial / spec.name).is_dir():
-        return
-    folder = partial / f"{spec.name}.{socket.gethostname()}-{os.getpid()}.unfinished"
-    folder.mkdir()
-    tables = SceneWriter(folder, spec, models, duration, device).write(advance)
-    entry = entry_of(folder, spec.name, [folder])
-    (folder / _TABLES).write_text(json.dumps(tables))
-    (folder / _ENTRY).write_text(json.dumps(entry))
-    try:
-        os.rename(folder, partial / spec.name)
-    except OSError:
-        if not (partial / spec.name).is_dir():  # else another worker was given the same scene, and was first
-            raise
-        shutil.rmtree(folder)
+    whole = partial / spec.name
+    with item_lock(whole):
+        if whole.is_dir():
+            return
+        with folder_written_whole(whole) as folder:
+            folder.mkdir()
+            tables = SceneWriter(folder, spec, models, duration, device).write(advance)
+            entry = entry_of(folder, spec.name, [folder])
+            (folder / _TABLES).write_text(json.dumps(tables))
+            (folder / _ENTRY).write_text(json.dumps(entry))
 
 
 def _assemble(partial: Path, specs: Sequence[splits.SceneSpec], models: Sequence[SensorModel], version: str) -> None:

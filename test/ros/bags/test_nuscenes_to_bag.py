@@ -4,7 +4,6 @@
 
 import json
 import math
-import os
 import resource
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from lircdepth_core.data import nuscenes
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import claimed
 from lircdepth_core.geometry.calibration import Calibration
 from lircdepth_ros import cli
 from paths import REPOSITORY
@@ -477,7 +477,7 @@ def test_full_disk_leaves_nothing(tiny_root, tmp_path):
 
 
 def test_what_a_killed_run_left_is_cleared(tiny_root, tmp_path):
-    stale = tmp_path / ".bag.partial" / "bag"
+    stale = tmp_path / ".bag.another-machine-12.partial" / "bag"
     stale.mkdir(parents=True)
     (stale / "bag.mcap").write_bytes(b"half")
     assert cli.main(arguments(tiny_root, "scene-0001", tmp_path / "bag")) == 0
@@ -485,11 +485,6 @@ def test_what_a_killed_run_left_is_cleared(tiny_root, tmp_path):
 
 
 def test_two_runs_do_not_write_the_same_bag(tiny_root, tmp_path):
-    import fcntl
-
-    (tmp_path / ".bag.partial").mkdir()
-    lock = os.open(tmp_path / ".bag.partial", os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    line = assert_one_error(convert(tiny_root, "scene-0001", tmp_path / "bag"))
-    os.close(lock)
+    with claimed(tmp_path / "bag"):
+        line = assert_one_error(convert(tiny_root, "scene-0001", tmp_path / "bag"))
     assert f"another process is writing {tmp_path / 'bag'}" in line

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing synthetic data roots: determinism, interruption and going on, errors, the command."""
 
-import fcntl
 import json
 import os
 import re
@@ -20,6 +19,7 @@ import pytest
 from lircdepth_core import manifest, synthetic
 from lircdepth_core.data.ground_truth import read_depth
 from lircdepth_core.errors import LircDepthError
+from lircdepth_core.files import claimed
 from lircdepth_core.geometry import rigid_transform
 from lircdepth_core.synthetic.world.splits import VALIDATION
 from lircdepth_core.work import Workers
@@ -193,13 +193,8 @@ def test_the_sensors_of_all_are_those_of_nuscenes_car():
 def test_two_processes_do_not_write_the_same_data_root(tmp_path):
     partial = synthetic.partial_folder(tmp_path / "root")
     partial.mkdir()
-    lock = os.open(partial, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(LircDepthError, match="another process is writing"):
-            synthetic.generate(tmp_path / "root", 1, 0, **TINY)
-    finally:
-        os.close(lock)
+    with claimed(partial), pytest.raises(LircDepthError, match=f"another process is writing {tmp_path / 'root'}"):
+        synthetic.generate(tmp_path / "root", 1, 0, **TINY)
 
 
 @pytest.mark.full
