@@ -70,7 +70,7 @@ def pack(
     if not wanted:
         raise LircDepthError(f"{path}: no frames to write")
     began = time.monotonic()
-    first = _row(frames, wanted[0])
+    first = packed_row(frames, wanted[0])
     seconds = time.monotonic() - began
     size, free = len(wanted) * _row_bytes(first), shutil.disk_usage(path.absolute().parent).free
     if 2 * size > free:
@@ -170,7 +170,7 @@ def _write_shard(frames: FrameSource, folder: Path, indices: range, advance: Adv
 def _estimate(frames: FrameSource, folder: Path, index: int, left: int, workers: Workers) -> None:
     """Print what is left to do, from one frame. Raises LircDepthError where the disk is too small."""
     began = time.monotonic()
-    size = sum(value.nbytes for name, value in _row(frames, index).items() if name != "radar") * left
+    size = sum(value.nbytes for name, value in packed_row(frames, index).items() if name != "radar") * left
     free = shutil.disk_usage(folder).free
     print(
         f"the rest takes about {(time.monotonic() - began) * left / workers.jobs / 60:.0f} minutes and at most "
@@ -233,12 +233,12 @@ def frames_in(path: str | Path) -> int:
 def _rows(frames: FrameSource, indices: Sequence[int], advance: Callable[[int], object]) -> list[Row]:
     rows = []
     for index in indices:
-        rows.append(_row(frames, index))
+        rows.append(packed_row(frames, index))
         advance(1)
     return rows
 
 
-def _row(frames: FrameSource, index: int) -> Row:
+def packed_row(frames: FrameSource, index: int) -> Row:
     """Return a frame as it is kept: "radar" is [6, M], the row, column and four values of each of M returns."""
     row: Row = {}
     for name, value in frames.frame(index).items():
