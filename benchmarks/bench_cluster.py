@@ -89,10 +89,11 @@ def measure(address, scheduler, others, workers, seconds, rounds):
     began = time.monotonic()
     work.run(nap, [seconds] * tasks, who)
     took = time.monotonic() - began
+    cost = {f"{name} [ms a task]": 1000 * (read() - before[name]) / tasks for name, read in parts.items()}
     return {
         "workers": workers, "tasks": tasks, "seconds a task": seconds, "took [s]": took,
         "of the ideal": rounds * seconds / took, "tasks a second": tasks / took,
-    } | {f"{name} [ms of a core a task]": 1000 * (read() - before[name]) / tasks for name, read in parts.items()}  # fmt: skip
+    } | cost  # fmt: skip
 
 
 def main():

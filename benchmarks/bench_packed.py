@@ -74,7 +74,6 @@ class Streamed:
     """The same rows in chunks of litdata."""
 
     def __init__(self, folder, frames, shard):
-        os.environ["DISABLE_LITDATA_VERSION_CHECK"] = "1"
         import litdata
         from litdata.streaming.writer import BinaryWriter
 
