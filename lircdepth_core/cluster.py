@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import itertools
 import logging
 import pickle
 import signal
@@ -114,11 +115,12 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
     while True:
         if time.monotonic() - looked > _WORKERS_PERIOD_S:
             looked, allowed = time.monotonic(), max(1, len(client.nthreads()))
-        while len(numbers) < allowed and (entry := next(waiting, None)) is not None:
-            number, task = entry
-            future = client.submit(_call, function, task, pure=False, key=f"{function}-{number}")
-            numbers[future] = number
-            coming.add(future)
+        given = dict(itertools.islice(waiting, max(0, allowed - len(numbers))))
+        if given:  # together: each message to the scheduler costs as much as several tasks in it
+            keys = [f"{function}-{number}" for number in given]
+            futures = client.map(_call, [function] * len(given), list(given.values()), key=keys, pure=False)
+            numbers |= dict(zip(futures, given, strict=True))
+            coming.update(futures)
         if not numbers:
             client.set_metadata(function, None)
             return

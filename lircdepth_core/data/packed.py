@@ -262,7 +262,7 @@ class PackedFrames:
         with _opened(path, str(device)) as file:
             header = json.loads((file.metadata() or {})[METADATA_KEY])
             self._columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        self._path, self._device = path, device
+        self._path, self._device, self.name = path, device, str(path)
         self.focal_length: float = header["focal_length"]
         self.description: str = header["description"]
         height, width = self._columns["image"].shape[-2:]
@@ -307,10 +307,11 @@ class JoinedFrames:
         for source in self._sources:
             if tuple(source.size) != tuple(self.size) or source.focal_length != self.focal_length:
                 raise LircDepthError(
-                    f"{source.description}: {source.size} pixels, focal length {source.focal_length:g}, expected "
-                    f"{self.size} and {self.focal_length:g} as of {first.description}"
+                    f"{_name(source)}: {source.size} pixels, focal length {source.focal_length:g}, expected "
+                    f"{self.size} and {self.focal_length:g} as of {_name(first)}"
                 )
-        self._starts = [0, *itertools.accumulate(map(len, self._sources))]
+        self.lengths = tuple(map(len, self._sources))
+        self._starts = [0, *itertools.accumulate(self.lengths)]
         kinds = list(dict.fromkeys(source.description for source in self._sources))
         self.description = f"{'; '.join(kinds)} ({len(self)} frames)"
 
@@ -323,8 +324,18 @@ class JoinedFrames:
 
     def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``, see data.frame."""
+        which, place = self._place(index)
+        return self._sources[which].frame(place)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Return which source has a frame, and its index there."""
         which = bisect.bisect_right(self._starts, index) - 1
-        return self._sources[which].frame(index - self._starts[which])
+        return which, index - self._starts[which]
+
+
+def _name(source: FrameSource) -> str:
+    """Return what an error calls a source: its file, where it has one."""
+    return str(getattr(source, "name", source.description))
 
 
 def open_packed(paths: str | Path | Sequence[str | Path], device: str | torch.device = "cpu") -> FrameSource:

@@ -8,10 +8,8 @@ within them, so that memory depends on neither the number of frames nor that of 
 
 from __future__ import annotations
 
-import bisect
 import functools
 import hashlib
-import itertools
 import json
 import os
 import struct
@@ -23,7 +21,7 @@ import numpy as np
 import torch
 
 from lircdepth_core.data.frame import Frame
-from lircdepth_core.data.packed import METADATA_KEY, decoded
+from lircdepth_core.data.packed import METADATA_KEY, JoinedFrames, decoded
 from lircdepth_core.data.parts import TYPES
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.files import file_sha256, locked, written_whole
@@ -41,7 +39,7 @@ class _Header(NamedTuple):
     metadata: dict[str, Any]
 
 
-class ShardedFrames:
+class ShardedFrames(JoinedFrames):
     """The frames of several files, of one size and focal length, see data.frame.
 
     paths: files, folders of them, or URLs of either, of any store that fsspec knows. window: so many files are open at
@@ -55,25 +53,8 @@ class ShardedFrames:
             raise LircDepthError(f"window is {window}, expected 1 file or more")
         self.window = window
         self._files = _files_of(paths, cache, window)
-        headers = [file.header() for file in self._files]
-        shapes = [header.columns["image"][1] for header in headers]
-        self.lengths = tuple(shape[0] for shape in shapes)
-        first = headers[0].metadata
-        self.size: tuple[int, int] = (shapes[0][2], shapes[0][3])
-        self.focal_length: float = first["focal_length"]
-        for file, header, shape in zip(self._files, headers, shapes, strict=True):
-            if shape[2:] != shapes[0][2:] or header.metadata["focal_length"] != self.focal_length:
-                raise LircDepthError(
-                    f"{file.name}: {shape[2:]} pixels, focal length {header.metadata['focal_length']:g}, expected "
-                    f"{self.size} and {self.focal_length:g} as of {self._files[0].name}"
-                )
-        kinds = list(dict.fromkeys(header.metadata["description"] for header in headers))
-        self._starts: list[int] = [0, *itertools.accumulate(self.lengths)]
-        self.description = f"{'; '.join(kinds)} ({len(self)} frames)"
+        super().__init__(self._files)
         self._opened = functools.lru_cache(maxsize=window)(self._open)
-
-    def __len__(self) -> int:
-        return self._starts[-1]
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_opened"}
@@ -82,79 +63,88 @@ class ShardedFrames:
         self.__dict__ |= state
         self._opened = functools.lru_cache(maxsize=self.window)(self._open)
 
-    def sha256(self) -> str:
-        """Return the SHA-256 of those of the files, which a manifest beside them has."""
-        return hashlib.sha256(" ".join(file.sha256() for file in self._files).encode()).hexdigest()
-
     def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``, see data.frame; a copy, so that its file can be closed."""
-        which = bisect.bisect_right(self._starts, index) - 1
+        which, place = self._place(index)
         columns = self._opened(which)
-        return decoded(
-            {name: column[index - self._starts[which]].clone() for name, column in columns.items()}, self.size
-        )
+        return decoded({name: column[place].clone() for name, column in columns.items()}, self.size)
 
     def _open(self, which: int) -> dict[str, torch.Tensor]:
-        path, header = self._files[which].mapped()
-        return {
-            name: torch.from_numpy(np.memmap(path, dtype, "c", offset, shape))  # "c": torch refuses what is read-only
-            for name, (dtype, shape, offset) in header.columns.items()
-        }
+        columns: dict[str, torch.Tensor] = self._files[which].columns()
+        return columns
 
 
 class _File:
-    """A file of frames on this machine."""
+    """A file of frames on this machine. recorded: its SHA-256, where a manifest has it."""
 
     def __init__(self, path: Path, recorded: str | None) -> None:
-        self.name, self._path, self._recorded = str(path), path, recorded
+        self._path = path
+        self._describe(str(path), recorded)
 
-    def header(self) -> _Header:
+    def _describe(self, name: str, recorded: str | None) -> None:
+        self.name, self._recorded = name, recorded
         try:
-            with self._path.open("rb") as file:
-                return _parsed(self.name, file.read(_HEADER_GUESS_BYTES), lambda: self._path.read_bytes())
+            self._columns, metadata = _parsed(name, self._bytes(_HEADER_GUESS_BYTES), self._bytes)
         except FileNotFoundError as error:
-            raise LircDepthError(f"{self.name}: no such file of frames") from error
+            raise LircDepthError(f"{name}: no such file of frames") from error
+        self._length, _, *size = self._columns["image"][1]
+        self.size: tuple[int, int] = (size[0], size[1])
+        self.focal_length: float = metadata["focal_length"]
+        self.description: str = metadata["description"]
 
-    def mapped(self) -> tuple[Path, _Header]:
-        return self._path, self.header()
+    def __len__(self) -> int:
+        return self._length
+
+    def _bytes(self, count: int | None = None) -> bytes:
+        with self._path.open("rb") as file:
+            return file.read(count)
 
     def sha256(self) -> str:
+        """Return the SHA-256 of the file."""
         return self._recorded or file_sha256(self._path)
 
+    def columns(self) -> dict[str, torch.Tensor]:
+        """Return the file's tensors, mapped."""
+        return self._mapped(self._path)
 
-class _RemoteFile:
+    def frame(self, index: int) -> Frame:
+        """Return the raw frame ``index``, see data.frame."""
+        return decoded({name: column[index].clone() for name, column in self.columns().items()}, self.size)
+
+    def _mapped(self, path: Path) -> dict[str, torch.Tensor]:
+        return {
+            name: torch.from_numpy(np.memmap(path, dtype, "c", offset, shape))  # "c": torch refuses what is read-only
+            for name, (dtype, shape, offset) in self._columns.items()
+        }
+
+
+class _RemoteFile(_File):
     """A file of frames in an object store, which is copied into a folder of this machine when it is used."""
 
     def __init__(self, url: str, recorded: str | None, cache: Path, kept: int) -> None:
-        self.name, self._recorded, self._cache, self._kept = url, recorded, cache, kept
+        self._url, self._cache, self._kept = url, cache, kept
         self._local = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}-{url.rpartition('/')[2]}"
+        self._describe(url, recorded)
 
-    @property
-    def _store(self) -> Any:
-        return _store_of(self.name)
+    def _bytes(self, count: int | None = None) -> bytes:
+        data: bytes = _store_of(self._url).cat_file(self._url, start=0, end=count)
+        return data
 
-    def header(self) -> _Header:
-        try:
-            start = self._store.cat_file(self.name, start=0, end=_HEADER_GUESS_BYTES)
-            return _parsed(self.name, start, lambda: self._store.cat_file(self.name))
-        except FileNotFoundError as error:
-            raise LircDepthError(f"{self.name}: no such file of frames") from error
+    def sha256(self) -> str:
+        """Return the SHA-256 of the file, or what the store has in its place."""
+        return self._recorded or str(_store_of(self._url).checksum(self._url))
 
-    def mapped(self) -> tuple[Path, _Header]:
-        """Return a copy on this machine; whoever maps it keeps it, also when it is removed from the cache."""
-        self._cache.mkdir(parents=True, exist_ok=True)
+    def columns(self) -> dict[str, torch.Tensor]:
+        """Return the tensors of a copy on this machine; they stay when it is removed from the cache."""
         with locked(self._cache / ".lock"):
             if not self._local.is_file():
                 with written_whole(self._local) as partial:
-                    self._store.get_file(self.name, str(partial))
+                    _store_of(self._url).get_file(self._url, str(partial))
             os.utime(self._local)
             held = sorted(self._cache.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
             for path in held[: -self._kept]:
                 path.unlink()
-            return self._local, _File(self._local, None).header()
-
-    def sha256(self) -> str:
-        return self._recorded or str(self._store.checksum(self.name))
+            return self._mapped(self._local)
 
 
 @functools.lru_cache(maxsize=8)
