@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_packed import Noise
 

@@ -48,11 +48,13 @@ def video(path: str | Path | None, rate: float, scale: DepthScale = DEFAULT_SCAL
         small = cv2.resize(frame, half, interpolation=cv2.INTER_AREA)
         if writer is None:
             codec = cv2.VideoWriter.fourcc(*"mp4v")
+            if not path.absolute().parent.is_dir():
+                raise LircDepthError(f"cannot write {path}: no such folder")
             partial = stack.enter_context(written_whole(path))
             writer = cv2.VideoWriter(str(partial), codec, rate, half)
             stack.callback(writer.release)
             if not writer.isOpened():
-                raise LircDepthError(f"cannot write {path}: this OpenCV has no encoder for it, or no such folder")
+                raise LircDepthError(f"cannot write {path}: this OpenCV has no encoder for it")
         writer.write(small)
 
     with ExitStack() as stack:
