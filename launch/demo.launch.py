@@ -52,6 +52,7 @@ def nodes(context: LaunchContext) -> list[Action]:
 def shown(viewer: str, bag: str, chosen: dict[str, str]) -> list[Action]:
     """Return what shows the depth."""
     if viewer == "rviz":
+        launching.require_package("rviz2")
         return [Node(package="rviz2", executable="rviz2", arguments=launching.rviz_arguments(chosen))]
     if viewer == "foxglove":
         return [ExecuteProcess(cmd=launching.live_words(chosen), output="screen")]  # which says what to open

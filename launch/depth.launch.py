@@ -36,6 +36,10 @@ def nodes(context: LaunchContext) -> list[Node]:
         respawn, required = (launching.flag(name, chosen[name]) for name in ("respawn", "required"))
         delay = launching.seconds("respawn_delay", chosen["respawn_delay"])
         remappings = launching.rectification(chosen) if chosen["rectify"] else []
+        rviz = launching.flag("rviz", chosen["rviz"])
+        for package, wanted in (("rviz2", rviz), ("image_proc", chosen["rectify"])):
+            if wanted:
+                launching.require_package(package)
     except LircDepthError as error:
         raise RuntimeError(error) from None  # one line, before anything is started
     # For this process alone: what includes this file may have reasons to set the transport otherwise.
@@ -58,7 +62,7 @@ def nodes(context: LaunchContext) -> list[Node]:
         on_exit=[Shutdown(reason=f"{chosen['name']} has ended")] if required and not respawn else None,
     )
     started = [depth_node]
-    if launching.flag("rviz", chosen["rviz"]):
+    if rviz:
         started.append(Node(package="rviz2", executable="rviz2", arguments=launching.rviz_arguments(chosen)))
     if not remappings:
         return started

@@ -149,6 +149,16 @@ def shown_cameras(chosen: Mapping[str, str]) -> list[layouts.Shown]:
     return layouts.shown(node, depth_node_settings(chosen), chosen["namespace"])
 
 
+def require_package(name: str) -> None:
+    """Raise LircDepthError where a ROS package is missing: launch would notice it when other nodes have started."""
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix  # part of a ROS installation
+
+    try:
+        get_package_prefix(name)
+    except PackageNotFoundError:
+        raise LircDepthError(f"the ROS package {name} is not installed") from None
+
+
 def rviz_arguments(chosen: Mapping[str, str]) -> list[str]:
     """Return RViz's arguments for the node's topics; its configuration is written into a folder for temporary files."""
     return ["-d", _written(layouts.rviz(shown_cameras(chosen)), ".rviz")]

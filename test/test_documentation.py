@@ -1,6 +1,6 @@
 # Copyright 2026 lircdepth maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""The documentation: its site is made without a warning, its pages name their readers, and its commands can be run."""
+"""The documentation: its site is made without a warning, its pages name their readers, its tables are even."""
 
 import functools
 import http.server
@@ -14,17 +14,10 @@ import pytest
 import yaml
 
 import browser
-from lircdepth_ros import cli
+import documented
 from paths import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
-PAGES = sorted(
-    path
-    for path in (*DOCS.rglob("*.md"), REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md",
-                 *(REPOSITORY / folder / "RESULTS.md" for folder in ("training", "benchmarks")),
-                 REPOSITORY / "training/README.md")
-)  # fmt: skip
-ALL_COMMANDS = frozenset(cli.COMMANDS)
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +66,17 @@ def test_the_site_is_readable_in_a_browser(site, device, tmp_path):
             browser.check_readable(page, without=["scrollable-region-focusable"])
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_a_page_names_its_reader_at_its_top(path):
-    if path.name == "README.md" and path.parent == REPOSITORY:
-        return  # which has a table of readers
-    _, first = path.read_text().split("\n\n", 2)[:2]
+@pytest.mark.parametrize("page", sorted({*documented.PAGES, *documented.RECORDS} - {"README.md"}))  # a table of readers
+def test_a_page_names_its_reader_at_its_top(page):
+    _, first = (REPOSITORY / page).read_text().split("\n\n", 2)[:2]
     assert first.startswith("For "), first
+
+
+@pytest.mark.parametrize("page", documented.PAGES)
+def test_the_rows_of_a_table_have_as_many_columns(page):
+    for table in re.findall(r"(?:^\|.*\n)+", (REPOSITORY / page).read_text(), re.M):
+        columns = {len(re.split(r"(?<!\\)\|", re.sub(r"`[^`]*`", "", row))) for row in table.splitlines()}
+        assert len(columns) == 1, table
 
 
 def test_every_page_has_its_place_in_the_site():

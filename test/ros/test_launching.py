@@ -150,6 +150,17 @@ def test_the_demo_makes_its_scene_once(tmp_path, monkeypatch):
     assert launching.demo_scene(given | {"bag": "/own"}) == ("/own", [])
 
 
+def test_a_ros_package_that_is_missing_is_known_before_anything_starts(tmp_path, monkeypatch):
+    """Else a depth node that had started already would be left behind."""
+    pytest.importorskip("ament_index_python", reason="part of a ROS installation")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    with pytest.raises(LircDepthError, match="the ROS package rviz2 is not installed"):
+        launching.require_package("rviz2")
+    (tmp_path / "share/ament_index/resource_index/packages").mkdir(parents=True)
+    (tmp_path / "share/ament_index/resource_index/packages/rviz2").touch()
+    launching.require_package("rviz2")
+
+
 def test_a_demo_with_a_viewer_goes_on_until_it_is_stopped(bag):
     """The end of a replay ends the launch, and with it the viewer."""
     for viewer, given, expected in (("none", "", ""), ("browser", "", "true"), ("rviz", "false", "false")):
