@@ -168,9 +168,9 @@ def test_a_demo_with_a_viewer_goes_on_until_it_is_stopped(bag):
         assert made == {"bag": "/bag", "loop": expected}
     given = chosen(replay="demo", weights="tiny", inference_scale="0.5")
     words = launching.browser_words(str(bag), given)[3:]
-    assert words == ["view", str(bag), "--weights", "tiny", "--inference-scale", "0.5"]
     arguments = cli.make_parser({"view"}).parse_args(words)
-    assert (arguments.weights, arguments.inference_scale) == ("tiny", 0.5)
+    assert (arguments.bag, arguments.weights, arguments.inference_scale) == (str(bag), "tiny", 0.5)
+    assert (arguments.upsampling, arguments.backend) == (given["upsampling"], "auto")
 
 
 @pytest.fixture(scope="module")
