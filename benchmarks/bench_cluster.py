@@ -28,6 +28,9 @@ WORKERS_A_PROCESS = 100
 QUIET = {  # of many workers in one process, which has no core for each one's statistics
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "60s",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "60s",
+    "DASK_DISTRIBUTED__ADMIN__TICK__CYCLE": "60s",
+    "DASK_DISTRIBUTED__WORKER__USE_FILE_LOCKING": "false",  # each would try the locks of all others
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "120s",
 }
 

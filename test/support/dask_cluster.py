@@ -14,7 +14,7 @@ from pathlib import Path
 from lircdepth_core.errors import LircDepthError
 from paths import REPOSITORY
 
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 180
 
 
 class Cluster:
@@ -69,7 +69,7 @@ class Cluster:
                 "--nthreads", str(self._threads), "--no-dashboard",
                 "--memory-limit", self._memory_limit, "--death-timeout", "60",
             )  # fmt: skip
-        self.wait(lambda: len(self.workers()) == count)
+        self.wait(lambda: len(self.workers()) >= count)  # more where those of a lost scheduler found the new one
 
     def wait(self, condition):
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -82,7 +82,7 @@ class Cluster:
         import distributed
 
         with distributed.Client(self.address, set_as_default=False) as client:
-            return client.run(os.getpid)
+            return client.run(os.getpid, on_error="ignore")  # of one that is just ending
 
     def kill_scheduler(self):
         self._scheduler.kill()
