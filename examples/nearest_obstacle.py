@@ -9,6 +9,8 @@ What counts lies within 1.5 m to both sides of the camera's axis, and less than 
 the road is none. The nearest hundredth of it is left out: single pixels are often wrong.
 """
 
+import signal
+
 import numpy as np
 import rclpy
 from rclpy.node import Node
@@ -65,13 +67,15 @@ class NearestObstacle(Node):
 
 def main():
     """Run until ^C."""
+    # rclpy's own handler of ^C ends spin. Python's beside it would interrupt rclpy's C++ code within a message.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     rclpy.init()
     try:
         rclpy.spin(NearestObstacle())
-    except KeyboardInterrupt:
-        pass
-    finally:
-        rclpy.try_shutdown()
+    except Exception:
+        if rclpy.ok():
+            raise
+        # ^C ended DDS, perhaps under a callback that was about to publish.
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from filelock import FileLock  # of which PyTorch is made, too
 
 import lircdepth_core  # noqa: F401  first: it settles how PyTorch's threads wait for each other
 from paths import SHARED
@@ -30,12 +31,18 @@ else:
 
 @pytest.fixture(scope="session")
 def street_file(tmp_path_factory):
-    """Six packed frames of the street's val split, for the focal length of the weights that ship."""
+    """Six packed frames of the street's val split, for the focal length of the weights that ship.
+
+    They are rendered once in a run, whichever of its processes needs them first.
+    """
     from lircdepth_core.data.packed import pack
     from lircdepth_core.data.street import StreetFrames
 
-    path = tmp_path_factory.mktemp("street") / "val.safetensors"
-    pack(StreetFrames("val", 6, 0.25), path)
+    folder = tmp_path_factory.getbasetemp()
+    path = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "street-val.safetensors"
+    with FileLock(f"{path}.lock"):
+        if not path.is_file():
+            pack(StreetFrames("val", 6, 0.25), path)
     return path
 
 

@@ -293,7 +293,7 @@ def test_the_nearest_obstacle_is_marked_where_it_is(rig):
         rig.wait(marked, "marker")
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     place = markers[-1].pose.position
     assert place.z == 7.0
     assert 60 <= place.x / 7 * INTRINSICS[0, 0] + INTRINSICS[0, 2] < 64

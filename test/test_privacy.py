@@ -128,7 +128,7 @@ def test_the_node_leaves_nothing_but_its_own_and_its_log(stranger, tmp_path):
             log.append(next(lines, "active: never"))
         assert "active: never" not in log, "".join(log)
         node.send_signal(signal.SIGINT)
-        node.communicate(timeout=60)
+        node.communicate(timeout=120)
     finally:
         node.kill()
     assert unexpected(user) == []

@@ -23,7 +23,7 @@ from std_msgs.msg import Float64
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.options import PipelineOptions
-from lircdepth_ros import dds
+from lircdepth_ros import dds, spinning
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import definitions
 
@@ -113,7 +113,7 @@ def replay(bag: Path, depth_bag: Path, options: PipelineOptions, rate: float) ->
         wait_for_subscribers=_START_TIMEOUT_S,
         wait_for_topics=f"[{_IMAGE_TOPIC}]",
     )
-    rclpy.init()
+    spinning.start()
     processes: list[Process] = []
     try:
         with new_bag(depth_bag) as writer:
@@ -141,7 +141,7 @@ def _wait_for_publishers(recorder: Recorder, depth_node: Process) -> None:
     """Wait until the recorder knows who publishes depth: it would miss what is published before."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not all(recorder.count_publishers(topic) for topic in _DEPTH_TOPICS):
-        rclpy.spin_once(recorder, timeout_sec=_SPIN_S)
+        spinning.spin_once(recorder, _SPIN_S)
         _check_running(depth_node)
         if time.monotonic() > deadline:
             raise LircDepthError(f"depth_node publishes nothing after {_START_TIMEOUT_S:.0f} s")
@@ -155,14 +155,14 @@ def _check_running(depth_node: Process) -> None:
 def _record(recorder: Recorder, depth_node: Process, replay_node: Process) -> None:
     """Spin until the replay has ended and every image of it has become depth or was dropped."""
     while replay_node.poll() is None:
-        rclpy.spin_once(recorder, timeout_sec=_SPIN_S)
+        spinning.spin_once(recorder, _SPIN_S)
         _check_running(depth_node)
     if replay_node.returncode != 0:
         raise LircDepthError(f"replay_node ended with status {replay_node.returncode}")
     quiet_since = time.monotonic()
     seen, reports = None, recorder.reports
     while time.monotonic() - quiet_since < _QUIET_TIMEOUT_S:
-        rclpy.spin_once(recorder, timeout_sec=_SPIN_S)
+        spinning.spin_once(recorder, _SPIN_S)
         frames_in, done = recorder.number("frames_in"), recorder.number("frames_out") + recorder.number("dropped")
         if frames_in != done + recorder.number("frames_waiting"):
             waiting = recorder.number("frames_waiting")

@@ -103,9 +103,7 @@ class Camera:
             (CameraInfo, self.settings.camera_info_topic, self.frames.on_camera_info),
         )
         for kind, topic, callback in inputs:
-            self._subscriptions.append(
-                qos.create_subscription(self._node, kind, topic, callback, self.journal.report_qos)
-            )
+            self._subscriptions.append(qos.create_subscription(self._node, kind, topic, callback, self.journal))
         self._look_timer = self._node.create_timer(
             _LATCHED_LOOK_PERIOD_S, self._look_for_latched_camera_info, clock=self._steady
         )

@@ -69,6 +69,10 @@ class Journal:
         self.count_scan(counter, topic, error)
         self.say_once(*_scan_left_out(counter, topic, error), error=True)
 
+    def count_lost(self, topic: str, number: int) -> None:
+        """Count messages of a topic that were published, and were lost before this node took them."""
+        self.statistics.count(f"lost_before_the_node {topic}", number)
+
     def keep_qos(self, topic: str, text: str) -> None:
         """Count and keep that the other side of a topic has a QoS that does not fit."""
         self.statistics.count("incompatible_qos")
@@ -110,6 +114,11 @@ class SharedJournal:
         for journal in self._journals:
             journal.count_scan(counter, topic, error)
         self._log.say(*_scan_left_out(counter, topic, error), error=True)
+
+    def count_lost(self, topic: str, number: int) -> None:
+        """Count messages of a topic that were published, and were lost before this node took them."""
+        for journal in self._journals:
+            journal.count_lost(topic, number)
 
     def report_qos(self, topic: str, text: str) -> None:
         """Count, keep and log that the other side of a topic has a QoS that does not fit."""

@@ -335,7 +335,7 @@ class DepthNode(LifecycleNodeMixin, node_parameters.DeclaringNode):
             frames = [camera.frames for camera in configured.cameras if name in camera.topics.radars and camera.frames]
             kind = radar_message_class(reader.field_map)
             intake = RadarIntake(name, reader, frames, active.journal)
-            active.radars.append(qos.create_subscription(self, kind, topic, intake, active.journal.report_qos))
+            active.radars.append(qos.create_subscription(self, kind, topic, intake, active.journal))
             types[name] = qos.type_name(kind)
         return types
 

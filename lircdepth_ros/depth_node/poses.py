@@ -123,7 +123,7 @@ class OdometryPoses(CalibrationPoses):
         self.forget_after(-1)  # all poses of an earlier activation
         self._patience.restore()
         self._subscription = qos.create_subscription(
-            self._node, Odometry, self._topic, add, journal.report_qos, depth=_ODOMETRY_QUEUE_DEPTH
+            self._node, Odometry, self._topic, add, journal, depth=_ODOMETRY_QUEUE_DEPTH
         )
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ ROS's own mechanism is used: parameters such as ``qos_overrides./RADAR_FRONT/poi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
@@ -33,6 +33,35 @@ _ENUMERATIONS = {"reliability": ReliabilityPolicy, "durability": DurabilityPolic
 _OF_RCLPY = f"{QOS_PREFIX}/clock."  # rclpy declares these itself, with use_sim_time
 
 _Created = TypeVar("_Created")
+
+
+class TopicJournal(Protocol):
+    """The part of Journal and SharedJournal that a subscription tells what happens to it."""
+
+    def report_qos(self, topic: str, text: str) -> None:
+        """Count, keep and log that the publisher of a topic has a QoS that does not fit."""
+
+    def count_lost(self, topic: str, number: int) -> None:
+        """Count messages of a topic that were published and did not come."""
+
+
+class SequenceGaps:
+    """Finds the messages that never came by the numbers that their publisher gave them: 1, 2, 3 ...
+
+    No event of the middleware tells of them all: Fast DDS 3 tells (message_lost) of a message of which parts were lost
+    on the way, but not of one that newer ones pushed out of a full queue.
+    """
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def before(self, number: int | None) -> int:
+        """Return how many messages are missing between the one before and this one.
+
+        number: None where the middleware has no numbers. One that goes back is of a publisher that was started again.
+        """
+        last, self._last = self._last, number
+        return 0 if last is None or number is None else max(number - last - 1, 0)
 
 
 def check_overrides(node: Node, subscriptions: Iterable[str], publishers: Iterable[str]) -> None:
@@ -69,23 +98,31 @@ def create_subscription(
     kind: type,
     topic: str,
     callback: Callable[[Any], None],
-    report: Callable[[str, str], None],
+    journal: TopicJournal,
     depth: int = 10,
 ) -> Subscription[Any]:
     """Subscribe with a QoS that accepts every publisher (best effort, volatile), unless the user overrides it.
 
-    An incompatible publisher is told to ``report(topic, text)``. Raises LircDepthError when an override is not a valid
-    QoS setting.
+    The journal is told of an incompatible publisher, and of messages that were lost before ``callback`` could take
+    them. Raises LircDepthError when an override is not a valid QoS setting.
     """
 
     def incompatible(event: Any) -> None:
         problem = f"a publisher on {name} offers a QoS that is not accepted"
-        report(name, _with_remedy(problem, name, event, "subscription"))
+        journal.report_qos(name, _with_remedy(problem, name, event, "subscription"))
+
+    def received(message: Any, info: Mapping[str, Any]) -> None:
+        missing = gaps.before(info.get("publication_sequence_number"))
+        if missing and node.count_publishers(name) == 1:  # several would number their messages each by itself
+            journal.count_lost(name, missing)
+        callback(message)
+
+    gaps = SequenceGaps()
 
     name = node.resolve_topic_name(topic)
     events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
     quality = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
-    return _overridable(name, node.create_subscription, kind, topic, callback, quality, event_callbacks=events)
+    return _overridable(name, node.create_subscription, kind, topic, received, quality, event_callbacks=events)
 
 
 def create_latched_subscription(

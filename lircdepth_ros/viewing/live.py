@@ -18,6 +18,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.packages import import_package
+from lircdepth_ros import spinning
 from lircdepth_ros.messages import definitions
 
 _LATCHED = ("/tf_static", "/scene")
@@ -86,7 +87,7 @@ class Bridge(Node):
 def serve(host: str, port: int, layout: str) -> None:
     """Serve until interrupted. layout: a file to import in Foxglove. Raises LircDepthError where the port is taken."""
     foxglove = import_package("foxglove")
-    rclpy.init()
+    spinning.start()
     bridge = Bridge()
 
     class Listener(foxglove.ServerListener):  # type: ignore[name-defined]  # imported just before
@@ -104,7 +105,7 @@ def serve(host: str, port: int, layout: str) -> None:
     print(f"Foxglove: open ws://{host}:{server.port} and import the layout {layout}", flush=True)
     try:
         while rclpy.ok():
-            rclpy.spin_once(bridge, timeout_sec=_SPIN_S)
+            spinning.spin_once(bridge, _SPIN_S)
             bridge.listen()
     finally:
         server.stop()

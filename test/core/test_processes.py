@@ -87,12 +87,12 @@ def test_processes_end_with_their_parent_without_a_word(tmp_path, method, number
         children = [int(parent.stdout.readline())]  # the first worker works, the second one starts
         time.sleep(delay)
         (os.killpg if number == signal.SIGINT else os.kill)(parent.pid, number)
-        output, error = parent.communicate(timeout=60)
+        output, error = parent.communicate(timeout=120)
         children += map(int, output.split())
         assert parent.returncode == (130 if number == signal.SIGINT else -number), error
         if (number, method) != (signal.SIGKILL, "spawn"):  # a killed parent's semaphores are cleaned up with a message
             assert error == ""
-        deadline = time.monotonic() + 10  # a process closes its pipes a little before it has ended
+        deadline = time.monotonic() + 120  # a process closes its pipes a little before it has ended
         while any(map(is_running, children)):
             assert time.monotonic() < deadline, "a process outlives its parent"
             time.sleep(0.01)

@@ -39,7 +39,7 @@ def test_a_stop_while_the_node_is_imported_ends_it_in_silence(node, module, told
         assert any(line.rpartition("|")[2].strip() == module for line in child.stderr), f"{module} was not imported"
         child.send_signal(told)
         rest = child.stderr.read()
-        assert child.wait(timeout=60) == 0, rest
+        assert child.wait(timeout=120) == 0, rest
     finally:
         child.kill()
     assert [line for line in rest.splitlines() if not line.startswith("import time:")] == []

@@ -67,7 +67,7 @@ class Cluster:
             self._start(
                 *self._inside(number), sys.executable, "-m", "distributed.cli.dask_worker", self.address,
                 "--nthreads", str(self._threads), "--no-dashboard",
-                "--memory-limit", self._memory_limit, "--death-timeout", "60",
+                "--memory-limit", self._memory_limit, "--death-timeout", "180",
             )  # fmt: skip
         self.wait(lambda: len(self.workers()) >= count)  # more where those of a lost scheduler found the new one
 

@@ -39,7 +39,7 @@ INTRINSICS = np.array([[1266.0, 0, 80], [0, 1266.0, 48], [0, 0, 1.0]])
 BASE_FROM_CAMERA = rigid_transform((1.7, 0.0, 1.5), (0.5, -0.5, 0.5, -0.5))
 BASE_FROM_RADAR = rigid_transform((3.4, 0.0, 0.5), (1.0, 0.0, 0.0, 0.0))
 RETURNS = np.array([[20.0, 0.2, 1.0, 9.0, -8.0, 0.1], [35.0, -0.5, 0.8, 3.0, -8.0, 0.2]])  # both in view
-DISCOVERY_TIMEOUT_S = 30.0  # generous, since a busy machine takes long to start a process
+PATIENCE_S = 120.0  # of every wait: a busy machine takes long to start a process
 
 
 class Rig:
@@ -89,11 +89,20 @@ class Rig:
         while time.monotonic() < end:
             rclpy.spin_once(self.node, timeout_sec=0.01)
 
-    def wait(self, condition, what, timeout=DISCOVERY_TIMEOUT_S):
+    def wait(self, condition, what, timeout=PATIENCE_S):
         end = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < end, f"no {what} within {timeout} s; {self.message}; {self.status}"
             rclpy.spin_once(self.node, timeout_sec=0.01)
+
+    def wait_until_known(self):
+        """Wait until a node that this rig knows knows this rig, too.
+
+        Its report arrives only when it knows the subscription to reports, which was the last that this rig made.
+        """
+        self.levels.clear()
+        self.wait(lambda: self.levels, "report")
+        self.spin(0.2)
 
     def send_info(self, stamp, width=160, height=96, intrinsics=INTRINSICS):
         info = CameraInfo(header=header(stamp, "CAM_FRONT"), width=width, height=height, distortion_model="plumb_bob")
@@ -147,7 +156,7 @@ class Rig:
                 break
         return stamps
 
-    def drive_until(self, condition, what, timeout=DISCOVERY_TIMEOUT_S, **sensors):
+    def drive_until(self, condition, what, timeout=PATIENCE_S, **sensors):
         """Drive until a condition holds."""
         self.drive(timeout, until=condition, **sensors)
         assert condition(), f"no {what} within {timeout} s; {self.message}; {self.status}"
@@ -247,6 +256,12 @@ def command(calibration, **parameters):
     return [*node, "--ros-args", *map(str, options)]
 
 
+def keeping_every_image(topic="/CAM_FRONT/image_rect/compressed"):
+    """Return the parameters of a node to which no image is lost on the way, however busy the machine is."""
+    quality = {"reliability": "reliable", "depth": 100}
+    return {f"qos_overrides.{topic}.subscription.{policy}": value for policy, value in quality.items()}
+
+
 def _dds_segments(pid):
     """Return the files of Fast DDS's shared memory that a process has mapped, its own and those of its peers."""
     with contextlib.suppress(OSError):
@@ -281,7 +296,7 @@ def depth_node(rig, calibration):
                 inputs.append(rig.odometry)
             rig.wait(lambda: all(publisher.get_subscription_count() for publisher in inputs), "depth node")
             rig.wait(lambda: rig.node.count_publishers("/CAM_FRONT/depth/image"), "depth topic")
-            rig.spin(0.5)  # the other direction of discovery
+            rig.wait_until_known()
         return process
 
     yield start
@@ -289,7 +304,7 @@ def depth_node(rig, calibration):
         mapped = _dds_segments(process.pid) - own
         process.send_signal(signal.SIGINT)
         try:
-            output, _ = process.communicate(timeout=30)
+            output, _ = process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             output, _ = process.communicate()

@@ -128,6 +128,10 @@ class SurroundRig:
         heard = all(self._publishers[topic].get_subscription_count() for topic in topics)
         return heard and all(self.node.count_publishers(f"/{camera}/depth/image") for camera in self.cameras)
 
+    def known(self):
+        """Return whether a node's report on each camera has come: the node knows this rig, too (see Rig)."""
+        return all(camera in self.level for camera in self.cameras)
+
     def stamps(self, camera):
         """Return the stamps of the depth images of a camera so far."""
         return [stamp_of(message) for message in self.depth[camera]]

@@ -17,6 +17,7 @@ import torch
 
 from lircdepth_core.data.frame import BEYOND_RANGE_M
 from lircdepth_core.data.packed import pack
+from lircdepth_core.training.callbacks import StopAfter
 from lircdepth_core.training.lightning_loader import lightning
 
 SIZE = (96, 160)
@@ -77,11 +78,17 @@ class RenderedStreets(Streets):
         return {"image": frame["image"], "radar": frame["radar"], "rendered": depth}
 
 
-class Slow(lightning.Callback):
-    """Gives a signal time to come between two steps."""
+class Held(lightning.Callback):
+    """Takes so many steps, and takes no other before a signal has come."""
 
-    def on_train_batch_start(self, *_):
-        time.sleep(0.3)
+    def __init__(self, steps: int = 2):
+        self.left = steps
+
+    def on_train_batch_start(self, trainer, *_):
+        (stop,) = (callback for callback in trainer.callbacks if isinstance(callback, StopAfter))
+        while self.left <= 0 and stop.received is None:
+            time.sleep(0.02)
+        self.left -= 1
 
 
 class Killed(lightning.Callback):
@@ -154,7 +161,7 @@ def half_batches(path):
 
     frames = PackedFrames(path)
     samples = [prepare(frames.frame(i)) for i in range(4)]
-    samples = [{name: value[..., 32:, :64].contiguous() for name, value in sample.items()} for sample in samples]
+    samples = [{name: value[..., 32:64, :64].contiguous() for name, value in sample.items()} for sample in samples]
     for sample in samples[2:]:
         sample["dense"] = sample["dense"] * (torch.arange(64) < 8)
         sample["single"] = sample["single"] * (torch.arange(64) < 40)

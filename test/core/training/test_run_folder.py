@@ -28,7 +28,7 @@ pytest.importorskip("jsonargparse")
 pytest.importorskip("lightning_utilities", reason="Lightning is not installed")
 
 RESUME = ("--ckpt_path", "resume")
-SLOWLY = ("--trainer.callbacks+", "training_runs.Slow")  # so that a signal comes while it trains
+HELD = ("--trainer.callbacks+", "training_runs.Held")  # until a signal comes
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def wait_for_steps(process, root, count):
 def test_a_preempted_run_saves_exits_with_a_status_for_requeueing_and_goes_on(frames, tmp_path):
     assert fit(frames, tmp_path / "whole") == 0
     cut = tmp_path / "cut"
-    run = started(frames, cut, *SLOWLY)
+    run = started(frames, cut, *HELD)
     wait_for_steps(run, cut, 1)
     run.send_signal(signal.SIGTERM)
     out, err = run.communicate(timeout=120)
@@ -69,7 +69,7 @@ def test_a_preempted_run_saves_exits_with_a_status_for_requeueing_and_goes_on(fr
     (step,) = re.findall(r"stopped by SIGTERM at step (\d+); --ckpt_path resume goes on", out)
     assert torch.load(cut / "resume.ckpt", weights_only=True)["global_step"] == int(step) < 8
 
-    run = started(frames, cut, *SLOWLY)
+    run = started(frames, cut, *HELD)
     wait_for_steps(run, cut, int(step) + 1)
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=120)
@@ -84,7 +84,7 @@ def test_a_preempted_run_saves_exits_with_a_status_for_requeueing_and_goes_on(fr
 def test_a_run_that_is_killed_within_its_second_epoch_goes_on_from_the_end_of_the_first(frames, tmp_path, capsys):
     assert fit(frames, tmp_path / "whole") == 0
     cut = tmp_path / "cut"
-    run = started(frames, cut, *SLOWLY)
+    run = started(frames, cut, *HELD, "--trainer.callbacks.steps", 6)
     wait_for_steps(run, cut, 6)
     run.kill()
     run.communicate()

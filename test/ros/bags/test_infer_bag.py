@@ -3,9 +3,9 @@
 """Depth from bags and files without DDS: the same as the node's, in order, complete, and the same every time."""
 
 import base64
+import importlib.util
 import io
 import json
-import pickle
 import re
 import shutil
 import subprocess
@@ -32,7 +32,7 @@ from lircdepth_ros import cli
 from lircdepth_ros.bags.writing import new_bag
 from lircdepth_ros.messages import building, definitions
 from lircdepth_ros.messages.depth import depth_of, to_millimetres
-from paths import REPOSITORY, SUPPORT
+from paths import REPOSITORY
 
 DEPTH = "/CAM_FRONT/depth/image"
 INFO = "/CAM_FRONT/depth/camera_info"
@@ -126,56 +126,26 @@ def test_the_same_bytes_again_with_the_mounting_from_tf_static_too(bag, tmp_path
         assert (first / name).read_bytes() == (second / name).read_bytes() == (third / name).read_bytes()
 
 
-def test_the_node_gives_the_same_depth_bit_for_bit(tmp_path):
+@pytest.mark.skipif(importlib.util.find_spec("rclpy") is None, reason="the node needs rclpy")
+def test_the_node_gives_the_same_depth_bit_for_bit(rig, depth_node, tmp_path):
     """Through DDS and processes of their own. An image that the node drops has no depth; the others must be equal."""
-    pytest.importorskip("rclpy", reason="the node needs rclpy")
+    from rig import PATIENCE_S, keeping_every_image, stamp_of
+
     bag = convert(tiny_nuscenes.write(tmp_path / "root"), tmp_path / "bag", "scene-0001")
-    inputs = [f"/CAM_FRONT/{name}" for name in ("image_rect/compressed", "camera_info")] + [
-        "/RADAR_FRONT/points",
-        "/odom",
-    ]
-    settings = {
-        "depth_node": {
-            "weights": "tiny",
-            "backend": "eager",
-            "device": "cpu",
-            "transform_source": "calibration",
-            "calibration_file": bag / "calibration.yaml",
-            "use_sim_time": "true",
-        },
-        "replay_node": {
-            "bag": bag,
-            "rate": 0.2,
-            "linger": 2.0,
-            "wait_for_subscribers": 120.0,
-            "wait_for_topics": f"[{', '.join(inputs)}]",
-        },
-    }
-    recorder = [SUPPORT / "dds_recorder.py", tmp_path / "received", 7, 60, f"{DEPTH}=sensor_msgs/msg/Image"]
-    commands = [recorder]
-    for node, values in settings.items():
-        options = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-        commands.append(["-m", f"lircdepth_ros.{node}", "--ros-args", *options])
-    processes = [
-        subprocess.Popen([sys.executable, *map(str, command)], cwd=REPOSITORY, start_new_session=True)
-        for command in commands
-    ]
-    try:
-        assert processes[2].wait(timeout=200) == 0
-        assert processes[0].wait(timeout=100) == 0
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    store = definitions.typestore()
-    offline, compared = depths(infer_bag(bag, tmp_path / "offline")), 0
-    for topic, data in pickle.loads((tmp_path / "received").read_bytes()):
-        if topic == DEPTH:
-            image = store.deserialize_cdr(data, "sensor_msgs/msg/Image")
-            stamp = image.header.stamp.sec * 10**9 + image.header.stamp.nanosec
-            assert image.data.tobytes() == offline[stamp].tobytes()
-            compared += 1
-    assert compared >= 4, "of 7 images"
+    depth_node(use_sim_time=True, calibration_file=bag / "calibration.yaml", threads=0, **keeping_every_image())
+    settings = {"bag": bag, "rate": 0.2, "wait_for_subscribers": PATIENCE_S}
+    settings["wait_for_topics"] = (
+        "[/CAM_FRONT/image_rect/compressed, /CAM_FRONT/camera_info, /RADAR_FRONT/points, /odom]"
+    )
+    options = [word for name, value in settings.items() for word in ("-p", f"{name}:={value}")]
+    replay = [sys.executable, "-m", "lircdepth_ros.replay_node", "--ros-args", *map(str, options)]
+    subprocess.run(replay, cwd=REPOSITORY, check=True, timeout=2 * PATIENCE_S)
+    rig.wait(lambda: rig.count("frames_in") == 7 == rig.count("frames_out") + rig.count("dropped"), "account")
+    rig.wait(lambda: len(rig.depth) == rig.count("frames_out"), "depth")
+    offline = depths(infer_bag(bag, tmp_path / "offline"))
+    for image in rig.depth:
+        assert image.data.tobytes() == offline[stamp_of(image)].tobytes()
+    assert len(rig.depth) >= 4, "of 7 images"
 
 
 def test_with_inputs_everything_is_in_one_order_and_unchanged(bag, tmp_path):

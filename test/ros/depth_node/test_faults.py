@@ -28,7 +28,18 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
 from lircdepth_core.geometry.calibration import Calibration
-from rig import INTRINSICS, REPOSITORY, RETURNS, Rig, command, header, picture, stamp_of
+from rig import (
+    INTRINSICS,
+    PATIENCE_S,
+    REPOSITORY,
+    RETURNS,
+    Rig,
+    command,
+    header,
+    keeping_every_image,
+    picture,
+    stamp_of,
+)
 
 OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
 SECOND = 1_000_000_000
@@ -67,7 +78,7 @@ def test_radar_silent(rig, node):
     healthy(rig)
 
 
-@pytest.mark.parametrize(("delay", "fused"), [(0.03, True), (0.08, True), (0.3, False)])
+@pytest.mark.parametrize(("delay", "fused"), [(0.03, True), (0.08, True), (2.0, False)])
 def test_radar_late(rig, node, delay, fused):
     """Up to 60 ms a scan is waited for; one later than that leaves an older scan within the window, or none."""
     node()
@@ -84,8 +95,8 @@ def test_radar_late(rig, node, delay, fused):
 def test_radar_twice_as_fast(rig, node):
     node()
     healthy(rig, scan_hz=26.0)
-    rig.drive(2.0, scan_hz=26.0)
-    assert rig.level == OK
+    fused = rig.count("fused")
+    rig.drive_until(lambda: rig.level == OK and rig.count("fused") > fused + 20, "fused depth", scan_hz=26.0)
     assert abs(float(rig.status["sync_offset_ms_p50"])) <= 39, "never farther than the period of 38 ms"
 
 
@@ -314,7 +325,7 @@ def test_corrupt_jpeg(rig, node):
 
 def test_each_image_sent_twice(rig, node):
     """Depth once for each; the repetitions are counted. The rig checks the account of every report."""
-    node()
+    node(**keeping_every_image())
 
     def twice(stamp):
         rig.send_image(stamp, picture())
@@ -331,7 +342,7 @@ def test_each_image_sent_twice(rig, node):
 
 
 def test_an_image_out_of_order(rig, node):
-    node()
+    node(**keeping_every_image())
     rig.send_info(SECOND)
     for milliseconds in (1000, 1080, 1040, 1160):
         rig.send_image(milliseconds * SECOND // 1000, picture())
@@ -363,7 +374,7 @@ def test_radar_without_velocities(rig, node):
     healthy(rig, scans=send)
     rig.drive_until(lambda: rig.count("fused") > 0, "fused depth", scans=send)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert output.count("vx, vy of the radar is taken as 0: the network never learnt") == 1
 
 
@@ -517,7 +528,7 @@ def test_sigint_during_inference(rig, depth_node):
         rig.send_image(SECOND * (i + 1), picture(height=900, width=1600))
     rig.spin(0.5)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output
     assert "Traceback" not in output
     assert len(rig.depth) <= 2
@@ -530,6 +541,7 @@ def test_sigkill_and_restart_under_a_running_camera(rig, node, calibration, weig
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+    rig.spin(0.5)  # what it had published
     depth = len(rig.depth)
     rig.drive(1.0)
     assert len(rig.depth) == depth
@@ -584,13 +596,15 @@ def test_replay_at_four_times_the_speed(rig, depth_node, tmp_path):
         cli.main(["nuscenes-to-bag", "--dataroot", str(root), "--scene", "scene-0001", "-o", str(tmp_path / "bag")])
         == 0
     )
-    depth_node(ready=False, use_sim_time=True, calibration_file=tmp_path / "bag" / "calibration.yaml")
+    depth_node(
+        ready=False, use_sim_time=True, calibration_file=tmp_path / "bag" / "calibration.yaml", **keeping_every_image()
+    )
     rig.wait(lambda: rig.image.get_subscription_count(), "depth node")
-    settings = {"bag": tmp_path / "bag", "rate": 4.0, "wait_for_subscribers": 20.0}
+    settings = {"bag": tmp_path / "bag", "rate": 4.0, "wait_for_subscribers": PATIENCE_S}
     options = [word for name, value in settings.items() for word in ("-p", f"{name}:={value}")]
     waiting = ["-p", "wait_for_topics:=[/CAM_FRONT/image_rect/compressed]"]
     replay = [sys.executable, "-m", "lircdepth_ros.replay_node", "--ros-args", *map(str, options), *waiting]
-    subprocess.run(replay, cwd=REPOSITORY, check=True, timeout=60)
+    subprocess.run(replay, cwd=REPOSITORY, check=True, timeout=2 * PATIENCE_S)
     rig.wait(
         lambda: rig.count("frames_in") == 7 == rig.count("frames_out") + rig.count("dropped"), "account of 7 images"
     )

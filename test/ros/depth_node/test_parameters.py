@@ -124,6 +124,6 @@ def test_a_node_that_is_being_configured_answers_and_tells_so(rig, depth_node):
     assert not call(rig, ChangeState, "/depth_node/change_state", transition=request.transition).success
     assert call(rig, GetParameters, "/depth_node/get_parameters", names=["weights"]).values[0].string_value == "random"
     assert not configuring.done(), "all that was answered while the network was prepared"
-    rig.wait(configuring.done, "configured node", timeout=60)
+    rig.wait(configuring.done, "configured node")
     assert configuring.result().success
     assert call(rig, GetState, "/depth_node/get_state").current_state.label == "inactive"

@@ -42,8 +42,8 @@ def start(rig, around, depth_node, weights):
     def start(**parameters):
         settings = SMALL | {"weights": weights, "calibration_file": around.calibration} | parameters
         process = depth_node(ready=False, **settings)
-        rig.wait(around.subscribed, "node with all cameras")
-        rig.spin(0.5)  # the other direction of discovery
+        rig.wait(lambda: around.subscribed() and around.known(), "node with all cameras")
+        rig.spin(0.2)
         return process
 
     return start
@@ -145,10 +145,10 @@ def test_the_points_of_all_cameras_come_in_one_cloud_while_somebody_listens(rig,
     """It holds each camera's own points, in base_link at the time of the newest image."""
     start(points_stride=8)
     own, merged = {camera: [] for camera in CAMERAS}, []
-    subscriptions = [rig.node.create_subscription(PointCloud2, "/surround/points", merged.append, 10)]
     for camera in CAMERAS:
-        topic = f"/{camera}/depth/points"
-        subscriptions.append(rig.node.create_subscription(PointCloud2, topic, own[camera].append, 10))
+        rig.node.create_subscription(PointCloud2, f"/{camera}/depth/points", own[camera].append, 10)
+    # Last, so that the node knows the others when it knows this one.
+    rig.node.create_subscription(PointCloud2, "/surround/points", merged.append, 10)
     stamp = START
     while not merged:
         stamp += ROUND

@@ -27,7 +27,7 @@ class Held:
         self._go.acquire()
 
     def wait(self):
-        assert self._began.acquire(timeout=30)
+        assert self._began.acquire(timeout=120)
 
     def step(self):
         self._go.release()
@@ -35,7 +35,7 @@ class Held:
 
     def stop(self):
         self._go.release(1000)
-        assert self.worker.stop(timeout=30)
+        assert self.worker.stop(timeout=120)
 
 
 @pytest.fixture
@@ -93,4 +93,4 @@ def test_a_call_comes_before_jobs_that_wait(held):
     one.worker.submit("second")
     call = one.worker.call(lambda: list(one.runs))
     one.step()
-    assert call.result(timeout=30) == [["first"]]
+    assert call.result(timeout=120) == [["first"]]

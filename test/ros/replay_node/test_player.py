@@ -119,13 +119,13 @@ def test_commands_are_answered_with_what_they_did():
     received, control = Received(), RemoteControl()
     playing = threading.Thread(target=player(received, control=control, start_paused=True, rate=0.05).play, daemon=True)
     playing.start()
-    answers = [control.call(name, timeout=30.0) for name in ("play_next", "play_next", "pause")]
+    answers = [control.call(name, timeout=120.0) for name in ("play_next", "play_next", "pause")]
     assert answers == [(True, f"/a at {START}"), (True, f"/a at {START + MILLISECOND}"), (True, "paused")]
     assert received.messages == [0, 1]
     assert received.clock[-1] == START + MILLISECOND
-    assert control.call("toggle_paused", timeout=30.0) == (True, "playing")
-    assert control.call("play_next", timeout=30.0) == (False, "not paused")
-    assert control.call("resume", timeout=30.0) == (True, "playing")
+    assert control.call("toggle_paused", timeout=120.0) == (True, "playing")
+    assert control.call("play_next", timeout=120.0) == (False, "not paused")
+    assert control.call("resume", timeout=120.0) == (True, "playing")
     playing.join(30.0)
     assert received.messages == list(range(10))
     assert control.call("pause", timeout=0.0) == (False, "nothing is being replayed yet, or any more")
