@@ -50,7 +50,7 @@ def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pip
     if source == "tf":
         pytest.importorskip("tf2_ros", reason="the transforms come from tf2, which this machine does not have")
         rig.publish_tf({"CAM_FRONT": BASE_FROM_CAMERA, "RADAR_FRONT": BASE_FROM_RADAR})
-    depth_node(transform_source=source, max_wait=30.0)  # 0.06 would do on an idle machine
+    depth_node(transform_source=source, max_wait=10.0)  # 0.06 would do on an idle machine
     pixels = picture()
     points = np.array([[20.0, 0.2, 1.0, 9.0, -8.0, 0.1], [35.0, -0.5, 0.8, 3.0, -8.0, 0.2]])
     rig.send_info(START)
@@ -81,7 +81,7 @@ def test_a_scan_52_ms_after_its_image_is_fused_with_ego_motion_and_gives_the_pip
 
 def test_odometry_of_another_frame_of_the_vehicle_is_followed_from_there(rig, depth_node):
     """It is the radar's, 3.4 m ahead of base_link, and turns: base_link swings round it."""
-    depth_node(max_wait=30.0)
+    depth_node(max_wait=10.0)
     pixels, points = picture(), np.array([[20.0, 0.2, 1.0, 9.0, -8.0, 0.1]])
     poses = [rigid_transform((0.0, 0.0, 0.0), (np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2))) for yaw in (0.0, 0.02)]
     rig.send_info(START)
