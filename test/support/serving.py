@@ -37,7 +37,7 @@ def running(*words, marker):
         told = next((line for line in process.stdout if "interrupted" in line), "")
         process.send_signal(signal.SIGINT)
         try:
-            rest, _ = process.communicate(timeout=60)
+            rest, _ = process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
