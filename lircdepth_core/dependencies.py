@@ -53,7 +53,7 @@ EXTRAS = {
     "openvino": {"onnx": "onnx", "openvino": "openvino"},
     "cluster": {"dask": "dask", "dask-jobqueue": "dask_jobqueue", "distributed": "distributed"},
     "store": {"fsspec": "fsspec", "s3fs": "s3fs"},
-    "completion": {"shtab": "shtab"},
+    "completion": {"rich-argparse": "rich_argparse", "shtab": "shtab"},
     "docs": {"latex2mathml": "latex2mathml", "mkdocs-material": "material", "mkdocstrings[python]": "mkdocstrings"},
     "dev": {
         "build": "build",

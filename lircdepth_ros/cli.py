@@ -7,6 +7,7 @@ so that `lircdepth --help` does not wait for PyTorch.
 """
 
 import argparse
+import contextlib
 import functools
 import importlib
 import os
@@ -65,6 +66,19 @@ EXAMPLES = {
         "lircdepth eval --packed test.safetensors --weights street -o out/eval --report eval.html",
     ),
     "report": ("lircdepth report out/a out/b -o page.html",),
+    "import-checkpoint": ("lircdepth import-checkpoint lircdepth.pth -o lircdepth.safetensors",),
+    "export-weights": ("lircdepth export-weights run/checkpoints/best.ckpt -o student.safetensors",),
+    "ground-truth": ("lircdepth ground-truth --dataroot /data/nuscenes --split train -o out/ground_truth",),
+    "pack": ("lircdepth pack --dataroot /data/nuscenes --dense out/ground_truth -o train.safetensors",),
+    "ablation": (
+        "lircdepth ablation -o out --train train.safetensors --val val.safetensors --test test.safetensors "
+        "--teacher teacher.safetensors --minutes 9",
+        "lircdepth ablation -o out --table table.md",
+    ),
+    "synth-report": (
+        "lircdepth synth-report REAL/samples/RADAR_FRONT -o radar_report.png",
+        "lircdepth synth-report --baselines test",
+    ),
     "compare": ("lircdepth compare out/a out/b -o out/a-b",),
     "nuscenes-to-bag": ("lircdepth nuscenes-to-bag --dataroot /data/nuscenes --scene scene-0061 -o BAG",),
     "verify-bag": ("lircdepth verify-bag BAG --dataroot /data/nuscenes",),
@@ -79,25 +93,31 @@ EXAMPLES = {
     "demo": ("lircdepth demo -o out/demo --report out/demo.html",),
     "completion": ('eval "$(lircdepth completion bash)"',),
 }
-_BOLD, _PLAIN = "\033[1m", "\033[0m"
 
 
-class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the examples' lines; headings are bold on a terminal, unless NO_COLOR is set (https://no-color.org)."""
+def help_formatter():
+    """Return the formatter of helps, which keeps the examples' lines.
 
-    def start_section(self, heading):
-        """Begin a group of arguments under its heading."""
-        bold = heading and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        super().start_section(f"{_BOLD}{heading}{_PLAIN}" if bold else heading)
+    On a terminal it has colours where rich-argparse is installed, unless NO_COLOR is set (https://no-color.org).
+    """
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        with contextlib.suppress(ModuleNotFoundError):
+            from rich_argparse import RawDescriptionRichHelpFormatter  # here, since a plain help is to be there at once
+
+            RawDescriptionRichHelpFormatter.text_markup = False  # a bracket is a bracket, and marks no style
+            RawDescriptionRichHelpFormatter.help_markup = False
+            return RawDescriptionRichHelpFormatter
+    return argparse.RawDescriptionHelpFormatter
 
 
 def make_parser(commands):
     """Return the parser in which the named commands have their arguments; each is imported for that."""
+    formatter = help_formatter()
     parser = argparse.ArgumentParser(
         prog="lircdepth",
         description="Depth from one camera and a radar.",
         epilog="example:\n  lircdepth infer --sample -o depth.png",
-        formatter_class=HelpFormatter,
+        formatter_class=formatter,
     )
     parser.add_argument("--version", action=VersionAction)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -108,7 +128,7 @@ def make_parser(commands):
             help=help_text,
             description=help_text.capitalize() + ".",
             epilog=f"examples:\n{examples}" if examples else None,
-            formatter_class=HelpFormatter,
+            formatter_class=formatter,
         )
         if name in commands:
             command = importlib.import_module(module)

@@ -36,7 +36,7 @@ ROSDEP_KEYS = {
 WITHOUT_KEY = {
     "safetensors", "openvino", "onnx", "tensorrt", "lightning", "jsonargparse", "torchdata", "torchmetrics",
     "pyquaternion", "pypcd4", "huggingface_hub", "dask", "dask_jobqueue", "distributed", "fsspec", "s3fs", "plotly",
-    "viser", "foxglove", "shtab",
+    "viser", "foxglove", "shtab", "rich_argparse",
 }  # fmt: skip
 # tf2_msgs, std_msgs, geometry_msgs, visualization_msgs: the replay node imports the message types of a bag by name.
 BY_NAME = {"std_msgs", "geometry_msgs", "visualization_msgs", "tf2_msgs"}

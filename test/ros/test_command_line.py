@@ -4,6 +4,7 @@
 
 import ast
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from paths import REPOSITORY
 
 # Each takes a tenth of a second or more to import, or needs ROS.
 SLOW = {"torch", "cv2", "matplotlib", "nuscenes", "rosbags", "lightning", "scipy", "onnxruntime", "openvino", "rclpy"}
-SLOW |= {"plotly", "jinja2", "viser", "foxglove", "shtab"}
+SLOW |= {"plotly", "jinja2", "viser", "foxglove", "shtab", "rich_argparse", "rich"}
 PROGRAM = """
 import runpy, sys
 module, *sys.argv[1:] = sys.argv[1:]
@@ -105,14 +106,26 @@ def test_help_ends_with_examples_that_can_be_parsed_and_is_plain_without_a_termi
                 make_parser({command}).parse_args(words)
 
 
-def test_headings_are_bold_on_a_terminal(monkeypatch):
-    from lircdepth_ros.cli import make_parser
+def test_help_has_colours_on_a_terminal_alone(monkeypatch):
+    pytest.importorskip("rich_argparse")
+    from lircdepth_ros.cli import EXAMPLES, make_parser
 
+    def shown():
+        (commands,) = (action for action in make_parser({"infer"})._actions if action.choices)
+        return commands.choices["infer"].format_help()
+
+    plain = shown()
+    assert "\033[" not in plain
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert "\033[1moptions\033[0m:" in make_parser({"infer"}).format_help()
+    coloured = shown()
+    assert "\033[36m--sample\033[0m" in coloured
+    text = re.sub(r"\033\[[0-9;]*m", "", coloured)
+    assert text.endswith("\n".join(f"  {line}" for line in EXAMPLES["infer"]) + "\n")
+    assert "hf://owner/name[/file]" in "".join(text.split()), "brackets mark no style"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\033[" not in make_parser({"infer"}).format_help()
+    assert shown() == plain
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
