@@ -20,7 +20,22 @@ import serving
 from lircdepth_ros import cli, launching
 from paths import REPOSITORY, SUPPORT
 
-PROGRAMS = ("lircdepth", "ros2", "make", "pip", "python", "python3", "source", "export", "dask", "rviz2", "git", "$")
+PROGRAMS = (
+    "lircdepth",
+    "ros2",
+    "make",
+    "pip",
+    "python",
+    "python3",
+    "source",
+    "export",
+    "dask",
+    "rviz2",
+    "git",
+    "$",
+    "from",
+    "import",
+)
 ALL_BLOCKS = {page: documented.blocks(page) for page in documented.PAGES}
 RUN = {page: [block for block in found if not block.needs] for page, found in ALL_BLOCKS.items()}
 MARKED = [block for found in ALL_BLOCKS.values() for block in found if block.needs]

@@ -140,7 +140,11 @@ def prepare(folder):
 
     street_nuscenes.write(folder / "nuscenes", names=("scene-0061", "scene-0103"))  # of train, and of val
     (folder / "nuscenes/v1.0-trainval").symlink_to("v1.0-mini")
-    (folder / "REAL").symlink_to("nuscenes")
+    real = folder / "REAL/samples/RADAR_FRONT"
+    real.mkdir(parents=True)
+    for scan in (folder / "nuscenes/samples/RADAR_FRONT").iterdir():
+        for log in ("one", "two"):
+            shutil.copy(scan, real / scan.name.replace("log", log))
 
     radars = {"/front": ("RCS", "v"), "/rear": ("rcs", "radial_speed")}  # an ARS 548 and a smartmicro
     stamps = [small.START + i * small.PERIOD for i in range(10)]
