@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several cameras in one depth node: images computed together against one by one, and six cameras at 12 Hz.
 
-    python benchmarks/bench_surround.py [--backends openvino] [--batches 1 2 3 6] [--rounds 5] [--seconds 30]
+    python benchmarks/bench_surround.py [--backends openvino] [--batches 1 2 3 6] [--rounds 5] [--seconds 30] [--raw]
 
 The first table is of the network alone, at the size that the weights give nuScenes' cameras: in each round every batch
 is computed once, so that what else the machine does meets all alike; a ratio is the median over the rounds of (batch
 times the time of one image / time of the batch), above 1 where a batch is faster. The second is of the node with the
 street's six cameras, 1600x900 over DDS: depth a second of each, the spread (the most minus the least, of the mean),
-latency from an image's arrival to its depth, and what became of every image. --batches without a number, or
+latency from an image's arrival to its depth, what became of every image, and what receiving one costs the node (CPU
+time of the executor and of DDS, not of the network). --raw publishes images decoded. --batches without a number, or
 --seconds 0, leaves a part out. On a machine with a GPU: --device cuda --backends compiled.
 """
 
@@ -77,13 +78,14 @@ def drive(backend_name, arguments):
     with tempfile.TemporaryDirectory() as folder:
         bag = arguments.bag or make_bag(Path(folder), 0.3)
         node = rclpy.create_node("bench")
-        around = SurroundRig(node, bag)
+        around = SurroundRig(node, bag, raw=arguments.raw)
         settings = {name: getattr(arguments, name) for name in ("weights", "device", "threads", "batch")}
+        settings["image_transport"] = "raw" if arguments.raw else "compressed"
         line = command(around.calibration, cameras="[all]", backend=backend_name, **settings)
         process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.DEVNULL)
         try:
             wait(node, around.subscribed, _TIMEOUT_S)
-            begin = time.monotonic()
+            begin, receiving = time.monotonic(), receiving_seconds(process.pid)
             for i in range(int(arguments.seconds * arguments.rate)):
                 around.send_pose(time.time_ns(), 0)
                 around.send_scans(time.time_ns())
@@ -91,7 +93,7 @@ def drive(backend_name, arguments):
                     until = begin + (i + j / len(CAMERAS)) / arguments.rate
                     wait(node, lambda until=until: time.monotonic() >= until)
                     around.send_camera(camera, time.time_ns())
-            took = time.monotonic() - begin
+            took, receiving = time.monotonic() - begin, receiving_seconds(process.pid) - receiving
             depths = {camera: len(around.depth[camera]) for camera in CAMERAS}
             settled = time.monotonic() + _SETTLING_S
             wait(node, lambda: time.monotonic() > settled)
@@ -99,10 +101,27 @@ def drive(backend_name, arguments):
             process.terminate()
             process.wait()
         node.destroy_node()
+    topic = "image_rect" if arguments.raw else "image_rect/compressed"
     return {
-        camera: around.status[camera] | {"depth_hz": depths[camera] / took, "sent": around.sent[camera]}
+        camera: around.status[camera]
+        | {
+            "depth_hz": depths[camera] / took,
+            "sent": around.sent[camera],
+            "lost": around.count(camera, f"lost_before_the_node /{camera}/{topic}"),
+            "receiving_s": receiving,
+        }
         for camera in CAMERAS
     }
+
+
+def receiving_seconds(pid):
+    """Return the CPU time [s] of a node's main thread, which is the executor's, and of DDS's threads."""
+    ticks = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        name, _, fields = (thread / "stat").read_text().partition("(")[2].rpartition(")")
+        if thread.name == str(pid) or name.startswith("dds."):
+            ticks += sum(map(int, fields.split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def wait(node, condition, timeout=float("inf")):
@@ -130,16 +149,20 @@ def batch_table(about, seconds):
 
 def node_table(found):
     lines = [
-        "| camera | depth a second | latency p50 / p99 [ms] | fused | sent = in = out + dropped |",
-        "|---|---|---|---|---|",
+        "| camera | depth a second | latency p50 / p99 [ms] | fused | sent = in + lost | in = out + dropped |",
+        "|---|---|---|---|---|---|",
     ]
     for camera, status in found.items():
         latency = f"{float(status['total_ms_p50']):.0f} / {float(status['total_ms_p99']):.0f}"
-        account = f"{status['sent']} = {status['frames_in']} = {status['frames_out']} + {status['dropped']}"
+        account = f"{status['sent']} = {status['frames_in']} + {status['lost']} | "
+        account += f"{status['frames_in']} = {status['frames_out']} + {status['dropped']}"
         lines.append(f"| {camera} | {status['depth_hz']:.2f} | {latency} | {status['fused']} | {account} |")
     out = [int(status["frames_out"]) for status in found.values()]
+    images = sum(int(status["frames_in"]) for status in found.values())
+    receiving = next(iter(found.values()))["receiving_s"]
     lines += [
         "",
+        f"receiving: {1e3 * receiving / images:.1f} ms of a core an image",
         f"spread {100 * (max(out) - min(out)) / statistics.mean(out):.1f} %; {next(iter(found.values()))['backend']}",
     ]
     return lines
@@ -155,6 +178,7 @@ def main():
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=2, help="of the network on the CPU (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--raw", action="store_true", help="images as they are when they are decoded")
     parser.add_argument("--rate", type=float, default=12.0, help="images a second and camera (default: %(default)s)")
     parser.add_argument("--bag", type=Path, help="a bag of six cameras to take messages from (default: it is rendered)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")

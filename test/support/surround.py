@@ -5,6 +5,7 @@
 Messages come out of a bag that the generator and the converter made, as they are or with other stamps.
 """
 
+import array
 import json
 from collections import defaultdict
 from contextlib import closing
@@ -34,10 +35,11 @@ class SurroundRig:
     """Publishes what the bag has, and listens to depth and diagnostics of every camera.
 
     depth: {camera: its depth images so far}. status: {camera: the latest values}, level and message likewise. sent:
-    {camera: images so far}. unbalanced: reports in which an image was lost from the account.
+    {camera: images so far}. unbalanced: reports in which an image was lost from the account. raw: whether images are
+    published decoded.
     """
 
-    def __init__(self, node, bag, cameras=CAMERAS):
+    def __init__(self, node, bag, cameras=CAMERAS, raw=False):
         from diagnostic_msgs.msg import DiagnosticArray
         from nav_msgs.msg import Odometry
         from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
@@ -45,6 +47,7 @@ class SurroundRig:
         from lircdepth_ros.bags.reading import open_bag, read_messages
 
         self.node, self.bag, self.cameras = node, bag, cameras
+        self._image = "image_rect" if raw else "image_rect/compressed"
         self.calibration = bag / "calibration.yaml"
         quality = QoSProfile(depth=100)
         kinds = {
@@ -60,6 +63,8 @@ class SurroundRig:
                 if kind is None or topic.startswith("/LIDAR"):
                     continue
                 message = deserialize_message(bytes(data), kind)
+                if raw and kind is CompressedImage:
+                    topic, kind, message = topic.removesuffix("/compressed"), Image, decoded(message)
                 self.recorded.append((topic, message))
                 self._first.setdefault(topic, message)
                 if topic not in self._publishers:
@@ -92,7 +97,7 @@ class SurroundRig:
         """Publish a message on a recorded topic."""
         self._publishers[topic].publish(message)
         camera = topic.split("/")[1]
-        if topic.endswith("/compressed") and camera in self.sent:
+        if topic.removesuffix("/compressed") == f"/{camera}/image_rect" and camera in self.sent:
             self.sent[camera] += 1
 
     def send(self, topic, stamp, frame=None):
@@ -105,7 +110,7 @@ class SurroundRig:
         """Send an image and its camera_info."""
         if info:
             self.send(f"/{camera}/camera_info", stamp)
-        self.send(f"/{camera}/image_rect/compressed", stamp)
+        self.send(f"/{camera}/{self._image}", stamp)
 
     def send_pose(self, stamp, start):
         """Send the pose of a vehicle that drives straight ahead since ``start`` [ns]."""
@@ -124,7 +129,7 @@ class SurroundRig:
 
     def subscribed(self):
         """Return whether a node listens to each camera and to poses, and its depth is there."""
-        topics = ["/odom", *(f"/{camera}/{name}" for camera in self.cameras for name in _INPUTS)]
+        topics = ["/odom", *(f"/{camera}/{name}" for camera in self.cameras for name in (self._image, "camera_info"))]
         heard = all(self._publishers[topic].get_subscription_count() for topic in topics)
         return heard and all(self.node.count_publishers(f"/{camera}/depth/image") for camera in self.cameras)
 
@@ -137,4 +142,13 @@ class SurroundRig:
         return [stamp_of(message) for message in self.depth[camera]]
 
 
-_INPUTS = ("image_rect/compressed", "camera_info")
+def decoded(message):
+    """Return the Image of a CompressedImage."""
+    from sensor_msgs.msg import Image
+
+    from lircdepth_ros.messages.images import any_image_to_rgb
+
+    pixels = any_image_to_rgb(message)
+    height, width, _ = pixels.shape
+    data = array.array("B", pixels.tobytes())
+    return Image(height=height, width=width, encoding="rgb8", step=3 * width, data=data, header=message.header)
