@@ -134,6 +134,7 @@ def main():
     parser.add_argument("--size", type=int, nargs=2, default=[450, 800], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--shard", type=int, default=20, help="frames in a file (default: %(default)s)")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
     frames = Noise(arguments.frames, tuple(arguments.size))
     rows = []
     for made in (Mapped, Streamed):
