@@ -54,7 +54,8 @@ def folder(taken_for_granted, tmp_path, monkeypatch):
     folder = tmp_path / "page"
     shutil.copytree(taken_for_granted, folder, symlinks=True, copy_function=os.link)
     monkeypatch.chdir(folder)
-    return folder
+    yield folder
+    shutil.rmtree(folder)  # some pages leave hundreds of megabytes
 
 
 @pytest.mark.parametrize(
