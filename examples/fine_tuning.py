@@ -23,7 +23,7 @@ def lircdepth(*words):
 
 
 # At a quarter of the camera's size, these frames' default, they have the focal length that the weights are tied to.
-lircdepth("pack-street", "--split", "varied", "--frames", 8, "-o", train)
+lircdepth("pack-street", "--split", "varied", "--frames", 4, "-o", train)
 lircdepth("pack-street", "--split", "unseen-val", "--frames", 2, "-o", val)
 lircdepth(
     "train", "fit", "-c", REPOSITORY / "training/finetune.yaml", "--data.train", train, "--data.val", val,
