@@ -15,8 +15,13 @@ class LircDepthError(Exception):
 
 
 def naming(name: str, text: str) -> str:
-    """Return the text of an error with the name of the item that it is about before it, unless the text has it."""
-    return text if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) else f"{name}: {text}"
+    """Return the text of an error with the name of the item that it is about before it, unless the text has it.
+
+    A folder of that name on the way to a file does not count.
+    """
+    word = re.escape(name)
+    has_it = re.search(rf"(?<![\w./-]){word}(?![\w.-])|(?<=/){word}(?![\w./-])", text)
+    return text if has_it else f"{name}: {text}"
 
 
 def is_opencv_out_of_memory(error: BaseException) -> bool:

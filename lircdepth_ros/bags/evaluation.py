@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +43,6 @@ from lircdepth_ros.messages.camera_info import camera_matrix, projection_offset,
 from lircdepth_ros.messages.depth import FARTHEST_IN_MILLIMETRES, depth_of, holds_millimetres
 from lircdepth_ros.messages.images import any_image_to_rgb
 from lircdepth_ros.messages.stamps import stamp_to_ns
-
-if TYPE_CHECKING:
-    pass
 
 VARIANT = "depth"  # in the report
 _WINDOW_S = 0.05  # a lidar at 10 Hz always has a scan within this

@@ -118,7 +118,6 @@ def create_subscription(
         callback(message)
 
     gaps = SequenceGaps()
-
     name = node.resolve_topic_name(topic)
     events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
     quality = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)

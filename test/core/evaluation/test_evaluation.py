@@ -181,12 +181,12 @@ def test_the_ablation_resumes_and_its_table_is_made_of_its_results(tmp_path, cap
     assert command(*common, "--rows", "none", "--seeds", 0, 1, "--minutes", 0) == 0
     assert "closed" in capsys.readouterr().out
     assert command(*common, "--rows", "none", "--seeds", 0, 1) == 0
-    assert command(*common, "--rows", "structure", "teacher_depth", "--seeds", 0) == 0
+    assert command(*common, "--rows", "structure", "all, falling back", "teacher_depth", "--seeds", 0) == 0
     results = {
         path.parent.relative_to(tmp_path / "out").as_posix(): json.loads(path.read_text())
         for path in (tmp_path / "out").rglob("result.json")
     }
-    from_teacher = {"structure/seed0", "teacher_depth/seed0"}
+    from_teacher = {"structure/seed0", "all_falling_back/seed0", "teacher_depth/seed0"}
     assert results.keys() == {"none/seed0", "none/seed1", "teacher/seed0", *from_teacher}
     assert "teacher_depth: 1.0" in (tmp_path / "out/teacher_depth/seed0/recipe.yaml").read_text()
     mae = [results[f"none/seed{seed}"]["errors"]["radar"]["0-80 m"]["mae"] for seed in (0, 1)]
