@@ -59,12 +59,9 @@ def depth_arguments(config: Path) -> list[Argument]:
 
 def replay_arguments(config: Path) -> list[Argument]:
     """Return the arguments of replay.launch.py: those of depth.launch.py, with other defaults, and the replay's."""
-    depth = _changed(depth_arguments(config), use_sim_time="true", required="true")
+    changed = {"use_sim_time": "true", "required": "true"}
+    depth = [replace(each, default=changed.get(each.name, each.default)) for each in depth_arguments(config)]
     return [*depth, *(_argument(option) for option in replay_settings.PARAMETERS)]
-
-
-def _changed(arguments: Iterable[Argument], **defaults: str) -> list[Argument]:
-    return [replace(each, default=defaults.get(each.name, each.default)) for each in arguments]
 
 
 def _argument(option: Option) -> Argument:
@@ -179,10 +176,7 @@ VIEWERS = ("rviz", "foxglove", "browser", "none")
 
 
 def demo_arguments(config: Path) -> list[Argument]:
-    """Return the arguments of demo.launch.py: those of replay.launch.py, what shows the depth, and the scene.
-
-    The demo's depth is looked at, so that its edges lie where the image has them by default.
-    """
+    """Return the arguments of demo.launch.py: those of replay.launch.py, what shows the depth, and the scene."""
     own = [
         Argument(
             "viewer",
@@ -192,7 +186,7 @@ def demo_arguments(config: Path) -> list[Argument]:
         Argument("duration", "4.0", "Seconds of the synthetic scene that is made where there is no bag."),
         Argument("folder", "out/demo_scene", "Where the synthetic scene is kept: made once, then replayed at once."),
     ]
-    return [*own, *_changed(replay_arguments(config), upsampling="edge_aware")]
+    return [*own, *replay_arguments(config)]
 
 
 def demo_viewer(chosen: Mapping[str, str]) -> str:

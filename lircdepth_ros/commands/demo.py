@@ -29,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scene", help="scene of the data root; default: its first")
     parser.add_argument("--duration", type=float, default=2.0, help="of the synthetic scene [s]")
     options.add_arguments(parser)
-    parser.set_defaults(upsampling="edge_aware")  # the better picture, for 20 ms of a core at 1600x900
     parser.add_argument("--rate", type=float, default=1.0, help="speed of the replay")
     options.add_page_argument(parser)
 
