@@ -166,7 +166,7 @@ def test_a_demo_with_a_viewer_goes_on_until_it_is_stopped(bag):
     for viewer, given, expected in (("none", "", ""), ("browser", "", "true"), ("rviz", "false", "false")):
         made = launching.demo_replay(chosen(replay="demo", viewer=viewer, loop=given), "/bag")
         assert made == {"bag": "/bag", "loop": expected}
-    given = chosen(replay="demo", weights="tiny", inference_scale="0.5")
+    given = chosen(replay="demo", weights="tiny", inference_scale="0.5", upsampling="edge_aware")
     words = launching.browser_words(str(bag), given)[3:]
     arguments = cli.make_parser({"view"}).parse_args(words)
     assert (arguments.bag, arguments.weights, arguments.inference_scale) == (str(bag), "tiny", 0.5)
