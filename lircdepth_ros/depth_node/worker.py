@@ -24,8 +24,9 @@ class _Running(Enum):
 class Worker(threading.Thread, Generic[JobT]):
     """Runs calls in order and, between them, the jobs that wait: of each source the newest, the sources in turns.
 
-    A job replaces an older one of its source that still waits, and keeps its place. A source that was served comes
-    after those that wait: whoever sends more than can be done gets no more than the others. The sources are cameras.
+    A job replaces an older one of its source that still waits. The source whose last turn is longest ago comes first:
+    neither whoever sends more than can be done, nor whoever sends just before its turn, gets more than the others. The
+    sources are cameras.
     run_jobs: is called in the thread with 1 to ``batch`` jobs, of different sources, and must not raise. look_ahead: is
     called in the thread with each job that will come next, before others are run.
     """
@@ -42,7 +43,9 @@ class Worker(threading.Thread, Generic[JobT]):
         self._look_ahead = look_ahead
         self._condition = threading.Condition()
         self._calls: deque[Callable[[], Callable[[], None]]] = deque()
-        self._waiting: dict[str, JobT] = {}  # by source, in the order of their turns
+        self._waiting: dict[str, JobT] = {}
+        self._last_turn: dict[str, int] = {}  # of a source, counted in jobs
+        self._turns = 0
         self._stopped = False
         self._running = _Running.NOTHING
 
@@ -72,7 +75,7 @@ class Worker(threading.Thread, Generic[JobT]):
         return replaced
 
     def comes_next(self, source: str = "") -> bool:
-        """Return whether a job that is submitted now will wait for those that run, replaces none, and comes next."""
+        """Return whether a job that is submitted now would wait for those that run, replace none, and come next."""
         with self._condition:
             free = source not in self._waiting and len(self._waiting) < self._batch
             return self._running is _Running.JOB and free
@@ -107,7 +110,7 @@ class Worker(threading.Thread, Generic[JobT]):
                     return
                 call = self._calls.popleft() if self._calls else None
                 jobs = [] if call is not None else self._take()
-                upcoming = [] if call is not None else list(self._waiting.values())[: self._batch]
+                upcoming = [] if call is not None else [self._waiting[source] for source in self._next_sources()]
                 self._running = _Running.JOB if call is None else _Running.CALL
             if call is None:
                 for job in upcoming:
@@ -120,6 +123,14 @@ class Worker(threading.Thread, Generic[JobT]):
                 self._running = _Running.NOTHING
             announce()
 
+    def _next_sources(self) -> list[str]:
+        """Return the sources whose turn it is; of those that had none yet, whoever came first."""
+        return sorted(self._waiting, key=lambda source: self._last_turn.get(source, 0))[: self._batch]
+
     def _take(self) -> list[JobT]:
         """Take the jobs whose turn it is."""
-        return [self._waiting.pop(source) for source in list(self._waiting)[: self._batch]]
+        sources = self._next_sources()
+        for source in sources:
+            self._turns += 1
+            self._last_turn[source] = self._turns
+        return [self._waiting.pop(source) for source in sources]

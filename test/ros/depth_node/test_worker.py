@@ -70,6 +70,21 @@ def test_a_camera_that_sends_more_gets_no_more(held):
     assert len(one.runs) + replaced + len(one.worker.discard()) == 1 + 30 * 15, "each is run, replaced or waits"
 
 
+def test_a_camera_that_fires_just_after_its_turn_gets_no_more(held):
+    """The new image of a is there at once, when those of e and f, whose turns were before, are still on their way."""
+    one = held()
+    one.worker.submit("f", "f")
+    one.wait()
+    for camera in "abcd":
+        one.worker.submit(camera, camera)
+    one.step()
+    for camera in "aef":
+        one.worker.submit(camera, camera)
+    for _ in range(6):
+        one.step()
+    assert "".join(camera for (camera,) in one.runs) == "fabcdefa"
+
+
 def test_as_many_as_wait_are_handed_over_together_and_the_next_are_told_before(held):
     one = held(batch=2)
     one.worker.submit("first", "f")
