@@ -6,13 +6,13 @@ r"""Weights on another vehicle than theirs: as shipped, fine-tuned on its drives
 
 Drives of the vehicle are rendered and recorded as bags whose radar is as an ARS 548 publishes; `lircdepth pack-bag`
 makes frames of them, `train fit -c training/finetune.yaml` learns from these for so many minutes from the weights that
-ship, for the longest also from nothing, and `eval --packed` measures on drives that no training saw, with radar and
+ship, for --alone-minutes from nothing, and `eval --packed` measures on drives that no training saw, with radar and
 without. Minutes are of a machine that does a step in --seconds-per-step: they mean so many steps, whatever else a
 machine does. What is in FOLDER already is kept and a training that was stopped (SIGTERM) goes on, by the same command.
 To try it:
 
     python benchmarks/second_vehicle.py /tmp/toy --drives 1 --held-out 1 --seconds 4 --gap 0.3 --minutes 1 \
-        --seconds-per-step 10 --batch-size 2
+        --alone-minutes 1 --seconds-per-step 10 --batch-size 2
 """
 
 import argparse
@@ -80,9 +80,10 @@ def main():
     parser.add_argument("--size", default="480x270", help="of the camera's images (default: %(default)s)")
     parser.add_argument("--gap", type=float, default=1.0, help="seconds before the validation's part of each drive")
     parser.add_argument("--minutes", nargs="+", type=float, default=[10, 30, 100])
+    parser.add_argument("--alone-minutes", nargs="+", type=float, default=[30])
     parser.add_argument("--seconds-per-step", type=float, default=1.3, help="of this machine (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=8, help="of the training (default: %(default)s)")
-    parser.add_argument("--only", metavar="NAME", help="one training, such as alone_100_min, beside another process's")
+    parser.add_argument("--only", metavar="NAME", help="one training, such as alone_30_min, beside another process's")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
@@ -94,7 +95,8 @@ def main():
     packed(held_out, test, arguments, 0.5)
     rows = {"as_shipped": measured(_SHIPPED, test, folder)}
     trainings = [(_SHIPPED, "fine_tuned", minutes) for minutes in arguments.minutes]
-    for start, name, minutes in [*trainings, ("null", "alone", max(arguments.minutes))]:
+    trainings += [("null", "alone", minutes) for minutes in arguments.alone_minutes]
+    for start, name, minutes in trainings:
         weights = folder / f"{name}_{minutes:g}_min.safetensors"
         if arguments.only in (None, weights.stem):
             fitted(weights, start, minutes, (train, val), arguments)
