@@ -98,6 +98,7 @@ def run(
 def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[tuple[int, _Outcome]]:
     """Yield the number and the outcome of each task, as they come."""
     import distributed
+    from distributed.scheduler import KilledWorker
 
     if not tasks:
         return
@@ -109,15 +110,23 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
     waiting = iter(tasks.items())
     numbers: dict[Any, int] = {}
     coming = distributed.as_completed(loop=client.loop)
-    # One task for each worker: the scheduler holds no more, whatever their number, and a worker that is killed had one
-    # task, which is to blame, and none that only waited there.
+    # One task for each worker: the scheduler holds no more, whatever their number.
     looked, allowed = -_WORKERS_PERIOD_S, 1
+    # What was at work, or only waited, on workers that ended: each is tried again while nothing else is, to find out
+    # which of them ends its worker.
+    suspects: list[int] = []
+    alone = set(tasks) if len(tasks) == 1 else set()
     while True:
         if time.monotonic() - looked > _WORKERS_PERIOD_S:
             looked, allowed = time.monotonic(), max(1, len(client.nthreads()))
-        given = dict(itertools.islice(waiting, max(0, allowed - len(numbers))))
+        if suspects:
+            given = {} if numbers else {suspects[0]: tasks[suspects[0]]}
+            alone.update(given)
+            del suspects[: len(given)]
+        else:
+            given = dict(itertools.islice(waiting, max(0, allowed - len(numbers))))
         if given:  # together: each message to the scheduler costs as much as several tasks in it
-            keys = [f"{function}-{number}" for number in given]
+            keys = [f"{function}-{number}{'-alone' * (number in alone)}" for number in given]
             futures = client.map(_call, [function] * len(given), list(given.values()), key=keys, pure=False)
             numbers |= dict(zip(futures, given, strict=True))
             coming.update(futures)
@@ -135,7 +144,10 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
                 coming.add(future)
             elif future in numbers:
                 with _explained(numbers, tasks):
-                    future.result()
+                    if numbers[future] not in alone and isinstance(future.exception(), KilledWorker):
+                        suspects.append(numbers.pop(future))
+                    else:
+                        future.result()
 
 
 @contextlib.contextmanager

@@ -73,6 +73,25 @@ def test_an_item_that_kills_its_workers_is_named(request, where):
         work.run(functions.die_at_three, range(6), workers, name=lambda item: f"item {item}")
 
 
+def test_an_item_that_only_waited_on_workers_that_were_killed_is_not_blamed(tmp_path):
+    """Item 1 loses its worker for another cause, then waits behind item 0 each time that this one kills the last."""
+
+    def leave_one_worker():
+        cluster.wait(lambda: len(list(tmp_path.glob("pid-*"))) == 2)
+        (found,) = tmp_path.glob("pid-1-*")
+        os.killpg(os.getpgid(int(found.name.split("-")[2])), signal.SIGKILL)
+        cluster.wait(lambda: len(cluster.workers()) == 1)
+        (tmp_path / "go").touch()
+
+    with Cluster(2) as cluster:
+        leaving = threading.Thread(target=leave_one_worker, daemon=True)
+        leaving.start()
+        with pytest.raises(LircDepthError, match=r"^item 0: 4 workers ended"):
+            work.run(functions.DieInCompany(tmp_path), range(2), Workers(1, cluster.address), name="item {}".format)
+        leaving.join()
+    assert (tmp_path / "done-1").exists()
+
+
 def test_what_a_function_holds_is_loaded_once_a_worker(cluster, tmp_path):
     assert work.run(functions.CountsLoads(tmp_path), range(12), Workers(1, cluster.address)) == list(range(12))
     processes = [path.name.split("-")[1] for path in tmp_path.iterdir()]
