@@ -20,7 +20,8 @@ import sys
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -95,10 +96,43 @@ def run(
     return [results[number] for number in range(len(tasks))]
 
 
+class _Queue:
+    """The tasks that wait: as many are at work as there are workers, so that the scheduler never holds more.
+
+    What was at work on workers that ended, or only waited there, is tried again while nothing else is at work: that
+    tells which task it is that ends its worker.
+    """
+
+    def __init__(self, client: Any, numbers: Collection[int]) -> None:
+        self._client = client
+        self._waiting = deque(numbers)
+        self._suspects: deque[int] = deque()
+        self._alone = set(numbers) if len(numbers) == 1 else set()
+        self._looked, self._workers = -_WORKERS_PERIOD_S, 1
+
+    def take(self, at_work: int) -> list[int]:
+        """Return the numbers of the tasks to give to the cluster, where so many are at work."""
+        if self._suspects:
+            if at_work:
+                return []
+            self._alone.add(self._suspects[0])
+            return [self._suspects.popleft()]
+        if time.monotonic() - self._looked > _WORKERS_PERIOD_S:
+            self._looked, self._workers = time.monotonic(), max(1, len(self._client.nthreads()))
+        free = max(0, self._workers - at_work)
+        return [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
+
+    def try_alone(self, number: int) -> bool:
+        """Keep a task whose workers ended for another try; return False where it was alone already."""
+        if number in self._alone:
+            return False
+        self._suspects.append(number)
+        return True
+
+
 def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[tuple[int, _Outcome]]:
     """Yield the number and the outcome of each task, as they come."""
     import distributed
-    from distributed.scheduler import KilledWorker
 
     if not tasks:
         return
@@ -107,27 +141,15 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
     # such tasks to workers that have the result, and most of the others stay idle.
     function = f"lircdepth-{uuid.uuid4().hex}"
     client.set_metadata(function, payload)
-    waiting = iter(tasks.items())
+    queue, tries = _Queue(client, tasks), itertools.count()
     numbers: dict[Any, int] = {}
     coming = distributed.as_completed(loop=client.loop)
-    # One task for each worker: the scheduler holds no more, whatever their number.
-    looked, allowed = -_WORKERS_PERIOD_S, 1
-    # What was at work, or only waited, on workers that ended: each is tried again while nothing else is, to find out
-    # which of them ends its worker.
-    suspects: list[int] = []
-    alone = set(tasks) if len(tasks) == 1 else set()
     while True:
-        if time.monotonic() - looked > _WORKERS_PERIOD_S:
-            looked, allowed = time.monotonic(), max(1, len(client.nthreads()))
-        if suspects:
-            given = {} if numbers else {suspects[0]: tasks[suspects[0]]}
-            alone.update(given)
-            del suspects[: len(given)]
-        else:
-            given = dict(itertools.islice(waiting, max(0, allowed - len(numbers))))
+        given = queue.take(len(numbers))
         if given:  # together: each message to the scheduler costs as much as several tasks in it
-            keys = [f"{function}-{number}{'-alone' * (number in alone)}" for number in given]
-            futures = client.map(_call, [function] * len(given), list(given.values()), key=keys, pure=False)
+            arguments = [function] * len(given), [tasks[number] for number in given]
+            keys = [f"{function}-{next(tries)}" for _ in given]
+            futures = client.map(_call, *arguments, key=keys, pure=False)
             numbers |= dict(zip(futures, given, strict=True))
             coming.update(futures)
         if not numbers:
@@ -144,10 +166,17 @@ def _outcomes(client: Any, payload: bytes, tasks: dict[int, _Task]) -> Iterator[
                 coming.add(future)
             elif future in numbers:
                 with _explained(numbers, tasks):
-                    if numbers[future] not in alone and isinstance(future.exception(), KilledWorker):
-                        suspects.append(numbers.pop(future))
+                    if _killed(future) and queue.try_alone(numbers[future]):
+                        del numbers[future]
                     else:
                         future.result()
+
+
+def _killed(future: Any) -> bool:
+    """Return whether the scheduler gave a task up because its workers ended."""
+    from distributed.scheduler import KilledWorker
+
+    return isinstance(future.exception(), KilledWorker)
 
 
 @contextlib.contextmanager
