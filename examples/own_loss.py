@@ -21,8 +21,11 @@ class RelativeError(nn.Module):
         super().__init__()
         self.least_depth = least_depth
 
-    def forward(self, student, teacher, batch):
-        """Return a scalar. student, teacher: what the networks returned (None: no teacher). batch: see data.frame."""
+    def forward(self, output, teacher, batch):
+        """Return a scalar. output, teacher: of the network that learns, and of what teaches it, or None.
+
+        batch: see data.frame.
+        """
         truth = batch["single"]  # [N, 1, H, W] metres, 0 = unknown
-        error = (student.depth.float() - truth).abs() / truth.clamp(min=self.least_depth)
+        error = (output.depth.float() - truth).abs() / truth.clamp(min=self.least_depth)
         return masked_mean(error, truth > 0)

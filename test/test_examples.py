@@ -106,6 +106,11 @@ def test_an_own_loss_is_a_class_and_a_line(frames, tmp_path):
     trained(frames, tmp_path / "line", "--model.loss", line)
     changed = training_runs.logged(tmp_path / "line", f"train/{name}")
     assert changed[0] == pytest.approx(own[0], rel=1e-5)  # no truth is nearer than 2 m
+    trained(frames, tmp_path / "teacher", "--model", "TeacherModule", "--model.loss", f"{{{name}: 0.5}}", model=None)
+    total, own = (training_runs.logged(tmp_path / "teacher", f"train/{each}") for each in ("total", name))
+    rest = {"depth": 1, "confidence": 1, "coarse_depth": 0.5, "smoothness": 0.001}
+    found = {each: training_runs.logged(tmp_path / "teacher", f"train/{each}")[0] for each in rest}
+    assert total[0] == pytest.approx(0.5 * own[0] + sum(rest[each] * found[each] for each in rest), rel=1e-4)
 
 
 @pytest.mark.parametrize(("terms", "message"), [

@@ -15,11 +15,12 @@ _WEIGHT = "weight"
 
 
 class OwnTerms(nn.Module):
-    """Terms that are added to a student's loss.
+    """Terms that are added to the loss of a student or of a teacher.
 
     terms: {path of a class: its weight}, or in the place of the weight {"weight": W} with arguments of the class's
     constructor. A term of weight 0 is not made. Such a class is an nn.Module without parameters, whose
-    ``forward(student, teacher, batch)`` returns a scalar. Raises LircDepthError for what is no such class.
+    ``forward(output, teacher, batch)`` returns a scalar; the output is that of the network that learns. Raises
+    LircDepthError for what is no such class.
     """
 
     def __init__(self, terms: Mapping[str, Any]) -> None:
@@ -32,17 +33,18 @@ class OwnTerms(nn.Module):
     def added(
         self,
         values: dict[str, Tensor],
-        student: DepthOutput,
+        output: DepthOutput | TeacherOutput,
         teacher: TeacherOutput | None,
         batch: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
-        """Return the values of StudentLoss with those of these terms, before their weights, and with their total.
+        """Return the values of a loss with those of these terms, before their weights, and with their total.
 
-        batch: see data.frame, stacked. Raises LircDepthError where a term is no scalar.
+        output: of the network that learns. teacher: of what teaches it, or None. batch: see data.frame, stacked. Raises
+        LircDepthError where a term is no scalar.
         """
         values = dict(values)
         for (path, weight), term in zip(self.weights.items(), self.terms, strict=True):
-            value = term(student, teacher, batch)
+            value = term(output, teacher, batch)
             if not isinstance(value, Tensor) or value.dim():
                 found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
                 raise LircDepthError(f"loss term {path} returned {found}, expected a tensor without dimensions")

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from lircdepth_core.training.data_modules import DepthData
 
 LossOption: TypeAlias = bool | int | float | str | None
-LossOptions = dict[str, LossOption]  # keyword arguments of StudentLoss or TeacherLoss
+# Keyword arguments of StudentLoss or TeacherLoss, and terms of one's own, see OwnTerms.
+LossOptions = dict[str, LossOption | dict[str, Any]]
 CAP = 80.0  # metres: the largest true depth that validation counts
 VALIDATED = ("mae", "rmse", "abs_rel", "delta1")
 _FULL_WIDTH = 1600  # pixels of nuScenes' images, for which the size of a confidence patch is published
@@ -297,7 +298,7 @@ class StudentModule(DepthModule):
     def __init__(
         self,
         teacher: str | None = None,
-        loss: dict[str, LossOption | dict[str, Any]] | None = None,
+        loss: LossOptions | None = None,
         encoder_weights: str | None = None,
         model: str = "lircdepth",
         lr: float = 5e-5,
@@ -321,9 +322,7 @@ class StudentModule(DepthModule):
         self.recipe |= {"loss": loss or {}, "teacher": teacher and Path(teacher).name} | start
         self.recipe["distil_until"] = self._distil_until = distil_until
         self._distil_steps = math.inf
-        own = {name: value for name, value in (loss or {}).items() if "." in name}
-        self.loss = _made(StudentLoss, {name: value for name, value in (loss or {}).items() if name not in own})
-        self.own_terms = OwnTerms(own)
+        self.loss, self.own_terms = _made(StudentLoss, loss)
         if teacher is not None and not self.loss.distils and not self.own_terms.weights:
             raise LircDepthError(f"teacher {teacher} is given, but every distillation term weighs 0")
         self._teacher: list[nn.Module] | None = None
@@ -373,8 +372,8 @@ class StudentModule(DepthModule):
 class TeacherModule(DepthModule):
     """CaFNet.
 
-    loss: what TeacherLoss takes. encoder_weights: "imagenet" (download) or None. init_weights: a weights file to go on
-    from, in its place. init_seed: see StudentModule.
+    loss: what TeacherLoss takes, and terms of one's own, see OwnTerms. encoder_weights: "imagenet" (download) or None.
+    init_weights: a weights file to go on from, in its place. init_seed: see StudentModule.
     """
 
     def __init__(
@@ -394,7 +393,7 @@ class TeacherModule(DepthModule):
         network, start = initialisation.started("cafnet", encoder_weights, init_weights, seed_or_global(init_seed))
         super().__init__(network.train(), lr, weight_decay, eps, power, final_lr, warmup)
         self.recipe |= {"loss": loss or {}} | start
-        self.loss = _made(TeacherLoss, loss)
+        self.loss, self.own_terms = _made(TeacherLoss, loss)
 
     def compute_loss(self, batch: Batch) -> dict[str, Tensor]:
         """See DepthModule; confidence labels are made where the batch has none."""
@@ -404,16 +403,19 @@ class TeacherModule(DepthModule):
             pairs = zip(batch["radar"][:, 0], self.loss.dense(truth)[:, 0], strict=True)
             scale = self.data.train_frames.size[1] / _FULL_WIDTH
             label = torch.stack([confidence_label(radar, dense, scale=scale)[None] for radar, dense in pairs])
-        terms: dict[str, Tensor] = self.loss(self(batch), batch["image"], truth, label)
-        return terms
+        output = self(batch)
+        terms: dict[str, Tensor] = self.loss(output, batch["image"], truth, label)
+        return self.own_terms.added(terms, output, None, batch)
 
 
 def _truth(batch: Batch) -> DepthTruth:
     return DepthTruth(*(batch.get(name) for name in ("dense", "single", "rendered")))
 
 
-def _made(loss: Callable[..., LossT], options: Mapping[str, Any] | None) -> LossT:
+def _made(loss: Callable[..., LossT], options: Mapping[str, Any] | None) -> tuple[LossT, OwnTerms]:
+    """Return the loss, and the terms of one's own, whose names are paths of classes."""
+    own = {name: value for name, value in (options or {}).items() if "." in name}
     try:
-        return loss(**(options or {}))
+        return loss(**{name: value for name, value in (options or {}).items() if name not in own}), OwnTerms(own)
     except TypeError as error:
         raise LircDepthError(f"{getattr(loss, '__name__', loss)}: {str(error).rpartition('__init__() ')[2]}") from error
