@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lidar", action="store_true", help="varied streets: also what a lidar tells, beside the rendered depth"
     )
+    parser.add_argument(
+        "--rendered", action="store_true", help="usual street: rendered depth with the sky, in the place of lidar"
+    )
     parser.add_argument("--device", default="auto", help="to render on; --jobs and --cluster: CPU, one thread each")
     packed_output.add_arguments(parser)
 
@@ -52,9 +55,13 @@ def _source(arguments: argparse.Namespace) -> FrameSource:
     if arguments.frames < 1 or not 0 < scale <= 1:
         raise LircDepthError(f"--frames {arguments.frames} --scale {scale}: expected at least 1, and 0 to 1")
     device = choose_device("cpu" if arguments.jobs > 1 or arguments.cluster else arguments.device)
+    if varied and arguments.rendered:
+        raise LircDepthError("--rendered is of the usual street: frames of varied streets have rendered depth anyway")
     if varied:
         scale /= _SCALES["varied"]
         return VariedFrames(arguments.split, arguments.frames, scale, arguments.seed, device, arguments.lidar)
     if arguments.lidar:
         raise LircDepthError("--lidar is of varied streets: frames of the usual street have lidar anyway")
-    return StreetFrames(arguments.split, arguments.frames, scale, arguments.seed, device=device)
+    return StreetFrames(
+        arguments.split, arguments.frames, scale, arguments.seed, device=device, rendered=arguments.rendered
+    )

@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
+import torch
 from torch import Tensor
 
 from lircdepth_core.inference.input_plan import InputPlan, normalise
@@ -40,6 +41,11 @@ class FrameSource(Protocol):
     def frame(self, index: int) -> Frame:
         """Return the raw frame ``index``."""
         ...
+
+
+def rendered_truth(depth: Tensor) -> Tensor:
+    """Return the depth [H, W] metres of a picture, Inf for its sky, as a frame's "rendered", on the CPU."""
+    return torch.where(depth < BEYOND_RANGE_M, depth, BEYOND_RANGE_M).cpu()[None]
 
 
 def sha256_of(frames: FrameSource) -> str:

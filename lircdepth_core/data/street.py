@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lircdepth_core.data.frame import Frame
+from lircdepth_core.data.frame import Frame, rendered_truth
 from lircdepth_core.data.street_lidar import lidar_maps
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.geometry.transforms import Float64Array
@@ -53,8 +53,8 @@ class StreetFrames:
     split: "train" draws a new street for every four frames; "val" and "test" are the frozen scenes, the frames spread
     over each scene's duration. scale: of nuScenes' 1600x900 camera. seed: of "train". exact: also the rendered depth,
     "exact" float32 [1, H, W] metres, 0 for the sky, which evaluation wants and training must not see; by default for
-    the frozen splits. window: (height, width) of a window of the picture, drawn anew for each frame; nothing else is
-    rendered. None: the whole picture.
+    the frozen splits. window: (height, width) of a window of the picture, chosen anew for each frame; nothing else is
+    drawn. None: the whole picture. rendered: the depth is "rendered", as of varied streets, and not what lidar tells.
     Raises LircDepthError for a split that does not exist and for a window that does not fit.
     """
 
@@ -67,6 +67,7 @@ class StreetFrames:
         exact: bool | None = None,
         device: torch.device | str = "cpu",
         window: tuple[int, int] | None = None,
+        rendered: bool = False,
     ) -> None:
         if split not in USUAL_SPLITS:
             raise LircDepthError(f"street split {split!r}: expected {', '.join(USUAL_SPLITS)}")
@@ -80,10 +81,12 @@ class StreetFrames:
         self._window = window
         self._split, self._specs, self._count, self._seed = split, SPLITS.get(split, ()), count, seed
         self._exact = split != _TRAINING if exact is None else exact
-        self._scale, self._device = scale, device
+        self._scale, self._device, self._rendered = scale, device, rendered
         self.description = f"synthetic street, {split}, {count} frames"
         if split == _TRAINING:
             self.description += f", seed {seed}"
+        if rendered:
+            self.description += ", rendered depth"
         self._world: tuple[Key, World] | None = None  # the last one
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,6 +100,8 @@ class StreetFrames:
         with one_thread():
             moment = self._moment(index)
             picture, frame = self._inputs(moment)
+            if self._rendered:
+                return frame | {"rendered": rendered_truth(picture.depth)}
             frame |= lidar_maps(
                 moment.world, moment.camera, moment.time, moment.generator, self._scale, device=self._device
             )

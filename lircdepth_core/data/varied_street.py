@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lircdepth_core.data.frame import BEYOND_RANGE_M, Frame
+from lircdepth_core.data.frame import Frame, rendered_truth
 from lircdepth_core.data.street_lidar import lidar_maps
 from lircdepth_core.errors import LircDepthError
 from lircdepth_core.radar import RadarScan, project_scans, rasterize
@@ -118,12 +118,10 @@ class VariedFrames:
             image = photograph(picture.image.cpu().numpy(), generator, world.weather.jpeg)
             radar = self._radar(world, view, generator)
             lidar = self._lidar_maps(world, view, generator) if self._lidar else {}
-        depth = picture.depth.cpu()
-        rendered = torch.where(depth < BEYOND_RANGE_M, depth, BEYOND_RANGE_M)[None]
         return {
             "image": torch.from_numpy(image).permute(2, 0, 1).contiguous(),
             "radar": torch.from_numpy(radar),
-            "rendered": rendered,
+            "rendered": rendered_truth(picture.depth),
         } | lidar
 
     def _street(self, number: int) -> World:

@@ -41,6 +41,8 @@ def test_a_folder_is_filled_file_by_file_and_goes_on(tmp_path, capsys):
     (("--split", "varied", "--frames", 4, "--shard", 0), "--shard 0: expected at least 1"),
     (("--split", "varied", "--frames", 0, "--shard", 2), "--frames 0 --scale 0.05: expected at least 1"),
     (("--split", "nothing", "--frames", 4), "--split nothing: expected train, val, test, varied, unseen-val"),
+    (("--split", "varied", "--frames", 4, "--rendered"), "--rendered is of the usual street: frames of varied streets"),
+    (("--split", "train", "--frames", 4, "--lidar"), "--lidar is of varied streets: frames of the usual street"),
     (("--split", "varied", "--frames", 4), "is a folder; give a file, or --shard"),
 ])  # fmt: skip
 def test_a_mistake_is_one_line(words, message, tmp_path, capsys):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from lircdepth_core.data.frame import BEYOND_RANGE_M
 from lircdepth_core.data.street import StreetFrames
 from lircdepth_core.errors import LircDepthError
 
@@ -29,6 +30,18 @@ def test_frames_of_the_street_are_frozen_and_training_does_not_see_their_exact_d
     assert training.focal_length == pytest.approx(126.6, abs=0.1)
     with pytest.raises(LircDepthError, match="expected train, val, test"):
         StreetFrames("trial", 1)
+
+
+def test_rendered_depth_is_known_at_every_pixel_and_the_rest_of_the_frame_is_the_same():
+    with_lidar = StreetFrames("train", 2, scale=0.1, exact=True).frame(1)
+    frame = StreetFrames("train", 2, scale=0.1, rendered=True).frame(1)
+    assert frame.keys() == {"image", "radar", "rendered"}
+    assert all(torch.equal(frame[name], with_lidar[name]) for name in ("image", "radar"))
+    rendered, exact = frame["rendered"], with_lidar["exact"]
+    sky = exact == 0
+    assert 0 < sky.float().mean() < 1
+    assert (rendered[sky] == BEYOND_RANGE_M).all()
+    assert torch.equal(rendered[~sky], exact[~sky].clamp(max=BEYOND_RANGE_M))
 
 
 def test_a_window_of_the_picture_holds_what_a_depth_network_is_trained_on():
