@@ -55,9 +55,11 @@ def _source(arguments: argparse.Namespace) -> FrameSource:
     if arguments.frames < 1 or not 0 < scale <= 1:
         raise LircDepthError(f"--frames {arguments.frames} --scale {scale}: expected at least 1, and 0 to 1")
     device = choose_device("cpu" if arguments.jobs > 1 or arguments.cluster else arguments.device)
-    if varied and arguments.rendered:
-        raise LircDepthError("--rendered is of the usual street: frames of varied streets have rendered depth anyway")
     if varied:
+        if arguments.rendered:
+            raise LircDepthError(
+                "--rendered is of the usual street: frames of varied streets have rendered depth anyway"
+            )
         scale /= _SCALES["varied"]
         return VariedFrames(arguments.split, arguments.frames, scale, arguments.seed, device, arguments.lidar)
     if arguments.lidar:

@@ -82,9 +82,9 @@ class StreetFrames:
         self._split, self._specs, self._count, self._seed = split, SPLITS.get(split, ()), count, seed
         self._exact = split != _TRAINING if exact is None else exact
         self._scale, self._device, self._rendered = scale, device, rendered
-        self.description = f"synthetic street, {split}, {count} frames"
-        if split == _TRAINING:
-            self.description += f", seed {seed}"
+        # The frozen frames depend on their count; those of training do not, so that a set of them may grow.
+        which = f"seed {seed}" if split == _TRAINING else f"{count} frames"
+        self.description = f"synthetic street, {split}, {which}"
         if rendered:
             self.description += ", rendered depth"
         self._world: tuple[Key, World] | None = None  # the last one

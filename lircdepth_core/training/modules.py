@@ -414,8 +414,9 @@ def _truth(batch: Batch) -> DepthTruth:
 
 def _made(loss: Callable[..., LossT], options: Mapping[str, Any] | None) -> tuple[LossT, OwnTerms]:
     """Return the loss, and the terms of one's own, whose names are paths of classes."""
-    own = {name: value for name, value in (options or {}).items() if "." in name}
+    options = options or {}
+    own = {name: value for name, value in options.items() if "." in name}
     try:
-        return loss(**{name: value for name, value in (options or {}).items() if name not in own}), OwnTerms(own)
+        return loss(**{name: value for name, value in options.items() if name not in own}), OwnTerms(own)
     except TypeError as error:
         raise LircDepthError(f"{getattr(loss, '__name__', loss)}: {str(error).rpartition('__init__() ')[2]}") from error

@@ -25,7 +25,7 @@ class Worker(threading.Thread, Generic[JobT]):
     """Runs calls in order and, between them, the jobs that wait: of each source the newest, the sources in turns.
 
     A job replaces an older one of its source that still waits. The source whose last turn is longest ago comes first:
-    neither whoever sends more than can be done, nor whoever sends just before its turn, gets more than the others. The
+    neither whoever sends more than can be done, nor whoever sends just after its turn, gets more than the others. The
     sources are cameras.
     run_jobs: is called in the thread with 1 to ``batch`` jobs, of different sources, and must not raise. look_ahead: is
     called in the thread with each job that will come next, before others are run.

@@ -37,6 +37,17 @@ def test_a_folder_is_filled_file_by_file_and_goes_on(tmp_path, capsys):
     assert len(open_packed(folder)) == 3
 
 
+@pytest.mark.parametrize("words", [("--split", "varied"), ("--split", "train", "--rendered")])
+def test_a_folder_of_training_frames_grows(words, tmp_path, capsys):
+    assert pack(*words, "--frames", 2, "--shard", 2, "-o", tmp_path) == 0
+    (file,) = tmp_path.glob("*.safetensors")
+    before = file.stat().st_mtime_ns
+    assert pack(*words, "--frames", 4, "--shard", 2, "-o", tmp_path) == 0
+    assert "2 of 4 frames are there" in capsys.readouterr().out
+    assert file.stat().st_mtime_ns == before
+    assert len(open_packed(tmp_path)) == 4
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (("--split", "varied", "--frames", 4, "--shard", 0), "--shard 0: expected at least 1"),
     (("--split", "varied", "--frames", 0, "--shard", 2), "--frames 0 --scale 0.05: expected at least 1"),
